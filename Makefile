@@ -1,0 +1,107 @@
+# One command each, from a bare checkout: every target makes .venv, installs what it needs and builds the native core.
+#   make demo | test | lint | bench | sanitize | build | clean        make test ARGS="-k dropout"
+
+PYTHON ?= python3
+VENV ?= .venv
+BUILD ?= build/dev
+SANITIZE ?= OFF
+ARGS ?=
+
+.DEFAULT_GOAL := build
+.DELETE_ON_ERROR:
+.PHONY: build demo test lint bench sanitize run-sanitized clean distclean
+
+BIN := $(VENV)/bin
+STAMPS := $(VENV)/stamps
+PIP := $(BIN)/python -m pip install -qq
+NATIVE := $(wildcard native/*.cpp native/*.hpp)
+
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+export KERAS_BACKEND ?= jax
+
+# Prints what pyproject.toml requires to build, or for an extra, without the packages named after it.
+define REQUIREMENTS
+import re, sys, tomllib
+project = tomllib.load(open("pyproject.toml", "rb"))
+wanted, *without = sys.argv[1:]
+extras = project["project"]["optional-dependencies"]
+for requirement in project["build-system"]["requires"] if wanted == "build" else extras[wanted]:
+    if re.match(r"[\w.-]+", requirement)[0] not in without:
+        print(requirement)
+endef
+export REQUIREMENTS
+
+# --- what the targets stand on ---------------------------------------------------------------------------------------
+
+$(STAMPS)/venv:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+	  { echo "tabgrad needs Python 3.11 or later; set PYTHON=/path/to/python3, it is now $(PYTHON)" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+	  { echo "$(PYTHON) has no venv or pip; on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
+	@echo "creating $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+	@mkdir -p $(STAMPS)
+	@touch $@
+
+$(STAMPS)/requires-%: pyproject.toml $(STAMPS)/venv
+	@$(BIN)/python -c "$$REQUIREMENTS" $* $(WITHOUT) > $@.txt
+	@echo "installing into $(VENV):" $$(cat $@.txt)
+	@$(PIP) -r $@.txt
+	@touch $@
+
+# cmake and ninja from PyPI, where the machine has none or too old ones.
+$(STAMPS)/tools: $(STAMPS)/requires-build
+	@$(BIN)/python -c "from scikit_build_core.build import get_requires_for_build_editable as ask; print(*ask(), sep='\n')" > $@.txt
+	@$(PIP) -r $@.txt
+	@touch $@
+
+# An editable install: Python sources are read where they lie, only the native core is built, and incrementally.
+$(STAMPS)/build: $(NATIVE) CMakeLists.txt pyproject.toml $(STAMPS)/tools
+	@printf '#include <span>\nint main() { return int(std::span<int>{}.size()); }\n' | \
+	  $(CXX) -std=c++20 -x c++ -fsyntax-only - 2>/dev/null || \
+	  { echo "tabgrad needs a C++20 compiler (GCC 11, Clang 14 or later); set CXX, it is now $(CXX)" >&2; exit 1; }
+	@echo "building the native core in $(BUILD)"
+	@$(PIP) --no-build-isolation --editable . -C build-dir=$(BUILD) -C install.strip=false \
+	  -C cmake.define.TABGRAD_WERROR=ON -C cmake.define.TABGRAD_SANITIZE=$(SANITIZE)
+	@touch $@
+
+# --- the targets -----------------------------------------------------------------------------------------------------
+
+build: $(STAMPS)/build
+
+demo: build $(STAMPS)/requires-examples
+	@for example in 01_linear_regression 02_classification 03_grid_search; do \
+	  echo; echo "== examples/$$example.py"; $(BIN)/python examples/$$example.py || exit 1; done
+
+test: build $(STAMPS)/requires-test
+	$(BIN)/python -m pytest -q $(ARGS)
+
+lint: build $(STAMPS)/requires-lint
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/clang-format --dry-run -Werror $(NATIVE)
+	$(BIN)/python native/check_symbols.py $(BUILD)
+
+bench: build $(STAMPS)/requires-bench
+	$(BIN)/python benchmarks/run.py $(ARGS)
+
+# The suite under AddressSanitizer and UndefinedBehaviorSanitizer (GCC), in an environment of its own without Keras.
+sanitize:
+	@$(MAKE) --no-print-directory run-sanitized VENV=.venv-sanitize BUILD=build/sanitize SANITIZE=ON WITHOUT="keras jax"
+
+# libstdc++ is loaded beside libasan, which otherwise does not find __cxa_throw in a C program such as Python;
+# the captured output stays off the file descriptors, where the sanitizers write their report.
+run-sanitized: build $(STAMPS)/requires-test
+	@test -f "$$($(CXX) -print-file-name=libasan.so)" || { echo "make sanitize needs GCC with libasan" >&2; exit 1; }
+	LD_PRELOAD="$$($(CXX) -print-file-name=libasan.so) $$($(CXX) -print-file-name=libstdc++.so)" \
+	ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 PYTHONMALLOC=malloc \
+	$(BIN)/python -m pytest -q -m "not timing and not peers" --timeout 1200 --capture sys $(ARGS)
+
+clean:
+	rm -rf build dist .venv-sanitize $(STAMPS)/build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find src tests examples benchmarks native -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
+
+distclean: clean
+	rm -rf .venv
