@@ -1,0 +1,299 @@
+// Layers: forward and backward together, in the order of the formulas in src/tabgrad/layers.py.
+//
+// Between two layers flows a `Signal`: values forward, the error term backward. The error of a signal is the derivative
+// of the loss with respect to what its activation received, for whoever writes it multiplies by the signal's slope.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "activations.hpp"
+#include "memory.hpp"
+#include "optimizers.hpp"
+#include "random.hpp"
+#include "tile.hpp"
+
+namespace tabgrad::TABGRAD_ISA {
+
+struct Signal {
+  int units;
+  long ld;
+  Floats value, slope, error;  // slope: empty where it is one everywhere; error: empty where nobody needs it
+
+  explicit Signal(int units) : units(units), ld(leading(units)) {}
+  int vectors() const { return padded(units) / W; }
+  float* value_of(long row) const { return value.data() + row * ld; }
+  float* error_of(long row) const { return error.data() + row * ld; }
+  float* slope_of(long row) const { return slope.data() ? slope.data() + row * ld : nullptr; }
+};
+
+// What a pass through the layers needs to know.
+struct Pass {
+  int rows = 0;
+  bool training = false;
+  std::int64_t step = 0;
+  Team* team = nullptr;
+  const Step* optimizer = nullptr;
+};
+
+struct Layer {
+  Signal *in = nullptr, *out = nullptr;
+  virtual void forward(const Pass& pass) = 0;
+  virtual void backward(const Pass& pass) = 0;
+  virtual void list(std::vector<Array*>&) {}
+  virtual bool reserve(long) { return true; }
+  // Whether a function that comes next could be taken in here, and taking it.
+  virtual bool joins_activation() const { return false; }
+  virtual bool joins_dropout() const { return false; }
+  virtual double work() const { return in->units + out->units; }  // multiply-adds a row
+  virtual ~Layer() = default;
+
+  // The activation and dropout at the end of the layer.
+  FinishRow finish = finish_row<linear>;
+  Finish numbers;
+  bool activates = false;
+  std::unique_ptr<Dropout> dropout;
+  std::uint64_t dropout_seed = 0;
+  int dropout_index = 0;
+  float own_numbers[MOST_NUMBERS] = {};
+
+  bool bends() const { return activates || dropout; }
+  const Finish& begin(const Pass& pass) {
+    numbers.numbers = own_numbers;
+    if (dropout && pass.training) {
+      dropout->begin_step(dropout_seed, static_cast<std::uint64_t>(pass.step),
+                          static_cast<std::uint64_t>(dropout_index));
+      numbers.dropout = dropout.get();
+    }
+    return numbers;
+  }
+  void finish_one(const Pass& pass, const Finish& how, int m, int n, int vectors, const vec* z) const {
+    finish(how, z, vectors, n, static_cast<std::uint32_t>(static_cast<long>(m) * out->units + n), out->value_of(m) + n,
+           pass.training && bends() ? out->slope_of(m) + n : nullptr);
+  }
+};
+
+// dL/dw of an array, a block at a time: stored, or spent at once on a step.
+struct Gradient {
+  const Array& array;
+  const Step& step;
+  void operator()(int m, int n, int rows, int vectors, const vec* block) const {
+    if (step.store_only) {
+      for (int i = 0; i < rows; i++)
+        for (int j = 0; j < vectors; j++) {
+          const long at = (m + i) * array.ld + n + W * j;
+          store(array.gradient + at, regularised(array, block[i * vectors + j], load(array.w + at)));
+        }
+    } else {
+      with_rule(step, [&](auto rule) { step_block(rule, array, step.keep, m, n, rows, vectors, block); });
+    }
+  }
+};
+
+// dL/dw of an array that is one row: make(n) is the vector at column n.
+template <class Make>
+[[gnu::always_inline]] static inline void row_gradient(const Array& array, const Step& step, const Make& make) {
+  const int columns = padded(array.columns);
+  if (step.store_only) {
+    for (int n = 0; n < columns; n += W) store(array.gradient + n, regularised(array, make(n), load(array.w + n)));
+  } else {
+    with_rule(step, [&](auto rule) {
+      for (int n = 0; n < columns; n += W) {
+        const vec g = make(n);
+        step_block(rule, array, step.keep, 0, n, 1, 1, &g);
+      }
+    });
+  }
+}
+
+// db = sum of d over the batch
+static inline void bias_gradient(const Pass& pass, const Array& bias, const Signal& out) {
+  row_gradient(bias, *pass.optimizer, [&](int n) __attribute__((always_inline)) {
+    vec total = {};
+    for (int i = 0; i < pass.rows; i++) total += load(out.error_of(i) + n);
+    return total;
+  });
+}
+
+// dL/dx of a layer's input, a block at a time: times the input's own slope it is the input's error.
+struct Passed {
+  const Signal& in;
+  void operator()(int m, int n, int rows, int vectors, const vec* block) const {
+    for (int i = 0; i < rows; i++) {
+      const float* slope = in.slope_of(m + i);
+      for (int j = 0; j < vectors; j++) {
+        const vec g = block[i * vectors + j];
+        store(in.error_of(m + i) + n + W * j, slope ? g * load(slope + n + W * j) : g);
+      }
+    }
+  }
+};
+
+// z = X W + b, out = f(z).   dW = X^T d, db = sum of d, dX = d W^T
+struct Dense : Layer {
+  Array kernel, bias;
+  bool has_bias;
+  Floats transposed;
+
+  Dense(int inputs, const LayerSpec& spec) : has_bias(spec.numbers[0] != 0) {
+    kernel = {inputs, spec.units, leading(spec.units), spec.numbers[1], spec.numbers[2], spec.trainable};
+    bias = {1, spec.units, leading(spec.units), spec.numbers[3], spec.numbers[4], spec.trainable};
+  }
+  void list(std::vector<Array*>& arrays) override {
+    arrays.push_back(&kernel);
+    if (has_bias) arrays.push_back(&bias);
+  }
+  bool reserve(long) override {
+    return !in->error.data() || transposed.reserve(padded(kernel.columns) * leading(kernel.rows));
+  }
+  bool joins_activation() const override { return !bends(); }
+  bool joins_dropout() const override { return !dropout; }
+  double work() const override { return static_cast<double>(kernel.rows) * kernel.columns; }
+
+  void forward(const Pass& pass) override {
+    const Finish& how = begin(pass);
+    numbers.bias = has_bias ? bias.w : nullptr;
+    product(pass.team, pass.rows, padded(kernel.columns), kernel.rows, Left{in->value.data(), in->ld, 1}, kernel.w,
+            kernel.ld, [&](int m, int n, int rows, int vectors, const vec* block) {
+              for (int i = 0; i < rows; i++) finish_one(pass, how, m + i, n, vectors, block + i * vectors);
+            });
+  }
+
+  void backward(const Pass& pass) override {
+    const float* d = out->error.data();
+    if (in->error.data()) {  // through the weights as they are before the step
+      const long ld = leading(kernel.rows);
+      transpose_kernel(pass.team, ld);
+      product(pass.team, pass.rows, padded(kernel.rows), kernel.columns, Left{d, out->ld, 1}, transposed.data(), ld,
+              Passed{*in});
+    }
+    if (!kernel.trainable) return;
+    product(pass.team, kernel.rows, padded(kernel.columns), pass.rows, Left{in->value.data(), 1, in->ld}, d, out->ld,
+            Gradient{kernel, *pass.optimizer});
+    if (has_bias) bias_gradient(pass, bias, *out);
+  }
+
+  void transpose_kernel(Team* team, long ld) {
+    const int blocks = padded(kernel.rows) / W;
+    each_chunk(team, blocks, static_cast<double>(kernel.rows) * kernel.columns, [&](int from, int to) {
+      for (int b = from; b < to; b++)
+        for (int n = 0; n < padded(kernel.columns); n += W) {
+          vec block[W];
+          for (int i = 0; i < W; i++)
+            block[i] = b * W + i < kernel.rows ? load(kernel.w + (b * W + i) * kernel.ld + n) : vec{};
+          transpose(block);
+          for (int i = 0; i < W; i++) store(transposed.data() + (n + i) * ld + b * W, block[i]);
+        }
+    });
+  }
+};
+
+// A dense layer of one unit: its kernel is a vector along the inputs, its product a dot product.
+struct DenseUnit : Layer {
+  Array kernel, bias;
+  bool has_bias;
+
+  DenseUnit(int inputs, const LayerSpec& spec) : has_bias(spec.numbers[0] != 0) {
+    kernel = {1, inputs, leading(inputs), spec.numbers[1], spec.numbers[2], spec.trainable};
+    bias = {1, 1, leading(1), spec.numbers[3], spec.numbers[4], spec.trainable};
+  }
+  void list(std::vector<Array*>& arrays) override {
+    arrays.push_back(&kernel);
+    if (has_bias) arrays.push_back(&bias);
+  }
+  bool joins_activation() const override { return !bends(); }
+  bool joins_dropout() const override { return !dropout; }
+  double work() const override { return kernel.columns; }
+
+  void forward(const Pass& pass) override {
+    const Finish& how = begin(pass);
+    numbers.bias = has_bias ? bias.w : nullptr;
+    each_chunk(pass.team, pass.rows, static_cast<double>(pass.rows) * kernel.columns, [&](int from, int to) {
+      for (int m = from; m < to; m++) {
+        vec total = {};
+        for (int j = 0; j < in->vectors(); j++) total += load(in->value_of(m) + W * j) * load(kernel.w + W * j);
+        vec z = {};
+        z[0] = sum(total);
+        finish_one(pass, how, m, 0, 1, &z);
+      }
+    });
+  }
+
+  void backward(const Pass& pass) override {
+    const float* d = out->error.data();
+    if (in->error.data())
+      for (int m = 0; m < pass.rows; m++)
+        for (int j = 0; j < in->vectors(); j++) {
+          const vec g = d[m * out->ld] * load(kernel.w + W * j);
+          Passed{*in}(m, W * j, 1, 1, &g);
+        }
+    if (!kernel.trainable) return;
+    row_gradient(kernel, *pass.optimizer, [&](int n) __attribute__((always_inline)) {
+      vec g = {};
+      for (int m = 0; m < pass.rows; m++) g += d[m * out->ld] * load(in->value_of(m) + n);
+      return first(kernel.columns - n) ? g : vec{};  // what lies beyond the inputs stays zero
+    });
+    if (has_bias) bias_gradient(pass, bias, *out);
+  }
+};
+
+// out = f(x), for an activation or dropout that could not join the layer before.   dx = d, the slope being out's own
+struct Elementwise : Layer {
+  bool joins_dropout() const override { return !dropout; }
+  void forward(const Pass& pass) override {
+    const Finish& how = begin(pass);
+    each_chunk(pass.team, pass.rows, 8.0 * pass.rows * in->units, [&](int from, int to) {
+      for (int m = from; m < to; m++)
+        for (int j = 0; j < in->vectors(); j++) {
+          const vec z = load(in->value_of(m) + W * j);
+          finish_one(pass, how, m, W * j, 1, &z);
+        }
+    });
+  }
+  void backward(const Pass& pass) override {
+    if (!in->error.data()) return;
+    for (int m = 0; m < pass.rows; m++)
+      for (int j = 0; j < in->vectors(); j++) {
+        const vec d = load(out->error_of(m) + W * j);
+        Passed{*in}(m, W * j, 1, 1, &d);
+      }
+  }
+};
+
+// out_i = e^(x_i) / sum e^x.   dx = out (d - sum(out d))
+struct Softmax : Layer {
+  void forward(const Pass& pass) override {
+    each_chunk(pass.team, pass.rows, 16.0 * pass.rows * in->units, [&](int from, int to) {
+      for (int m = from; m < to; m++) {
+        const float* x = in->value_of(m);
+        float* f = out->value_of(m);
+        vec top = all(-3.4e38f), total = {};
+        for (int j = 0; j < in->vectors(); j++) top = max(valid(j) ? load(x + W * j) : top, top);
+        const float most = maximum(top);
+        for (int j = 0; j < in->vectors(); j++) {
+          const vec e = valid(j) ? exp(load(x + W * j) - most) : vec{};
+          total += e;
+          store(f + W * j, e);
+        }
+        const float scale = 1 / sum(total);
+        for (int j = 0; j < in->vectors(); j++) store(f + W * j, load(f + W * j) * scale);
+      }
+    });
+  }
+  void backward(const Pass& pass) override {
+    if (!in->error.data()) return;
+    for (int m = 0; m < pass.rows; m++) {
+      const float *d = out->error_of(m), *f = out->value_of(m);
+      vec shared = {};
+      for (int j = 0; j < in->vectors(); j++) shared += load(f + W * j) * load(d + W * j);
+      const float mean = sum(shared);
+      for (int j = 0; j < in->vectors(); j++) {
+        const vec g = load(f + W * j) * (load(d + W * j) - mean);
+        Passed{*in}(m, W * j, 1, 1, &g);
+      }
+    }
+  }
+  ivec valid(int j) const { return first(in->units - W * j); }
+};
+
+}  // namespace tabgrad::TABGRAD_ISA

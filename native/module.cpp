@@ -1,0 +1,362 @@
+// The binding: checks what comes from Python, picks the instruction set, lets the GIL go.
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include <atomic>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "program.hpp"
+#include "team.hpp"
+
+namespace nb = nanobind;
+
+namespace tabgrad {
+
+Listener::~Listener() = default;
+Run::~Run() = default;
+
+namespace {
+
+using Floats = nb::ndarray<const float, nb::c_contig, nb::device::cpu>;
+using Labels = nb::ndarray<const std::int64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+
+std::vector<const Kernels*> available() {
+  std::vector<const Kernels*> found;
+#if defined(TABGRAD_HAVE_AVX512)
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw") &&
+      __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("bmi2"))
+    found.push_back(&kernels_avx512);
+#endif
+#if defined(TABGRAD_HAVE_AVX2)
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2"))
+    found.push_back(&kernels_avx2);
+#endif
+  found.push_back(&kernels_baseline);
+  return found;
+}
+
+// Hands an owned array to NumPy.
+template <class T>
+nb::ndarray<nb::numpy, T> numpy(std::unique_ptr<T[]> data, std::vector<std::size_t> shape) {
+  T* raw = data.release();
+  nb::capsule owner(raw, [](void* p) noexcept { std::unique_ptr<T[]>(static_cast<T*>(p)); });
+  return nb::ndarray<nb::numpy, T>(raw, shape.size(), shape.data(), owner);
+}
+
+// Enters Python where somebody listens; what Python raises there is kept and ends the run.
+struct PythonListener final : Listener {
+  nb::object on_epoch_begin, on_epoch_end, on_batch_begin, on_batch_end, on_progress;
+  nb::object failure;
+  const std::atomic<bool>* cancelled = nullptr;
+  int width = 0;
+
+  template <class Body>
+  bool enter(Body body) {
+    nb::gil_scoped_acquire gil;
+    try {
+      body();
+    } catch (nb::python_error& error) {
+      failure = nb::borrow(error.value());
+      return false;
+    }
+    return true;
+  }
+  nb::object list(const double* values) const {
+    if (!values) return nb::none();
+    nb::list all;
+    for (int i = 0; i < width; i++) all.append(values[i]);
+    return all;
+  }
+  bool epoch_begin(std::int64_t epoch) override {
+    return on_epoch_begin.is_none() || enter([&] { on_epoch_begin(epoch); });
+  }
+  bool epoch_end(std::int64_t epoch, const double* training, const double* validation) override {
+    return on_epoch_end.is_none() || enter([&] { on_epoch_end(epoch, list(training), list(validation)); });
+  }
+  bool batch_begin(std::int64_t step) override {
+    return on_batch_begin.is_none() || enter([&] { on_batch_begin(step); });
+  }
+  bool batch_end(std::int64_t step, const double* running) override {
+    return on_batch_end.is_none() || enter([&] { on_batch_end(step, list(running)); });
+  }
+  bool poll(std::int64_t step, const double* running) override {
+    if (cancelled && *cancelled) return false;
+    return enter([&] {
+      if (PyErr_CheckSignals() != 0) throw nb::python_error();
+      if (!on_progress.is_none()) on_progress(step, list(running));
+    });
+  }
+};
+
+const char* name_of(Status status) {
+  switch (status) {
+    case Status::finished: return "finished";
+    case Status::stopped: return "stopped";
+    case Status::interrupted: return "interrupted";
+    default: return "diverged";
+  }
+}
+
+template <class Spec>
+void copy_numbers(Spec& spec, const std::vector<double>& numbers) {
+  if (numbers.size() > MOST_NUMBERS) throw std::invalid_argument("a part has too many numbers");
+  for (std::size_t i = 0; i < numbers.size(); i++)
+    spec.numbers[i] = static_cast<std::remove_reference_t<decltype(spec.numbers[0])>>(numbers[i]);
+}
+
+// A program and its weights; the Python side makes one for each call.
+class Program {
+ public:
+  Program(const std::string& isa, int inputs, const nb::list& layers, const nb::object& loss, bool linked, bool labels,
+          const nb::list& metrics, const nb::object& optimizer, std::int64_t most_rows, int threads)
+      : inputs_(inputs), outputs_(inputs), labels_(labels), most_rows_(most_rows) {
+    if (inputs < 1 || inputs > 1 << 28 || most_rows < 1 || most_rows > 1 << 24 || threads < 1 || threads > 1024)
+      throw std::invalid_argument("inputs, most_rows or threads out of range");
+    std::vector<LayerSpec> specs;
+    for (nb::handle item : layers) {
+      const auto layer = nb::cast<nb::tuple>(item);
+      LayerSpec spec = {};
+      spec.kind = keep(nb::cast<std::string>(layer[0]));
+      spec.units = nb::cast<int>(layer[1]), spec.index = nb::cast<int>(layer[2]);
+      spec.seed = nb::cast<std::uint64_t>(layer[3]), spec.trainable = nb::cast<bool>(layer[4]);
+      copy_numbers(spec, nb::cast<std::vector<double>>(layer[5]));
+      if (spec.units < 1) throw std::invalid_argument("a layer has no units");
+      if (static_cast<double>(spec.units) * static_cast<double>(most_rows) > 2e9)
+        throw std::invalid_argument("batch too large");
+      outputs_ = spec.units;
+      specs.push_back(spec);
+    }
+    std::vector<PartSpec> metric_specs;
+    for (nb::handle item : metrics) metric_specs.push_back(part(nb::borrow(item)));
+    metric_count_ = static_cast<int>(metric_specs.size());
+    trains_ = !loss.is_none();
+    const ProgramSpec program = {inputs,
+                                 specs.data(),
+                                 static_cast<int>(specs.size()),
+                                 trains_ ? part(loss) : PartSpec{},
+                                 linked,
+                                 labels,
+                                 metric_specs.data(),
+                                 metric_count_,
+                                 trains_ ? part(optimizer) : PartSpec{}};
+    const char* error = nullptr;
+    for (const Kernels* kernels : available())
+      if (isa == kernels->name) run_.reset(kernels->make(program, most_rows, threads, &error));
+    if (error && std::string(error) == "memory") throw std::bad_alloc();
+    if (error) throw std::invalid_argument(std::string("the native engine does not know '") + error + "'");
+    if (!run_) throw std::invalid_argument("this processor has no instruction set '" + isa + "'");
+  }
+
+  void write(int array, int slot, const Floats& values) {
+    const ArrayShape shape = checked(array, slot);
+    if (values.size() != static_cast<std::size_t>(shape.rows) * static_cast<std::size_t>(shape.columns))
+      throw std::invalid_argument("an array has the wrong size");
+    run_->write(array, slot, values.data());
+  }
+  nb::object read(int array, int slot) const {
+    const ArrayShape shape = checked(array, slot);
+    auto data = std::make_unique<float[]>(size_of(shape));
+    run_->read(array, slot, data.get());
+    return nb::cast(numpy(std::move(data), {size_of(shape)}));
+  }
+  nb::object gradient(int array) const {
+    const ArrayShape shape = checked(array, -1);
+    auto data = std::make_unique<float[]>(size_of(shape));
+    run_->gradient(array, data.get());
+    return nb::cast(numpy(std::move(data), {size_of(shape)}));
+  }
+
+  nb::tuple fit(const Floats& x, const nb::object& target, const nb::object& weight, const nb::object& validation,
+                std::int64_t epochs, std::int64_t first_epoch, std::int64_t batch_size, bool shuffle,
+                std::uint64_t seed, const nb::object& epoch_begin, const nb::object& epoch_end,
+                const nb::object& batch_begin, const nb::object& batch_end, const nb::object& progress) {
+    require_training();
+    const Rows rows = rows_of(x, target, weight);
+    Rows scored = {};
+    Floats validation_x;
+    nb::object validation_target, validation_weight;
+    if (!validation.is_none()) {
+      const auto parts = nb::cast<nb::tuple>(validation);
+      validation_x = nb::cast<Floats>(parts[0]), validation_target = parts[1], validation_weight = parts[2];
+      scored = rows_of(validation_x, validation_target, validation_weight);
+    }
+    if (batch_size < 1 || epochs < first_epoch || first_epoch < 0)
+      throw std::invalid_argument("epochs or batch_size out of range");
+    if (batch_size > most_rows_ && rows.count > most_rows_)
+      throw std::invalid_argument("batch_size above the program's rows");
+    if (rows.count > INT32_MAX) throw std::invalid_argument("more rows than the native engine can shuffle");
+    PythonListener listener;
+    listener.on_epoch_begin = epoch_begin, listener.on_epoch_end = epoch_end, listener.on_batch_begin = batch_begin;
+    listener.on_batch_end = batch_end, listener.on_progress = progress;
+    listener.hears_epochs = !epoch_begin.is_none() || !epoch_end.is_none();
+    listener.hears_batches = !batch_begin.is_none() || !batch_end.is_none();
+    listener.width = 1 + metric_count_, listener.cancelled = &cancelled_;
+    const auto length = static_cast<std::size_t>(epochs - first_epoch),
+               width = static_cast<std::size_t>(listener.width);
+    auto training = std::make_unique<double[]>(length * width + 1);
+    auto scores = std::make_unique<double[]>(validation.is_none() ? 1 : length * width + 1);
+    std::int64_t done = 0, failed_step = -1;
+    Status status;
+    {
+      listening_ = &listener;
+      nb::gil_scoped_release release;
+      status =
+          run_->fit(rows, validation.is_none() ? nullptr : &scored, {epochs, first_epoch, batch_size, shuffle, seed},
+                    listener, training.get(), scores.get(), done, failed_step);
+    }
+    listening_ = nullptr;
+    if (status == Status::out_of_memory) throw std::bad_alloc();
+    const auto finished = static_cast<std::size_t>(done);
+    nb::object failure = listener.failure.is_valid() ? listener.failure : nb::none();
+    nb::object scored_values = nb::none();
+    if (!validation.is_none()) scored_values = nb::cast(numpy(std::move(scores), {finished, width}));
+    return nb::make_tuple(name_of(status), failed_step, numpy(std::move(training), {finished, width}), scored_values,
+                          failure);
+  }
+
+  std::vector<double> evaluate(const Floats& x, const nb::object& target, const nb::object& weight) {
+    require_training();
+    const Rows rows = rows_of(x, target, weight);
+    PythonListener listener;
+    std::vector<double> values(static_cast<std::size_t>(1 + metric_count_));
+    quiet(listener, [&] { return run_->evaluate(rows, listener, values.data()); });
+    return values;
+  }
+  nb::object predict(const Floats& x) {
+    if (x.ndim() != 2 || x.shape(1) != static_cast<std::size_t>(inputs_))
+      throw std::invalid_argument("x has the wrong width");
+    const std::size_t count = x.shape(0), width = static_cast<std::size_t>(outputs_);
+    std::unique_ptr<float[]> out(new float[count * width + 1]);
+    PythonListener listener;
+    quiet(listener, [&] { return run_->predict(x.data(), static_cast<std::int64_t>(count), out.get(), listener); });
+    return nb::cast(numpy(std::move(out), {count, width}));
+  }
+  double gradients(const Floats& x, const nb::object& target, const nb::object& weight) {
+    require_training();
+    const Rows rows = rows_of(x, target, weight);
+    if (rows.count > most_rows_) throw std::invalid_argument("more rows than the program was made for");
+    nb::gil_scoped_release release;
+    return run_->gradients(rows);
+  }
+
+  void stop() const {
+    if (listening_) listening_->stop = true;
+  }
+  void cancel() { cancelled_ = true; }
+  double learning_rate() const { return run_->learning_rate; }
+  void set_learning_rate(double rate) { run_->learning_rate = rate; }
+  std::int64_t step() const { return run_->step; }
+  void set_step(std::int64_t step) { run_->step = step; }
+
+ private:
+  static std::size_t size_of(const ArrayShape& shape) {
+    return static_cast<std::size_t>(shape.rows) * static_cast<std::size_t>(shape.columns);
+  }
+  const char* keep(std::string name) {
+    names_.push_back(std::make_unique<std::string>(std::move(name)));
+    return names_.back()->c_str();
+  }
+  PartSpec part(const nb::object& object) {
+    const auto item = nb::cast<nb::tuple>(object);
+    PartSpec spec = {};
+    spec.kind = keep(nb::cast<std::string>(item[0]));
+    copy_numbers(spec, nb::cast<std::vector<double>>(item[1]));
+    return spec;
+  }
+  void require_training() const {
+    if (!trains_) throw std::invalid_argument("this program only predicts");
+  }
+  ArrayShape checked(int array, int slot) const {
+    if (array < 0 || array >= run_->array_count()) throw std::invalid_argument("no such array");
+    const ArrayShape shape = run_->array_shape(array);
+    if (slot < -1 || slot >= shape.slots) throw std::invalid_argument("no such slot");
+    return shape;
+  }
+  // The arrays as rows, every size checked; the arrays must outlive what is returned.
+  Rows rows_of(const Floats& x, const nb::object& target, const nb::object& weight) const {
+    if (x.ndim() != 2 || x.shape(1) != static_cast<std::size_t>(inputs_) || x.shape(0) < 1)
+      throw std::invalid_argument("x has the wrong shape");
+    const std::size_t count = x.shape(0);
+    Rows rows = {x.data(), nullptr, nullptr, nullptr, static_cast<std::int64_t>(count)};
+    if (labels_) {
+      const auto labels = nb::cast<Labels>(target);
+      if (labels.size() != count) throw std::invalid_argument("labels and x differ in rows");
+      for (std::size_t i = 0; i < count; i++)
+        if (labels.data()[i] < 0 || labels.data()[i] >= outputs_)
+          throw std::invalid_argument("a label is out of range");
+      rows.labels = labels.data();
+    } else {
+      const auto y = nb::cast<Floats>(target);
+      if (y.ndim() != 2 || y.shape(0) != count || y.shape(1) != static_cast<std::size_t>(outputs_))
+        throw std::invalid_argument("y has the wrong shape");
+      rows.y = y.data();
+    }
+    if (!weight.is_none()) {
+      const auto weights = nb::cast<Floats>(weight);
+      if (weights.size() != count) throw std::invalid_argument("weight and x differ in rows");
+      rows.weight = weights.data();
+    }
+    return rows;
+  }
+  template <class Body>
+  void quiet(PythonListener& listener, Body body) {
+    listener.on_progress = nb::none();
+    listener.width = 1 + metric_count_;
+    bool done;
+    {
+      nb::gil_scoped_release release;
+      done = body();
+    }
+    if (done) return;
+    PyErr_SetObject(reinterpret_cast<PyObject*>(Py_TYPE(listener.failure.ptr())), listener.failure.ptr());
+    throw nb::python_error();
+  }
+
+  int inputs_, outputs_, metric_count_ = 0;
+  bool labels_, trains_ = false;
+  std::int64_t most_rows_;
+  std::vector<std::unique_ptr<std::string>> names_;
+  std::unique_ptr<Run> run_;
+  PythonListener* listening_ = nullptr;
+  std::atomic<bool> cancelled_{false};
+};
+
+}  // namespace
+
+NB_MODULE(_native, m) {
+  m.doc() = "Compiled kernels. Everything here is private: use tabgrad.engines.";
+  m.def(
+      "instruction_sets",
+      [] {
+        std::vector<std::string> names;
+        for (const Kernels* kernels : available()) names.emplace_back(kernels->name);
+        return names;
+      },
+      "The instruction sets that this processor has kernels for, best first.");
+  nb::class_<Program>(m, "Program")
+      .def(nb::init<const std::string&, int, const nb::list&, const nb::object&, bool, bool, const nb::list&,
+                    const nb::object&, std::int64_t, int>(),
+           nb::arg("isa"), nb::arg("inputs"), nb::arg("layers"), nb::arg("loss").none(), nb::arg("linked"),
+           nb::arg("labels"), nb::arg("metrics"), nb::arg("optimizer").none(), nb::arg("most_rows"), nb::arg("threads"))
+      .def("write", &Program::write)
+      .def("read", &Program::read)
+      .def("gradient", &Program::gradient)
+      .def("fit", &Program::fit, nb::arg("x"), nb::arg("target"), nb::arg("weight").none(),
+           nb::arg("validation").none(), nb::arg("epochs"), nb::arg("first_epoch"), nb::arg("batch_size"),
+           nb::arg("shuffle"), nb::arg("seed"), nb::arg("epoch_begin").none(), nb::arg("epoch_end").none(),
+           nb::arg("batch_begin").none(), nb::arg("batch_end").none(), nb::arg("progress").none())
+      .def("evaluate", &Program::evaluate, nb::arg("x"), nb::arg("target"), nb::arg("weight").none())
+      .def("predict", &Program::predict, nb::arg("x"))
+      .def("gradients", &Program::gradients, nb::arg("x"), nb::arg("target"), nb::arg("weight").none())
+      .def("stop", &Program::stop)
+      .def("cancel", &Program::cancel)
+      .def_prop_rw("learning_rate", &Program::learning_rate, &Program::set_learning_rate)
+      .def_prop_rw("step", &Program::step, &Program::set_step);
+}
+
+}  // namespace tabgrad

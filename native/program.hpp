@@ -1,0 +1,104 @@
+// What crosses the border between the binding and the kernels: plain data and two interfaces.
+//
+// The kernels are compiled once for each instruction set, so nothing in here may hold code that the linker could merge
+// between them: no inline functions, no templates.
+#pragma once
+
+#include <cstdint>
+
+namespace tabgrad {
+
+constexpr int MOST_NUMBERS = 12;
+constexpr int MOST_SLOTS = 3;
+
+// A layer of the program: dense layers, activations and dropout each stand alone here.
+struct LayerSpec {
+  const char* kind;
+  int units;           // width of the output
+  int index;           // place in the network's layers: dropout masks are counted by it
+  std::uint64_t seed;  // of its dropout masks
+  bool trainable;
+  float numbers[MOST_NUMBERS];
+};
+
+// A loss, metric or optimizer: the name of its kind, and its record's fields as numbers, None as NaN.
+struct PartSpec {
+  const char* kind;
+  double numbers[MOST_NUMBERS];
+};
+
+struct ProgramSpec {
+  int inputs;
+  const LayerSpec* layers;
+  int layer_count;
+  PartSpec loss;  // kind null: a program for prediction only
+  bool linked;    // the last layer is the loss's link: both share one derivative
+  bool labels;    // targets are class indices
+  const PartSpec* metrics;
+  int metric_count;
+  PartSpec optimizer;
+};
+
+struct Rows {
+  const float* x;              // (count, inputs)
+  const float* y;              // (count, outputs), or null
+  const std::int64_t* labels;  // (count,), or null
+  const float* weight;         // (count,), or null
+  std::int64_t count;
+};
+
+struct Schedule {
+  std::int64_t epochs, first_epoch, batch_size;
+  bool shuffle;
+  std::uint64_t seed;
+};
+
+enum class Status { finished, stopped, interrupted, diverged, out_of_memory };
+
+// Whoever hears of a run. Each call may enter Python; false ends the run as interrupted.
+struct Listener {
+  bool hears_epochs = false, hears_batches = false, stop = false;
+  virtual bool epoch_begin(std::int64_t epoch) = 0;
+  virtual bool epoch_end(std::int64_t epoch, const double* training, const double* validation) = 0;
+  virtual bool batch_begin(std::int64_t step) = 0;
+  virtual bool batch_end(std::int64_t step, const double* running) = 0;
+  virtual bool poll(std::int64_t step, const double* running) = 0;  // about twenty times a second
+  virtual ~Listener();
+};
+
+// Where the arrays of a run are, in the user's unpadded layout (rows, columns).
+struct ArrayShape {
+  int rows, columns, slots;
+};
+
+// A program with its weights, ready to run: one per call from Python.
+struct Run {
+  double learning_rate = 0;
+  std::int64_t step = 0;
+  virtual int array_count() const = 0;
+  virtual ArrayShape array_shape(int array) const = 0;
+  virtual void read(int array, int slot, float* out) const = 0;  // slot -1: the weights
+  virtual void write(int array, int slot, const float* in) = 0;
+  // training and validation: (epochs - first epoch, 1 + metrics), filled as far as epochs are done
+  virtual Status fit(const Rows& rows, const Rows* validation, const Schedule& schedule, Listener& listener,
+                     double* training, double* validation_values, std::int64_t& epochs_done,
+                     std::int64_t& failed_step) = 0;
+  virtual bool evaluate(const Rows& rows, Listener& listener, double* values) = 0;
+  virtual bool predict(const float* x, std::int64_t count, float* out, Listener& listener) = 0;
+  virtual double gradients(const Rows& rows) = 0;  // leaves them where `gradient` reads them
+  virtual void gradient(int array, float* out) const = 0;
+  virtual ~Run();
+};
+
+// One entry an instruction set. Null where a kind is unknown or memory is short; `error` then says which.
+struct Kernels {
+  const char* name;
+  int lanes;
+  Run* (*make)(const ProgramSpec& program, std::int64_t most_rows, int threads, const char** error);
+};
+
+extern const Kernels kernels_baseline;
+extern const Kernels kernels_avx2;
+extern const Kernels kernels_avx512;
+
+}  // namespace tabgrad

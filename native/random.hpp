@@ -1,0 +1,61 @@
+// Counted randomness: the same functions as src/tabgrad/_seeds.py, which says what they are.
+#pragma once
+
+#include "vector.hpp"
+
+namespace tabgrad::TABGRAD_ISA {
+
+enum Stream : std::uint64_t { SHUFFLE = 2, DROPOUT = 3 };
+
+static inline std::uint64_t mix(std::uint64_t z) {
+  z += 0x9E3779B97F4A7C15u;
+  z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
+  z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
+  return z ^ (z >> 31);
+}
+
+// Fisher and Yates's shuffle of 0 ... count - 1 under the key of (seed, epoch).
+static inline void shuffle(std::uint32_t* order, std::int64_t count, std::uint64_t seed, std::uint64_t epoch) {
+  const std::uint64_t key = mix(mix(mix(seed) ^ SHUFFLE) ^ epoch);
+  for (std::int64_t i = 0; i < count; i++) order[i] = static_cast<std::uint32_t>(i);
+  for (std::int64_t i = count - 1; i > 0; i--) {
+    const std::uint64_t partner =
+        ((mix(key ^ static_cast<std::uint64_t>(i)) >> 32) * static_cast<std::uint64_t>(i + 1)) >> 32;
+    const std::uint32_t other = order[partner];
+    order[partner] = order[i];
+    order[i] = other;
+  }
+}
+
+// The mask of a dropout layer in a step: `kept` of a position is all ones in the lanes of units that stay.
+struct Dropout {
+  float scale = 1;
+  std::uint32_t threshold = 0;
+  std::uint32_t low = 0, high = 0;
+
+  void begin_step(std::uint64_t seed, std::uint64_t step, std::uint64_t layer) {
+    const std::uint64_t key = mix(mix(mix(mix(seed) ^ DROPOUT) ^ step) ^ layer);
+    low = static_cast<std::uint32_t>(key), high = static_cast<std::uint32_t>(key >> 32);
+  }
+  ivec kept(std::uint32_t position) const {
+    uvec x = (reinterpret_cast<uvec>(lanes()) + position) ^ low;
+    x ^= x >> 16;
+    x *= 0x21F0AAADu;
+    x ^= x >> 15;
+    x += high;
+    x *= 0xD35A2D97u;
+    x ^= x >> 15;
+    return x >= threshold;
+  }
+  vec apply(vec v, ivec kept) const { return kept ? v * scale : vec{}; }
+};
+
+static inline Dropout dropout_of_rate(float rate) {
+  Dropout dropout;
+  const double threshold = std::nearbyint(static_cast<double>(rate) * 4294967296.0);
+  dropout.threshold = threshold > 4294967295.0 ? 4294967295u : static_cast<std::uint32_t>(threshold);
+  dropout.scale = 1.0f / (1.0f - rate);
+  return dropout;
+}
+
+}  // namespace tabgrad::TABGRAD_ISA

@@ -1,0 +1,482 @@
+// The training loop: a whole run in one call.
+//
+// Per step: rows gathered, layers forward, the loss, the error term back through the layers, each layer's arrays
+// stepped on the way. Per epoch: order drawn, validation scored, the state kept so that an interruption loses one epoch
+// at most.
+#pragma once
+
+#include <chrono>
+#include <limits>
+
+#include "layers.hpp"
+#include "losses.hpp"
+
+namespace tabgrad::TABGRAD_ISA {
+
+class Trainer final : public Run {
+ public:
+  // Null on success, else what was wrong.
+  const char* build(const ProgramSpec& program, std::int64_t most_rows, int threads);
+
+  int array_count() const override { return static_cast<int>(arrays_.size()); }
+  ArrayShape array_shape(int array) const override {
+    const Array& a = *arrays_[array];
+    return {a.rows, a.columns, a.trainable ? slots_ : 0};
+  }
+  void read(int array, int slot, float* out) const override {
+    copy_out(*arrays_[array], slot < 0 ? arrays_[array]->w : arrays_[array]->slot[slot], out);
+  }
+  void write(int array, int slot, const float* in) override {
+    const Array& a = *arrays_[array];
+    float* to = slot < 0 ? a.w : a.slot[slot];
+    for (int i = 0; i < a.rows; i++)
+      std::memcpy(to + i * a.ld, in + static_cast<long>(i) * a.columns, a.columns * sizeof(float));
+  }
+  void gradient(int array, float* out) const override { copy_out(*arrays_[array], arrays_[array]->gradient, out); }
+
+  Status fit(const Rows& rows, const Rows* validation, const Schedule& schedule, Listener& listener, double* training,
+             double* validation_values, std::int64_t& epochs_done, std::int64_t& failed_step) override;
+  bool evaluate(const Rows& rows, Listener& listener, double* values) override;
+  bool predict(const float* x, std::int64_t count, float* out, Listener& listener) override;
+  double gradients(const Rows& rows) override;
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  // Sums over the rows of an epoch: the loss, then the metrics.
+  struct Sums {
+    double values[1 + 16] = {};
+    std::int64_t rows = 0;
+  };
+
+  static void copy_out(const Array& a, const float* from, float* out) {
+    for (int i = 0; i < a.rows; i++)
+      std::memcpy(out + static_cast<long>(i) * a.columns, from + i * a.ld, a.columns * sizeof(float));
+  }
+  const char* add(const LayerSpec& spec, bool link);
+  Layer* append(std::unique_ptr<Layer> layer, int units);
+  const char* reserve(std::int64_t most_rows);
+
+  void gather(const Rows& rows, const std::uint32_t* order, std::int64_t from, int count);
+  bool forward(int count, bool training, bool through_link);
+  double score(const Rows& rows, const std::uint32_t* order, std::int64_t from, int count, bool errors, Sums& sums);
+  bool backward(int count);
+  bool step_on(const Rows& rows, const std::uint32_t* order, std::int64_t from, int count, Sums& sums, double& loss);
+  bool reserve_gradients();
+  void clip_and_step();
+  double penalty() const;
+  bool score_all(const Rows& rows, double* values);
+  void means(const Sums& sums, double* values) const {
+    for (int i = 0; i <= metric_count_; i++) values[i] = sums.values[i] / static_cast<double>(sums.rows);
+  }
+  bool tick(double work);
+  // Whether a batch takes so long that an interruption should not wait for its end.
+  bool heavy(int count) const { return work_ * count > 1e7; }
+
+  Pass pass_;
+  Step optimizer_;
+  std::unique_ptr<Team> team_;
+  std::vector<std::unique_ptr<Signal>> signals_;
+  std::vector<std::unique_ptr<Layer>> layers_;
+  std::vector<Array*> arrays_;
+  int slots_ = 0, most_rows_ = 0;
+  Floats parameters_, kept_, gradients_, targets_;
+  Block<std::uint32_t> order_;
+
+  Loss loss_ = nullptr;
+  PartSpec loss_part_ = {};
+  bool linked_ = false, from_logits_ = false, labels_ = false, penalised_ = false;
+  Metric metrics_[16] = {};
+  PartSpec metric_parts_[16] = {};
+  int metric_count_ = 0;
+  Floats row_values_;
+
+  Listener* listener_ = nullptr;
+  Clock::time_point polled_;
+  double work_ = 0, work_since_ = 0;  // multiply-adds of a row; those since the clock was last read
+  std::int64_t step_of_epoch_ = 0;
+  const Sums* running_ = nullptr;
+};
+
+inline const char* Trainer::build(const ProgramSpec& program, std::int64_t most_rows, int threads) {
+  linked_ = program.linked, labels_ = program.labels;
+  signals_.push_back(std::make_unique<Signal>(program.inputs));
+  for (int i = 0; i < program.layer_count; i++)
+    if (const char* unknown = add(program.layers[i], linked_ && i == program.layer_count - 1)) return unknown;
+  for (auto& layer : layers_) layer->list(arrays_), work_ += layer->work();
+  if (program.loss.kind) {
+    loss_part_ = program.loss;
+    for (const LossEntry& entry : LOSSES)
+      if (same(entry.kind, program.loss.kind)) {
+        loss_ = entry.loss;
+        from_logits_ = entry.from_logits >= 0 && program.loss.numbers[entry.from_logits] != 0;
+      }
+    if (!loss_) return program.loss.kind;
+    if (program.metric_count > 16) return "more than 16 metrics";
+    for (metric_count_ = 0; metric_count_ < program.metric_count; metric_count_++) {
+      const PartSpec& part = metric_parts_[metric_count_] = program.metrics[metric_count_];
+      for (const MetricEntry& entry : METRICS)
+        if (same(entry.kind, part.kind)) metrics_[metric_count_] = entry.metric;
+      if (!metrics_[metric_count_]) return part.kind;
+    }
+    optimizer_.set(program.optimizer);
+    optimizer_.rule = rule_of(optimizer_);
+    if (optimizer_.rule == Rule::unknown) return program.optimizer.kind;
+    slots_ = slots_of(optimizer_);
+  }
+  pass_.optimizer = &optimizer_;
+  if (threads > 1) team_.reset(make_team(threads)), pass_.team = team_.get();
+  return reserve(most_rows);
+}
+
+// A dense layer begins a layer of its own; an activation or dropout joins the layer before where that is free.
+inline const char* Trainer::add(const LayerSpec& spec, bool link) {
+  const int inputs = signals_.back()->units;
+  Layer* last = layers_.empty() ? nullptr : layers_.back().get();
+  if (same(spec.kind, "dense")) {
+    if (spec.units == 1)
+      append(std::make_unique<DenseUnit>(inputs, spec), 1);
+    else
+      append(std::make_unique<Dense>(inputs, spec), spec.units);
+  } else if (same(spec.kind, "dropout")) {
+    if (!last || !last->joins_dropout()) last = append(std::make_unique<Elementwise>(), inputs);
+    last->dropout = std::make_unique<Dropout>(dropout_of_rate(spec.numbers[0]));
+    last->dropout_seed = spec.seed, last->dropout_index = spec.index;
+  } else if (same(spec.kind, "softmax")) {
+    append(std::make_unique<Softmax>(), inputs);
+  } else {
+    FinishRow finish = nullptr;
+    for (const ActivationEntry& entry : ACTIVATIONS)
+      if (same(entry.kind, spec.kind)) finish = entry.finish;
+    if (!finish) return spec.kind;
+    if (same(spec.kind, "linear") && !link) return nullptr;
+    if (!last || link || !last->joins_activation()) last = append(std::make_unique<Elementwise>(), inputs);
+    last->finish = finish, last->activates = true;
+    std::memcpy(last->own_numbers, spec.numbers, sizeof spec.numbers);
+  }
+  return nullptr;
+}
+
+inline Layer* Trainer::append(std::unique_ptr<Layer> layer, int units) {
+  layer->in = signals_.back().get();
+  signals_.push_back(std::make_unique<Signal>(units));
+  layer->out = signals_.back().get();
+  layers_.push_back(std::move(layer));
+  return layers_.back().get();
+}
+
+inline const char* Trainer::reserve(std::int64_t most_rows) {
+  static const char* const SHORT = "memory";
+  most_rows_ = static_cast<int>(most_rows);
+  const bool trains = loss_ != nullptr;
+  bool learns = false;  // whether an array before this signal is trained, so that its error is needed
+  const auto rows = static_cast<std::size_t>(most_rows);
+  for (std::size_t i = 0; i < signals_.size(); i++) {
+    Signal& signal = *signals_[i];
+    const std::size_t size = rows * static_cast<std::size_t>(signal.ld);
+    if (!signal.value.reserve(size)) return SHORT;
+    if (i > 0) {
+      std::vector<Array*> own;
+      layers_[i - 1]->list(own);
+      for (const Array* array : own) learns = learns || array->trainable;
+      if (trains && layers_[i - 1]->bends() && !signal.slope.reserve(size)) return SHORT;
+    }
+    const bool last = i + 1 >= signals_.size() - (linked_ ? 1 : 0);
+    if (trains && (learns || last) && !signal.error.reserve(size)) return SHORT;
+  }
+  for (auto& layer : layers_)
+    if (!layer->reserve(most_rows)) return SHORT;
+  std::size_t size = 0;
+  for (const Array* array : arrays_) size += static_cast<std::size_t>(array->size()) * (1 + slots_);
+  if (!parameters_.reserve(size)) return SHORT;
+  float* at = parameters_.data();
+  for (Array* array : arrays_) {
+    array->w = at, at += array->size();
+    for (int s = 0; s < slots_; s++) array->slot[s] = at, at += array->size();
+    penalised_ = penalised_ || array->l1 != 0 || array->l2 != 0;
+  }
+  if (!trains) return nullptr;
+  const std::size_t outputs = static_cast<std::size_t>(signals_.back()->ld);
+  if (!labels_ && !targets_.reserve(rows * outputs)) return SHORT;
+  return row_values_.reserve(rows * static_cast<std::size_t>(1)) ? nullptr : SHORT;
+}
+
+// Python is entered from here alone, about twenty times a second; false: the run is to end.
+inline bool Trainer::tick(double work) {
+  work_since_ += work + 2000;
+  if (work_since_ < 2e6 || !listener_) return true;
+  work_since_ = 0;
+  const auto now = Clock::now();
+  if (now - polled_ < std::chrono::milliseconds(50)) return true;
+  polled_ = now;
+  double values[1 + 16] = {};
+  if (running_ && running_->rows > 0) means(*running_, values);
+  return listener_->poll(step_of_epoch_, values);
+}
+
+// One row into padded memory, a vector at a time; `after`: floats that lie behind the row's beginning, itself included.
+static inline void copy_row(float* out, const float* in, int columns, std::int64_t after) {
+  int j = 0;
+  for (; j + W <= columns; j += W) store(out + j, load_loose(in + j));
+  if (j + W <= after)
+    store(out + j, first(columns - j) ? load_loose(in + j) : vec{});
+  else
+    std::memcpy(out + j, in + j, static_cast<std::size_t>(columns - j) * sizeof(float));
+}
+
+inline void Trainer::gather(const Rows& rows, const std::uint32_t* order, std::int64_t from, int count) {
+  const Signal &to = *signals_.front(), &output = *signals_.back();
+  const std::int64_t columns = to.units, outputs = output.units;
+  each_chunk(pass_.team, count, static_cast<double>(count * columns) / 8, [&](int first_row, int last_row) {
+    for (int i = first_row; i < last_row; i++) {
+      const std::int64_t row = order ? order[from + i] : from + i, left = rows.count - row;
+      copy_row(to.value_of(i), rows.x + row * columns, to.units, left * columns);
+      if (rows.y) copy_row(targets_.data() + i * output.ld, rows.y + row * outputs, output.units, left * outputs);
+    }
+  });
+}
+
+inline bool Trainer::forward(int count, bool training, bool through_link) {
+  pass_.rows = count, pass_.training = training, pass_.step = step;
+  const std::size_t layers = layers_.size() - (linked_ && !through_link ? 1 : 0);
+  for (std::size_t i = 0; i < layers; i++) {
+    layers_[i]->forward(pass_);
+    if (heavy(count) && !tick(layers_[i]->work() * count)) return false;
+  }
+  return true;
+}
+
+// The batch's loss without the penalty; its error term, and the sums of the epoch.
+inline double Trainer::score(const Rows& rows, const std::uint32_t* order, std::int64_t from, int count, bool errors,
+                             Sums& sums) {
+  const Signal& output = *signals_.back();
+  Signal& scored = *signals_[signals_.size() - (linked_ ? 2 : 1)];
+  const bool logits = linked_ || from_logits_;
+  const auto place_of = [&](int i) { return order ? order[from + i] : from + i; };
+  const auto row_at = [&](int i, const PartSpec& part) {
+    return Row{output.units,
+               output.vectors(),
+               logits ? scored.value_of(i) : nullptr,
+               output.value_of(i),
+               rows.y ? targets_.data() + i * output.ld : nullptr,
+               rows.labels ? rows.labels[place_of(i)] : 0,
+               part.numbers,
+               (rows.weight ? rows.weight[place_of(i)] : 1.0f) / static_cast<float>(count)};
+  };
+  float* losses = row_values_.data();
+  each_chunk(pass_.team, count, 16.0 * count * output.units, [&](int first_row, int last_row) {
+    for (int i = first_row; i < last_row; i++) {
+      float* error = errors ? scored.error_of(i) : nullptr;
+      losses[i] = loss_(row_at(i, loss_part_), error);
+      if (!error || !scored.slope.data()) continue;
+      for (int j = 0; j < scored.vectors(); j++)
+        store(error + W * j, load(error + W * j) * load(scored.slope_of(i) + W * j));
+    }
+  });
+  double loss = 0;
+  for (int i = 0; i < count; i++) {
+    const float weight = rows.weight ? rows.weight[place_of(i)] : 1.0f;
+    loss += static_cast<double>(weight) * static_cast<double>(losses[i]);
+  }
+  sums.values[0] += loss, sums.rows += count;
+  for (int k = 0; k < metric_count_; k++)
+    for (int i = 0; i < count; i++) sums.values[1 + k] += metrics_[k](row_at(i, metric_parts_[k]));
+  return loss / count;
+}
+
+// The error term goes from layer to layer, last first; on the way each layer's arrays take their step.
+inline bool Trainer::backward(int count) {
+  for (std::size_t i = layers_.size() - (linked_ ? 1 : 0); i-- > 0;) {
+    if (!layers_[i]->out->error.data()) break;
+    layers_[i]->backward(pass_);
+    if (heavy(count) && !tick(2 * layers_[i]->work() * count)) return false;
+  }
+  return true;
+}
+
+// R(W) = sum over arrays of l1 |w| + l2 w^2
+inline double Trainer::penalty() const {
+  double total = 0;
+  if (!penalised_) return total;
+  for (const Array* array : arrays_) {
+    if (array->l1 == 0 && array->l2 == 0) continue;
+    double absolute = 0, squared = 0;
+    for (int i = 0; i < array->rows; i++)
+      for (int j = 0; j < array->columns; j++) {
+        const auto w = static_cast<double>(array->w[i * array->ld + j]);
+        absolute += std::fabs(w), squared += w * w;
+      }
+    total += static_cast<double>(array->l1) * absolute + static_cast<double>(array->l2) * squared;
+  }
+  return total;
+}
+
+inline bool Trainer::step_on(const Rows& rows, const std::uint32_t* order, std::int64_t from, int count, Sums& sums,
+                             double& loss) {
+  optimizer_.begin(learning_rate, step + 1);
+  gather(rows, order, from, count);
+  if (!forward(count, true, metric_count_ > 0)) return false;
+  const double added = penalty();
+  loss = score(rows, order, from, count, true, sums) + added;
+  sums.values[0] += added * count;
+  if (!backward(count)) return false;
+  if (optimizer_.store_only && optimizer_.clips()) clip_and_step();
+  step++;
+  return true;
+}
+
+// Gradients scaled down where their norm is too large, each array's own or all arrays' together; then the step.
+inline void Trainer::clip_and_step() {
+  double squares[2] = {};  // of this array, of all
+  const auto scale_of = [](double limit, double square) {
+    const double norm = std::sqrt(square);
+    return static_cast<float>(norm > limit ? limit / norm : 1.0);
+  };
+  const auto square_of = [](const Array& array) {
+    double total = 0;
+    for (int i = 0; i < array.rows; i++)
+      for (int j = 0; j < array.columns; j++) {
+        const auto g = static_cast<double>(array.gradient[i * array.ld + j]);
+        total += g * g;
+      }
+    return total;
+  };
+  for (const Array* array : arrays_)
+    if (array->trainable) squares[1] += square_of(*array);
+  for (const Array* array : arrays_) {
+    if (!array->trainable) continue;
+    squares[0] = square_of(*array);
+    const float scale = optimizer_.has(Step::CLIPNORM)
+                            ? scale_of(optimizer_.part.numbers[Step::CLIPNORM], squares[0])
+                            : scale_of(optimizer_.part.numbers[Step::GLOBAL_CLIPNORM], squares[1]);
+    Array plain = *array;
+    plain.l1 = plain.l2 = 0;  // regularisation has joined the stored gradient
+    with_rule(optimizer_, [&](auto rule) {
+      for (int i = 0; i < plain.rows; i++)
+        for (int n = 0; n < padded(plain.columns); n += W) {
+          const vec g = scale * load(plain.gradient + i * plain.ld + n);
+          step_block(rule, plain, optimizer_.keep, i, n, 1, 1, &g);
+        }
+    });
+  }
+}
+
+inline Status Trainer::fit(const Rows& rows, const Rows* validation, const Schedule& schedule, Listener& listener,
+                           double* training, double* validation_values, std::int64_t& epochs_done,
+                           std::int64_t& failed_step) {
+  listener_ = &listener, polled_ = Clock::now();
+  optimizer_.store_only = optimizer_.clips();
+  if (optimizer_.store_only && !reserve_gradients()) return Status::out_of_memory;
+  if (schedule.shuffle && !order_.reserve(static_cast<std::size_t>(rows.count))) return Status::out_of_memory;
+  if (!kept_.reserve(parameters_.bytes() / sizeof(float))) return Status::out_of_memory;
+  std::int64_t kept_step = step;
+  double kept_rate = learning_rate;
+  const auto keep = [&] {
+    std::memcpy(kept_.data(), parameters_.data(), parameters_.bytes());
+    kept_step = step, kept_rate = learning_rate;
+  };
+  const auto end = [&](Status status) {
+    if (status == Status::interrupted || status == Status::diverged) {
+      std::memcpy(parameters_.data(), kept_.data(), parameters_.bytes());
+      step = kept_step, learning_rate = kept_rate;
+    }
+    listener_ = nullptr, running_ = nullptr;
+    return status;
+  };
+  keep();
+  const int width = 1 + metric_count_;
+  for (std::int64_t epoch = schedule.first_epoch; epoch < schedule.epochs; epoch++) {
+    if (listener.hears_epochs && !listener.epoch_begin(epoch)) return end(Status::interrupted);
+    if (schedule.shuffle) shuffle(order_.data(), rows.count, schedule.seed, static_cast<std::uint64_t>(epoch));
+    Sums sums;
+    running_ = &sums, step_of_epoch_ = 0;
+    for (std::int64_t from = 0; from < rows.count; from += schedule.batch_size, step_of_epoch_++) {
+      const std::int64_t left = rows.count - from;
+      const int count = static_cast<int>(left < schedule.batch_size ? left : schedule.batch_size);
+      double loss = 0, values[1 + 16];
+      if (listener.hears_batches && !listener.batch_begin(step_of_epoch_)) return end(Status::interrupted);
+      if (!step_on(rows, schedule.shuffle ? order_.data() : nullptr, from, count, sums, loss) ||
+          !tick(3 * work_ * count))
+        return end(Status::interrupted);
+      if (!(loss - loss == 0)) {
+        failed_step = step_of_epoch_;
+        return end(Status::diverged);
+      }
+      if (!listener.hears_batches) continue;
+      means(sums, values);
+      if (!listener.batch_end(step_of_epoch_, values)) return end(Status::interrupted);
+    }
+    means(sums, training + epochs_done * width);
+    running_ = nullptr;
+    double* scores = validation ? validation_values + epochs_done * width : nullptr;
+    if (validation && !score_all(*validation, scores)) return end(Status::interrupted);
+    const double* values = training + epochs_done * width;
+    epochs_done++;
+    const bool heard = !listener.hears_epochs || listener.epoch_end(epoch, values, scores);
+    keep();
+    if (!heard) return end(Status::interrupted);
+    if (listener.stop) return end(Status::stopped);
+  }
+  return end(Status::finished);
+}
+
+inline bool Trainer::score_all(const Rows& rows, double* values) {
+  Sums sums;
+  for (std::int64_t from = 0; from < rows.count; from += most_rows_) {
+    const std::int64_t left = rows.count - from;
+    const int count = static_cast<int>(left < most_rows_ ? left : most_rows_);
+    gather(rows, nullptr, from, count);
+    if (!forward(count, false, true)) return false;
+    score(rows, nullptr, from, count, false, sums);
+    if (!tick(work_ * count)) return false;
+  }
+  means(sums, values);
+  values[0] += penalty();
+  return true;
+}
+
+inline bool Trainer::evaluate(const Rows& rows, Listener& listener, double* values) {
+  listener_ = &listener, polled_ = Clock::now();
+  const bool done = score_all(rows, values);
+  listener_ = nullptr;
+  return done;
+}
+
+inline bool Trainer::predict(const float* x, std::int64_t count, float* out, Listener& listener) {
+  listener_ = &listener, polled_ = Clock::now();
+  const Rows rows = {x, nullptr, nullptr, nullptr, count};
+  const Signal& output = *signals_.back();
+  for (std::int64_t from = 0; from < count; from += most_rows_) {
+    const std::int64_t left = count - from;
+    const int batch = static_cast<int>(left < most_rows_ ? left : most_rows_);
+    gather(rows, nullptr, from, batch);
+    if (!forward(batch, false, true) || !tick(work_ * batch)) return false;
+    for (int i = 0; i < batch; i++)
+      std::memcpy(out + (from + i) * output.units, output.value_of(i), output.units * sizeof(float));
+  }
+  listener_ = nullptr;
+  return true;
+}
+
+inline bool Trainer::reserve_gradients() {
+  std::size_t size = 0;
+  for (const Array* array : arrays_) size += static_cast<std::size_t>(array->size());
+  if (!gradients_.reserve(size)) return false;
+  float* at = gradients_.data();
+  for (Array* array : arrays_) array->gradient = at, at += array->size();
+  return true;
+}
+
+// Loss and whole gradients of one batch, nothing stepped.
+inline double Trainer::gradients(const Rows& rows) {
+  if (!reserve_gradients()) return std::numeric_limits<double>::quiet_NaN();
+  optimizer_.store_only = true;
+  Sums sums;
+  gather(rows, nullptr, 0, static_cast<int>(rows.count));
+  forward(static_cast<int>(rows.count), true, metric_count_ > 0);
+  const double loss = score(rows, nullptr, 0, static_cast<int>(rows.count), true, sums) + penalty();
+  backward(static_cast<int>(rows.count));
+  return loss;
+}
+
+}  // namespace tabgrad::TABGRAD_ISA
