@@ -1,0 +1,141 @@
+"""Declared constraints, and the only wording of argument errors.
+
+A record declares what a field may be in its annotation; constructing the record checks it::
+
+    rate: Annotated[float, Interval(0, 1, "[)")]
+
+The same declarations generate the invalid values that the tests feed to every record.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import operator
+import typing
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from functools import cache
+from types import NoneType, UnionType
+from typing import Any
+
+from tabgrad.errors import ArgumentError, ArgumentTypeError, UnknownNameError
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A number between two limits; `closed` draws them as in mathematics, for instance ``"[)"``."""
+
+    low: float = -math.inf
+    high: float = math.inf
+    closed: str = "[]"
+
+    def holds(self, value: float) -> bool:
+        """Whether `value` lies inside (NaN never does)."""
+        above = self.low <= value if self.closed[0] == "[" else self.low < value
+        below = value <= self.high if self.closed[1] == "]" else value < self.high
+        return above and below
+
+    def __str__(self) -> str:
+        """The interval in words that a message can use."""
+        if self.high == math.inf:
+            return "finite" if self.low == -math.inf else f"{'at least' if self.closed[0] == '[' else 'above'} {self.low:g}"
+        return f"in {self.closed[0]}{self.low:g}, {self.high:g}{self.closed[1]}"
+
+
+POSITIVE = Interval(0, math.inf, "()")
+NOT_NEGATIVE = Interval(0, math.inf, "[)")
+FRACTION = Interval(0, 1, "[)")
+COUNT = Interval(1)
+SEED = Interval(0, 2**63 - 1)
+
+
+def check_record(record: Any) -> None:
+    """Check every annotated field of a frozen record, turning NumPy scalars into Python's own numbers."""
+    owner = type(record).__name__
+    for name, kinds, interval in _constraints(type(record)):
+        value = getattr(record, name)
+        checked = check(value, name, owner, kinds, interval)
+        if checked is not value:
+            object.__setattr__(record, name, checked)
+
+
+def check(value: Any, name: str, owner: str, kinds: tuple[type, ...], interval: Interval | None = None) -> Any:
+    """One value against the types and the interval that it may have; returns it as a Python number.
+
+    Raises
+    ------
+    ArgumentTypeError, ArgumentError
+        ``'rate' of Dropout must be in [0, 1). Got 50. Did you mean 0.5?``
+    """
+    if value is None and NoneType in kinds:
+        return None
+    given = value
+    if float in kinds or int in kinds:
+        value = _number(value, name, owner, kinds)
+    elif bool in kinds:
+        value = _boolean(value, name, owner)
+    elif not isinstance(value, kinds):
+        raise ArgumentTypeError(f"'{name}' of {owner} must be {_types(kinds)}. Got {value!r}.")
+    if interval is not None and not interval.holds(value):
+        raise ArgumentError(f"'{name}' of {owner} must be {interval}. Got {given!r}.{_percent(value, interval)}")
+    return value
+
+
+def known_name(name: str, what: str, catalogue: Iterable[str]) -> str:
+    """`name` as it is spelled in the catalogue; an error that suggests the nearest where there is none."""
+    names = list(catalogue)
+    if name in names:
+        return name
+    lower = {known.lower(): known for known in names}
+    if name.lower() in lower:
+        return lower[name.lower()]
+    close = difflib.get_close_matches(name.lower(), lower, n=1, cutoff=0.5)
+    hint = f" Did you mean '{lower[close[0]]}'?" if close else ""
+    raise UnknownNameError(f"Unknown {what} '{name}'.{hint} Known: {', '.join(sorted(set(names), key=str.lower))}.")
+
+
+def _number(value: Any, name: str, owner: str, kinds: tuple[type, ...]) -> int | float:
+    wrong = ArgumentTypeError(f"'{name}' of {owner} must be {_types(kinds)}. Got {value!r} ({type(value).__name__}).")
+    if isinstance(value, (bool, str, bytes)) or value is None or type(value).__name__ in ("bool_", "bool"):
+        raise wrong
+    try:
+        if float not in kinds:
+            return operator.index(value)
+        number = float(value)
+    except (TypeError, ValueError) as error:
+        raise wrong from error
+    return number
+
+
+def _boolean(value: Any, name: str, owner: str) -> bool:
+    if isinstance(value, bool) or type(value).__name__ in ("bool_", "bool"):
+        return bool(value)
+    raise ArgumentTypeError(f"'{name}' of {owner} must be True or False. Got {value!r}.")
+
+
+def _types(kinds: tuple[type, ...]) -> str:
+    words = {int: "an integer", float: "a number", bool: "True or False", str: "a string", NoneType: "None"}
+    return " or ".join(words.get(kind, kind.__name__) for kind in kinds)
+
+
+def _percent(value: Any, interval: Interval) -> str:
+    percent = isinstance(value, (int, float)) and (interval.low, interval.high) == (0, 1) and 1 < value < 100
+    return f" Did you mean {value / 100:g}?" if percent else ""
+
+
+@cache
+def _constraints(record: type) -> tuple[tuple[str, tuple[type, ...], Interval | None], ...]:
+    """Name, types and interval of each field whose annotation this module can check."""
+    hints = typing.get_type_hints(record, include_extras=True)
+    rows = []
+    for field in fields(record):
+        hint, interval = hints[field.name], None
+        if typing.get_origin(hint) is typing.Annotated:
+            hint, *marks = typing.get_args(hint)
+            interval = next((mark for mark in marks if isinstance(mark, Interval)), None)
+        union = isinstance(hint, UnionType) or typing.get_origin(hint) is typing.Union
+        kinds = typing.get_args(hint) if union else (hint,)
+        if all(isinstance(kind, type) for kind in kinds):
+            rows.append((field.name, tuple(kinds), interval))
+    return tuple(rows)

@@ -1,0 +1,48 @@
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+def instruction_sets() -> list[str]: ...
+
+class Program:
+    learning_rate: float
+    step: int
+    def __init__(
+        self,
+        isa: str,
+        inputs: int,
+        layers: Sequence[tuple[str, int, int, int, bool, tuple[float, ...]]],
+        loss: tuple[str, tuple[float, ...]] | None,
+        linked: bool,
+        labels: bool,
+        metrics: Sequence[tuple[str, tuple[float, ...]]],
+        optimizer: tuple[str, tuple[float, ...]] | None,
+        most_rows: int,
+        threads: int,
+    ) -> None: ...
+    def write(self, array: int, slot: int, values: np.ndarray, /) -> None: ...
+    def read(self, array: int, slot: int, /) -> np.ndarray: ...
+    def gradient(self, array: int, /) -> np.ndarray: ...
+    def fit(
+        self,
+        x: np.ndarray,
+        target: np.ndarray,
+        weight: np.ndarray | None,
+        validation: tuple[np.ndarray, np.ndarray, np.ndarray | None] | None,
+        epochs: int,
+        first_epoch: int,
+        batch_size: int,
+        shuffle: bool,
+        seed: int,
+        epoch_begin: Callable[[int], None] | None,
+        epoch_end: Callable[[int, list[float], list[float] | None], None] | None,
+        batch_begin: Callable[[int], None] | None,
+        batch_end: Callable[[int, list[float]], None] | None,
+        progress: Callable[[int, list[float]], None] | None,
+    ) -> tuple[Any, int, np.ndarray, np.ndarray | None, BaseException | None]: ...
+    def evaluate(self, x: np.ndarray, target: np.ndarray, weight: np.ndarray | None) -> list[float]: ...
+    def predict(self, x: np.ndarray) -> np.ndarray: ...
+    def gradients(self, x: np.ndarray, target: np.ndarray, weight: np.ndarray | None) -> float: ...
+    def stop(self) -> None: ...
+    def cancel(self) -> None: ...

@@ -1,0 +1,47 @@
+"""What layers, losses, optimizers, ... have in common: they are frozen records that check themselves."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, Self
+
+from tabgrad._checks import check_record, known_name
+from tabgrad.errors import ArgumentTypeError
+
+
+@dataclass(frozen=True)
+class Record:
+    """A specification: immutable, hashable, comparable, with no state and no execution.
+
+    `kind` is the name under which both engines know the record: its class name in snake case, unless it says otherwise.
+    """
+
+    kind: ClassVar[str] = "record"
+
+    def __init_subclass__(cls) -> None:
+        """Give each subclass its kind."""
+        super().__init_subclass__()
+        if "kind" not in cls.__dict__:
+            cls.kind = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", cls.__name__).lower()
+
+    def __post_init__(self) -> None:
+        """Check every field against its annotation."""
+        check_record(self)
+
+    def numbers(self) -> tuple[float, ...]:
+        """The fields in order as numbers, which is how a compiled engine receives a record (None is NaN)."""
+        values = (getattr(self, field.name) for field in fields(self))
+        return tuple(float("nan") if value is None else float(value) for value in values)
+
+    @classmethod
+    def get(cls, identifier: Any, catalogue: Mapping[str, type[Self]], what: str) -> Self:
+        """The record that a user means by an instance, a class or a name of the catalogue."""
+        if isinstance(identifier, cls):
+            return identifier
+        if isinstance(identifier, type) and issubclass(identifier, cls):
+            return identifier()
+        if isinstance(identifier, str):
+            return catalogue[known_name(identifier, what, catalogue)]()
+        raise ArgumentTypeError(f"{what.capitalize()} must be a name or a {cls.__name__}. Got {identifier!r}.")

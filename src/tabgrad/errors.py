@@ -1,0 +1,45 @@
+"""What tabgrad raises.
+
+::
+
+    TabgradError
+    ├── ArgumentError (ValueError)          a parameter is not what it may be
+    │   ├── ArgumentTypeError (TypeError)   ... because it is of the wrong type
+    │   └── UnknownNameError                ... because nothing bears that name
+    ├── DataError (ValueError)              X, y, weights or a frame cannot be used as they are
+    ├── NotReadyError (RuntimeError)        a call came before the one that it needs
+    └── EngineError (RuntimeError)          the engine cannot run here: an instruction set, a failed allocation
+    DivergenceWarning (RuntimeWarning)      a run ended because its loss stopped being finite
+"""
+
+
+class TabgradError(Exception):
+    """Base of every error that tabgrad raises on purpose."""
+
+
+class ArgumentError(TabgradError, ValueError):
+    """A parameter lies outside what it may be; the message names it, its range and what came."""
+
+
+class ArgumentTypeError(ArgumentError, TypeError):
+    """A parameter has the wrong type; the message names it, the type and what came."""
+
+
+class UnknownNameError(ArgumentError):
+    """No layer, loss, optimizer, ... bears this name; the message suggests the nearest."""
+
+
+class DataError(TabgradError, ValueError):
+    """An array or frame cannot be used as it is; the message says where and why."""
+
+
+class NotReadyError(TabgradError, RuntimeError):
+    """A call came too early: fit before compile, predict before the input's width is known."""
+
+
+class EngineError(TabgradError, RuntimeError):
+    """The engine cannot do this on this machine."""
+
+
+class DivergenceWarning(RuntimeWarning):
+    """A run ended early because its loss stopped being finite; the weights are the last finite ones."""

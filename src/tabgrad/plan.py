@@ -1,0 +1,171 @@
+"""The plan: one hashable record of all that a training run is.
+
+Cache key, grid candidate, JSON in a model file and row in a report are the same thing. `dataclasses.replace(plan,
+seed=1)` is the next one.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from typing import Annotated, Any
+
+import numpy as np
+
+from tabgrad import activations, initializers, layers, losses, metrics, optimizers, regularizers
+from tabgrad._checks import COUNT, SEED, check_record
+from tabgrad._record import Record
+from tabgrad._seeds import generator
+from tabgrad.errors import ArgumentError
+
+__all__ = ["Network", "Plan"]
+
+
+@dataclass(frozen=True)
+class Network:
+    """Layers in their order over rows of a known width.
+
+    Parameters
+    ----------
+    inputs : int
+        Width of a row.
+    layers : tuple of Layer
+        Without `Input`: its work is done once `inputs` is known.
+    """
+
+    inputs: Annotated[int, COUNT]
+    layers: tuple[layers.Layer, ...]
+
+    def __post_init__(self) -> None:
+        """Check the width, drop `Input`."""
+        check_record(self)
+        object.__setattr__(self, "layers", tuple(layer for layer in self.layers if not isinstance(layer, layers.Input)))
+
+    def widths(self) -> Iterator[tuple[layers.Layer, int, int]]:
+        """Each layer with the widths of its input and output."""
+        inputs = self.inputs
+        for layer in self.layers:
+            outputs = layer.units_out(inputs)
+            yield layer, inputs, outputs
+            inputs = outputs
+
+    @property
+    def outputs(self) -> int:
+        """Width of the last layer's output."""
+        return [self.inputs, *(outputs for _, _, outputs in self.widths())][-1]
+
+    @property
+    def weights(self) -> tuple[layers.Weight, ...]:
+        """The arrays of all layers, in the order of `get_weights`."""
+        return tuple(weight for layer, inputs, _ in self.widths() for weight in layer.weights(inputs))
+
+    @property
+    def last_activation(self) -> activations.Activation:
+        """The activation of the last layer that has one (dropout at the end has none: linear)."""
+        return getattr(self.layers[-1], "activation", activations.linear) if self.layers else activations.linear
+
+    def initial_weights(self, seed: int) -> tuple[np.ndarray, ...]:
+        """The arrays before the first step, each from its own counted generator."""
+        return tuple(
+            weight.initializer.draw(weight.shape, generator(seed, "weights", place))
+            for place, weight in enumerate(self.weights)
+        )
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A training run: network, loss, optimizer, batches, seed.
+
+    The number of epochs is not in it: a run of five epochs is the beginning of a run of ten with the same plan.
+
+    Parameters
+    ----------
+    network : Network
+    loss : Loss
+    optimizer : Optimizer
+    metrics : tuple of Metric
+    batch_size : int, default 32
+    shuffle : bool, default True
+        A new order of the rows each epoch, a function of (seed, epoch).
+    seed : int, default 0
+
+    Examples
+    --------
+    >>> from tabgrad.layers import Dense
+    >>> from tabgrad.losses import MeanSquaredError
+    >>> from tabgrad.optimizers import Adam
+    >>> from tabgrad.plan import Network, Plan
+    >>> plan = Plan(Network(8, (Dense(1),)), MeanSquaredError(), Adam())
+    >>> Plan.from_json(plan.to_json()) == plan
+    True
+    """
+
+    network: Network
+    loss: losses.Loss
+    optimizer: optimizers.Optimizer
+    metrics: tuple[metrics.Metric, ...] = ()
+    batch_size: Annotated[int, COUNT] = 32
+    shuffle: bool = True
+    seed: Annotated[int, SEED] = 0
+
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        check_record(self)
+
+    @property
+    def linked(self) -> bool:
+        """Whether the last activation is the loss's link, so that both share one derivative (see `losses.Loss`)."""
+        return not self.loss.from_logits and type(self.network.last_activation) is self.loss.link
+
+    def to_json(self) -> str:
+        """The plan as JSON: ``{"class": name, field: value, ...}`` for every record; infinity and NaN never occur."""
+        return json.dumps(_to_data(self), allow_nan=False)
+
+    @staticmethod
+    def from_json(text: str) -> Plan:
+        """The plan that `to_json` wrote. Class names are looked up in a fixed table, nothing is imported or called by name."""
+        plan = _from_data(json.loads(text))
+        if not isinstance(plan, Plan):
+            raise ArgumentError(f"The JSON describes a {type(plan).__name__}, not a Plan.")
+        return plan
+
+
+def _records() -> dict[str, type]:
+    """Every class that a plan may hold, by `module.Class` (an activation and a layer share a name)."""
+    modules = (activations, initializers, regularizers, layers, losses, metrics, optimizers)
+    found: dict[str, type] = {"plan.Plan": Plan, "plan.Network": Network}
+    for module in modules:
+        for name in module.__all__:
+            value = getattr(module, name)
+            if isinstance(value, type) and issubclass(value, Record):
+                found[_name(value)] = value
+    return found
+
+
+def _name(record: type) -> str:
+    return f"{record.__module__.rpartition('.')[2]}.{record.__name__}"
+
+
+def _to_data(value: Any) -> Any:
+    if isinstance(value, (Record, Plan, Network)):
+        data = {field.name: _to_data(getattr(value, field.name)) for field in fields(value)}
+        return {"class": _name(type(value)), **data}
+    if isinstance(value, tuple):
+        return [_to_data(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ArgumentError(f"A plan holds finite numbers only. Got {value!r}.")
+    return value
+
+
+def _from_data(data: Any) -> Any:
+    if isinstance(data, dict):
+        name = data.get("class")
+        records = _records()
+        if name not in records:
+            raise ArgumentError(f"Unknown class {name!r} in the JSON of a plan.")
+        return records[name](**{key: _from_data(value) for key, value in data.items() if key != "class"})
+    if isinstance(data, list):
+        return tuple(_from_data(item) for item in data)
+    return data
