@@ -1,0 +1,84 @@
+"""tabgrad: the article's programs, and what only it is asked for."""
+
+from __future__ import annotations
+
+import gc
+import hashlib
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from programs import PROGRAMS, Program, load
+
+import tabgrad
+from systems import keras_like
+from tabgrad.layers import Dense, Dropout
+from tabgrad.models import Sequential
+
+SMALL = Program("", (8,), 1, 0.0, 16, "mean_squared_error")
+
+
+def _names() -> keras_like.Names:
+    return keras_like.Names(Sequential, Dense, Dropout, None, tabgrad.set_random_seed)
+
+
+def step_times(**settings: Any) -> dict[str, Any]:  # noqa: ANN401 (passed on as they come)
+    """Time the steps of a program."""
+    return keras_like.step_times(_names(), **settings)
+
+
+def train(**settings: Any) -> dict[str, Any]:  # noqa: ANN401
+    """Train a program from a seed."""
+    return keras_like.train(_names(), **settings)
+
+
+def grid_search(*, table: str) -> dict[str, Any]:
+    """Run the article's search through the wrapper."""
+    from tabgrad.wrappers.scikit_learn import KerasClassifier
+
+    names = keras_like.Names(Sequential, Dense, Dropout, KerasClassifier, tabgrad.set_random_seed)
+    return keras_like.grid_search(names, table=table)
+
+
+def two_fits() -> dict[str, Any]:
+    """Time building and fitting a small network twice: the first fit of this process and the second."""
+    return {"seconds": [_small_fit(seed) for seed in range(2)]}
+
+
+def many_fits(*, fits: int, settled: int) -> dict[str, Any]:
+    """Build and fit small networks; return the resident memory after `settled` of them and after all."""
+    start = time.perf_counter()
+    for seed in range(settled):
+        _small_fit(seed)
+    before = _resident_bytes()
+    for seed in range(settled, fits):
+        _small_fit(seed)
+    after = _resident_bytes()
+    return {"before": before, "after": after, "seconds": time.perf_counter() - start}
+
+
+def weights_hash(*, program: str, table: str, seed: int, epochs: int) -> dict[str, Any]:
+    """Train from a seed; return a hash of every weight's bits."""
+    chosen, data = PROGRAMS[program], load(table)
+    tabgrad.set_random_seed(seed)
+    model = keras_like.build(_names(), chosen, data["X_train"].shape[1])
+    model.fit(data["X_train"], data["y_train"], epochs=epochs, batch_size=chosen.batch_size, verbose=0)
+    bits = b"".join(np.ascontiguousarray(weights).tobytes() for weights in model.get_weights())
+    return {"hash": hashlib.sha256(bits).hexdigest()}
+
+
+def _small_fit(seed: int) -> float:
+    rng = np.random.default_rng(seed)
+    X, y = rng.normal(size=(64, 4)).astype(np.float32), rng.normal(size=64).astype(np.float32)
+    start = time.perf_counter()
+    tabgrad.set_random_seed(seed)
+    model = keras_like.build(_names(), SMALL, features=4)
+    model.fit(X, y, epochs=2, batch_size=SMALL.batch_size, verbose=0)
+    return time.perf_counter() - start
+
+
+def _resident_bytes() -> int:
+    gc.collect()
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmRSS"))

@@ -1,0 +1,56 @@
+"""PyTorch with the training loop written by hand: no DataLoader, batches gathered by index from one tensor."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Any
+
+import torch
+from programs import PROGRAMS, Program, load
+from torch import nn
+
+
+def step_times(
+    *, program: str, table: str, seed: int, warm_up: int, epochs: int, fits: int, fused: bool = False
+) -> dict[str, Any]:
+    """Train `warm_up` epochs, then time `fits` loops of `epochs` each; `fused` asks for Adam's fused kernel."""
+    chosen, data = PROGRAMS[program], load(table)
+    torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
+    torch.manual_seed(seed)
+    X, y = torch.from_numpy(data["X_train"]), torch.from_numpy(data["y_train"]).argmax(dim=1)
+    network = _network(chosen, X.shape[1])
+    optimizer = torch.optim.Adam(network.parameters(), lr=1e-3, eps=1e-7, fused=fused or None)
+    _epochs(network, optimizer, X, y, chosen.batch_size, warm_up)
+    seconds = []
+    for _ in range(fits):
+        start = time.perf_counter()
+        _epochs(network, optimizer, X, y, chosen.batch_size, epochs)
+        seconds.append((time.perf_counter() - start) / (epochs * chosen.steps(len(X))))
+    network.eval()
+    with torch.no_grad():
+        predicted = network(torch.from_numpy(data["X_test"])).numpy()
+    return {"seconds_per_step": seconds, "score": chosen.score(predicted, data["y_test"])}
+
+
+def _network(program: Program, features: int) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for units in program.hidden:
+        layers += [nn.Linear(features, units), nn.ReLU()]
+        if program.dropout:
+            layers.append(nn.Dropout(program.dropout))
+        features = units
+    return nn.Sequential(*layers, nn.Linear(features, program.outputs))
+
+
+def _epochs(
+    network: nn.Sequential, optimizer: torch.optim.Adam, X: torch.Tensor, y: torch.Tensor, batch_size: int, epochs: int
+) -> None:
+    loss = nn.CrossEntropyLoss()
+    for _ in range(epochs):
+        order = torch.randperm(len(X))
+        for start in range(0, len(X), batch_size):
+            rows = order[start : start + batch_size]
+            optimizer.zero_grad()
+            loss(network(X[rows]), y[rows]).backward()
+            optimizer.step()
