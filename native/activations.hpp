@@ -91,41 +91,44 @@ static inline vec softplus(vec z, const float*, vec& slope) {
   return softplus(z);
 }
 
-// What comes after a product is finished, or stands alone: a run of vectors of one row through f, and through dropout.
-// `slope` is null outside of training.
+// What comes at the end of a layer: bias, f, dropout.
 struct Finish {
   const float* numbers = nullptr;
   const float* bias = nullptr;       // null: none
   const Dropout* dropout = nullptr;  // null: none
 };
-using FinishRow = void (*)(const Finish& finish, const vec* in, int vectors, int column, std::uint32_t position,
-                           float* value, float* slope);
+// A block of weighted sums, rows x vectors from column n on, its rows stored `ld` apart; `slope` is null outside of
+// training. A unit's mask is counted by its position: the block's first row is at `position`, a row has `units`.
+using FinishBlock = void (*)(const Finish& finish, const vec* z, int rows, int vectors, int n, std::uint32_t position,
+                             int units, float* value, float* slope, long ld);
 
 template <vec (*f)(vec, const float*, vec&)>
-static void finish_row(const Finish& finish, const vec* in, int vectors, int column, std::uint32_t position,
-                       float* value, float* slope) {
-  for (int j = 0; j < vectors; j++) {
-    vec z = in[j], s;
-    if (finish.bias) z += load(finish.bias + column + W * j);
-    vec v = f(z, finish.numbers, s);
-    if (slope && finish.dropout) {
-      const ivec kept = finish.dropout->kept(position + W * j);
-      v = finish.dropout->apply(v, kept), s = finish.dropout->apply(s, kept);
+static void finish_block_of(const Finish& finish, const vec* z, int rows, int vectors, int n, std::uint32_t position,
+                            int units, float* value, float* slope, long ld) {
+  position += static_cast<std::uint32_t>(n);
+  for (int i = 0; i < rows; i++, position += static_cast<std::uint32_t>(units), value += ld, slope += slope ? ld : 0)
+    for (int j = 0; j < vectors; j++) {
+      vec s, v = z[i * vectors + j];
+      if (finish.bias) v += load(finish.bias + n + W * j);
+      v = f(v, finish.numbers, s);
+      if (slope && finish.dropout) {
+        const ivec kept = finish.dropout->kept(position + static_cast<std::uint32_t>(W * j));
+        v = finish.dropout->apply(v, kept), s = finish.dropout->apply(s, kept);
+      }
+      store(value + W * j, v);
+      if (slope) store(slope + W * j, s);
     }
-    store(value + W * j, v);
-    if (slope) store(slope + W * j, s);
-  }
 }
 
 struct ActivationEntry {
   const char* kind;
-  FinishRow finish;
+  FinishBlock finish;
 };
 static constexpr ActivationEntry ACTIVATIONS[] = {
-    {"linear", finish_row<linear>},   {"relu", finish_row<relu>},         {"leaky_relu", finish_row<leaky_relu>},
-    {"elu", finish_row<elu>},         {"selu", finish_row<selu>},         {"gelu", finish_row<gelu>},
-    {"silu", finish_row<silu>},       {"mish", finish_row<mish>},         {"tanh", finish_row<tanh>},
-    {"sigmoid", finish_row<sigmoid>}, {"softplus", finish_row<softplus>},
+    {"linear", finish_block_of<linear>},   {"relu", finish_block_of<relu>},         {"leaky_relu", finish_block_of<leaky_relu>},
+    {"elu", finish_block_of<elu>},         {"selu", finish_block_of<selu>},         {"gelu", finish_block_of<gelu>},
+    {"silu", finish_block_of<silu>},       {"mish", finish_block_of<mish>},         {"tanh", finish_block_of<tanh>},
+    {"sigmoid", finish_block_of<sigmoid>}, {"softplus", finish_block_of<softplus>},
 };
 
 }  // namespace tabgrad::TABGRAD_ISA

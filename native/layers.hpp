@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "activations.hpp"
+#include "lanes.hpp"
 #include "memory.hpp"
 #include "optimizers.hpp"
 #include "random.hpp"
@@ -49,7 +50,7 @@ struct Layer {
   virtual ~Layer() = default;
 
   // The activation and dropout at the end of the layer.
-  FinishRow finish = finish_row<linear>;
+  FinishBlock finish = finish_block_of<linear>;
   Finish numbers;
   bool activates = false;
   std::unique_ptr<Dropout> dropout;
@@ -67,9 +68,10 @@ struct Layer {
     }
     return numbers;
   }
-  void finish_one(const Pass& pass, const Finish& how, int m, int n, int vectors, const vec* z) const {
-    finish(how, z, vectors, n, static_cast<std::uint32_t>(static_cast<long>(m) * out->units + n), out->value_of(m) + n,
-           pass.training && bends() ? out->slope_of(m) + n : nullptr);
+  // A block of weighted sums at (m, n) through the layer's end.
+  void finish_block(const Pass& pass, const Finish& how, int m, int n, int rows, int vectors, const vec* z) const {
+    finish(how, z, rows, vectors, n, static_cast<std::uint32_t>(m) * static_cast<std::uint32_t>(out->units), out->units,
+           out->value_of(m) + n, pass.training && bends() ? out->slope_of(m) + n : nullptr, out->ld);
   }
 };
 
@@ -155,7 +157,7 @@ struct Dense : Layer {
     numbers.bias = has_bias ? bias.w : nullptr;
     product(pass.team, pass.rows, padded(kernel.columns), kernel.rows, Left{in->value.data(), in->ld, 1}, kernel.w,
             kernel.ld, [&](int m, int n, int rows, int vectors, const vec* block) {
-              for (int i = 0; i < rows; i++) finish_one(pass, how, m + i, n, vectors, block + i * vectors);
+              finish_block(pass, how, m, n, rows, vectors, block);
             });
   }
 
@@ -214,7 +216,7 @@ struct DenseUnit : Layer {
         for (int j = 0; j < in->vectors(); j++) total += load(in->value_of(m) + W * j) * load(kernel.w + W * j);
         vec z = {};
         z[0] = sum(total);
-        finish_one(pass, how, m, 0, 1, &z);
+        finish_block(pass, how, m, 0, 1, 1, &z);
       }
     });
   }
@@ -246,7 +248,7 @@ struct Elementwise : Layer {
       for (int m = from; m < to; m++)
         for (int j = 0; j < in->vectors(); j++) {
           const vec z = load(in->value_of(m) + W * j);
-          finish_one(pass, how, m, W * j, 1, &z);
+          finish_block(pass, how, m, W * j, 1, 1, &z);
         }
     });
   }
@@ -262,21 +264,15 @@ struct Elementwise : Layer {
 
 // out_i = e^(x_i) / sum e^x.   dx = out (d - sum(out d))
 struct Softmax : Layer {
+  Lanes lanes;
+  bool reserve(long rows) override { return lanes.reserve(rows, in->units); }
   void forward(const Pass& pass) override {
-    each_chunk(pass.team, pass.rows, 16.0 * pass.rows * in->units, [&](int from, int to) {
-      for (int m = from; m < to; m++) {
-        const float* x = in->value_of(m);
-        float* f = out->value_of(m);
-        vec top = all(-3.4e38f), total = {};
-        for (int j = 0; j < in->vectors(); j++) top = max(valid(j) ? load(x + W * j) : top, top);
-        const float most = maximum(top);
-        for (int j = 0; j < in->vectors(); j++) {
-          const vec e = valid(j) ? exp(load(x + W * j) - most) : vec{};
-          total += e;
-          store(f + W * j, e);
-        }
-        const float scale = 1 / sum(total);
-        for (int j = 0; j < in->vectors(); j++) store(f + W * j, load(f + W * j) * scale);
+    each_chunk(pass.team, (pass.rows + W - 1) / W, 16.0 * pass.rows * in->units, [&](int from, int to) {
+      for (int m = from * W; m < to * W && m < pass.rows; m += W) {
+        const int rows = pass.rows - m < W ? pass.rows - m : W;
+        rows_to_lanes(in->value_of(m), in->ld, rows, in->units, lanes.at(m));
+        softmax_of(lanes.at(m), lanes.at(m), in->units);
+        lanes_to_rows(lanes.at(m), rows, in->units, out->value_of(m), out->ld);
       }
     });
   }
@@ -293,7 +289,6 @@ struct Softmax : Layer {
       }
     }
   }
-  ivec valid(int j) const { return first(in->units - W * j); }
 };
 
 }  // namespace tabgrad::TABGRAD_ISA

@@ -84,6 +84,13 @@ static inline vec inverse_root(vec x) {
   return r;
 }
 
+// 1 / x in the same way: r <- r (2 - x r).
+static inline vec inverse(vec x) {
+  vec r = as_float(0x7ef311c3 - as_int(x));
+  for (int i = 0; i < 3; i++) r = r * (2.0f - x * r);
+  return r;
+}
+
 struct Sgd {
   float rate;
   static constexpr int SLOTS = 0;
@@ -133,7 +140,7 @@ struct Adam {
   vec operator()(vec w, vec g, vec* slot) const {
     const vec m = slot[0] = slot[0] + rest_1 * (g - slot[0]);
     const vec v = slot[1] = slot[1] + rest_2 * (g * g - slot[1]);
-    return w - rate * m / (v * inverse_root(v) + epsilon);
+    return w - rate * m * inverse(v * inverse_root(v) + epsilon);
   }
 };
 

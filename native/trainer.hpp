@@ -58,8 +58,9 @@ class Trainer final : public Run {
   const char* reserve(std::int64_t most_rows);
 
   void gather(const Rows& rows, const std::uint32_t* order, std::int64_t from, int count);
-  bool forward(int count, bool training, bool through_link);
+  bool forward(int count, bool training, bool to_end);
   double score(const Rows& rows, const std::uint32_t* order, std::int64_t from, int count, bool errors, Sums& sums);
+  void score_block(int m, int block, const vec* y, ivec labels, vec weights, int count, bool errors);
   bool backward(int count);
   bool step_on(const Rows& rows, const std::uint32_t* order, std::int64_t from, int count, Sums& sums, double& loss);
   bool reserve_gradients();
@@ -80,12 +81,14 @@ class Trainer final : public Run {
   std::vector<std::unique_ptr<Layer>> layers_;
   std::vector<Array*> arrays_;
   int slots_ = 0, most_rows_ = 0;
-  Floats parameters_, kept_, gradients_, targets_;
+  Floats parameters_, kept_, gradients_;
   Block<std::uint32_t> order_;
 
   Loss loss_ = nullptr;
   PartSpec loss_part_ = {};
-  bool linked_ = false, from_logits_ = false, labels_ = false, penalised_ = false;
+  bool linked_ = false, logits_ = false, penalised_ = false;
+  Signal* scored_ = nullptr;  // what the loss looks at: the output, or what the link receives
+  Lanes targets_, outputs_, linked_values_, errors_;
   Metric metrics_[16] = {};
   PartSpec metric_parts_[16] = {};
   int metric_count_ = 0;
@@ -99,7 +102,7 @@ class Trainer final : public Run {
 };
 
 inline const char* Trainer::build(const ProgramSpec& program, std::int64_t most_rows, int threads) {
-  linked_ = program.linked, labels_ = program.labels;
+  linked_ = program.linked;
   signals_.push_back(std::make_unique<Signal>(program.inputs));
   for (int i = 0; i < program.layer_count; i++)
     if (const char* unknown = add(program.layers[i], linked_ && i == program.layer_count - 1)) return unknown;
@@ -109,7 +112,7 @@ inline const char* Trainer::build(const ProgramSpec& program, std::int64_t most_
     for (const LossEntry& entry : LOSSES)
       if (same(entry.kind, program.loss.kind)) {
         loss_ = entry.loss;
-        from_logits_ = entry.from_logits >= 0 && program.loss.numbers[entry.from_logits] != 0;
+        logits_ = linked_ || (entry.from_logits >= 0 && program.loss.numbers[entry.from_logits] != 0);
       }
     if (!loss_) return program.loss.kind;
     if (program.metric_count > 16) return "more than 16 metrics";
@@ -145,7 +148,7 @@ inline const char* Trainer::add(const LayerSpec& spec, bool link) {
   } else if (same(spec.kind, "softmax")) {
     append(std::make_unique<Softmax>(), inputs);
   } else {
-    FinishRow finish = nullptr;
+    FinishBlock finish = nullptr;
     for (const ActivationEntry& entry : ACTIVATIONS)
       if (same(entry.kind, spec.kind)) finish = entry.finish;
     if (!finish) return spec.kind;
@@ -196,9 +199,12 @@ inline const char* Trainer::reserve(std::int64_t most_rows) {
     penalised_ = penalised_ || array->l1 != 0 || array->l2 != 0;
   }
   if (!trains) return nullptr;
-  const std::size_t outputs = static_cast<std::size_t>(signals_.back()->ld);
-  if (!labels_ && !targets_.reserve(rows * outputs)) return SHORT;
-  return row_values_.reserve(rows * static_cast<std::size_t>(1)) ? nullptr : SHORT;
+  scored_ = signals_[signals_.size() - (linked_ ? 2 : 1)].get();
+  const auto values = static_cast<std::size_t>(padded(most_rows_)) * static_cast<std::size_t>(1 + metric_count_);
+  const bool room = targets_.reserve(most_rows, scored_->units) && outputs_.reserve(most_rows, scored_->units) &&
+                    linked_values_.reserve(most_rows, scored_->units) && errors_.reserve(most_rows, scored_->units) &&
+                    row_values_.reserve(values);
+  return room ? nullptr : SHORT;
 }
 
 // Python is entered from here alone, about twenty times a second; false: the run is to end.
@@ -225,20 +231,20 @@ static inline void copy_row(float* out, const float* in, int columns, std::int64
 }
 
 inline void Trainer::gather(const Rows& rows, const std::uint32_t* order, std::int64_t from, int count) {
-  const Signal &to = *signals_.front(), &output = *signals_.back();
-  const std::int64_t columns = to.units, outputs = output.units;
+  const Signal& to = *signals_.front();
+  const std::int64_t columns = to.units;
   each_chunk(pass_.team, count, static_cast<double>(count * columns) / 8, [&](int first_row, int last_row) {
     for (int i = first_row; i < last_row; i++) {
-      const std::int64_t row = order ? order[from + i] : from + i, left = rows.count - row;
-      copy_row(to.value_of(i), rows.x + row * columns, to.units, left * columns);
-      if (rows.y) copy_row(targets_.data() + i * output.ld, rows.y + row * outputs, output.units, left * outputs);
+      const std::int64_t row = order ? order[from + i] : from + i;
+      copy_row(to.value_of(i), rows.x + row * columns, to.units, (rows.count - row) * columns);
     }
   });
 }
 
-inline bool Trainer::forward(int count, bool training, bool through_link) {
+// Up to what the loss looks at, or, for a prediction, to the end.
+inline bool Trainer::forward(int count, bool training, bool to_end) {
   pass_.rows = count, pass_.training = training, pass_.step = step;
-  const std::size_t layers = layers_.size() - (linked_ && !through_link ? 1 : 0);
+  const std::size_t layers = layers_.size() - (linked_ && !to_end ? 1 : 0);
   for (std::size_t i = 0; i < layers; i++) {
     layers_[i]->forward(pass_);
     if (heavy(count) && !tick(layers_[i]->work() * count)) return false;
@@ -249,39 +255,49 @@ inline bool Trainer::forward(int count, bool training, bool through_link) {
 // The batch's loss without the penalty; its error term, and the sums of the epoch.
 inline double Trainer::score(const Rows& rows, const std::uint32_t* order, std::int64_t from, int count, bool errors,
                              Sums& sums) {
-  const Signal& output = *signals_.back();
-  Signal& scored = *signals_[signals_.size() - (linked_ ? 2 : 1)];
-  const bool logits = linked_ || from_logits_;
   const auto place_of = [&](int i) { return order ? order[from + i] : from + i; };
-  const auto row_at = [&](int i, const PartSpec& part) {
-    return Row{output.units,
-               output.vectors(),
-               logits ? scored.value_of(i) : nullptr,
-               output.value_of(i),
-               rows.y ? targets_.data() + i * output.ld : nullptr,
-               rows.labels ? rows.labels[place_of(i)] : 0,
-               part.numbers,
-               (rows.weight ? rows.weight[place_of(i)] : 1.0f) / static_cast<float>(count)};
-  };
-  float* losses = row_values_.data();
-  each_chunk(pass_.team, count, 16.0 * count * output.units, [&](int first_row, int last_row) {
-    for (int i = first_row; i < last_row; i++) {
-      float* error = errors ? scored.error_of(i) : nullptr;
-      losses[i] = loss_(row_at(i, loss_part_), error);
-      if (!error || !scored.slope.data()) continue;
-      for (int j = 0; j < scored.vectors(); j++)
-        store(error + W * j, load(error + W * j) * load(scored.slope_of(i) + W * j));
+  const int outputs = scored_->units;
+  each_chunk(pass_.team, (count + W - 1) / W, 32.0 * count * outputs, [&](int first_block, int last_block) {
+    for (int m = first_block * W; m < last_block * W && m < count; m += W) {
+      const int block = count - m < W ? count - m : W;
+      vec weights = all(1);
+      ivec labels = {};
+      for (int i = 0; rows.weight && i < block; i++) weights[i] = rows.weight[place_of(m + i)];
+      for (int i = 0; rows.labels && i < block; i++) labels[i] = static_cast<std::int32_t>(rows.labels[place_of(m + i)]);
+      for (int i = 0; rows.y && i < block; i++) {
+        const float* y = rows.y + place_of(m + i) * outputs;
+        for (int j = 0; j < outputs; j++) targets_.at(m)[j][i] = y[j];
+      }
+      score_block(m, block, rows.y ? targets_.at(m) : nullptr, labels, weights, count, errors);
     }
   });
   double loss = 0;
-  for (int i = 0; i < count; i++) {
-    const float weight = rows.weight ? rows.weight[place_of(i)] : 1.0f;
-    loss += static_cast<double>(weight) * static_cast<double>(losses[i]);
-  }
+  for (int i = 0; i < count; i++) loss += static_cast<double>(row_values_.data()[i]);
   sums.values[0] += loss, sums.rows += count;
-  for (int k = 0; k < metric_count_; k++)
-    for (int i = 0; i < count; i++) sums.values[1 + k] += metrics_[k](row_at(i, metric_parts_[k]));
+  for (int k = 1; k <= metric_count_; k++)
+    for (int i = 0; i < count; i++) sums.values[k] += static_cast<double>(row_values_.data()[k * padded(most_rows_) + i]);
   return loss / count;
+}
+
+// At most W rows from row m on: losses and metrics to `row_values_`, their error to the scored signal.
+inline void Trainer::score_block(int m, int block, const vec* y, ivec labels, vec weights, int count, bool errors) {
+  const int outputs = scored_->units;
+  vec* out = outputs_.at(m);
+  rows_to_lanes(scored_->value_of(m), scored_->ld, block, outputs, out);
+  const vec share = weights / static_cast<float>(count);
+  Scored rows = {outputs, logits_, out, linked_values_.at(m), y, labels, loss_part_.numbers, share};
+  vec* error = errors ? errors_.at(m) : nullptr;
+  store(row_values_.data() + m, weights * loss_(rows, error));
+  if (linked_) rows.out = rows.linked;
+  for (int k = 0; k < metric_count_; k++) {
+    rows.numbers = metric_parts_[k].numbers;
+    store(row_values_.data() + (k + 1) * padded(most_rows_) + m, metrics_[k](rows));
+  }
+  if (!errors) return;
+  lanes_to_rows(error, block, outputs, scored_->error_of(m), scored_->ld);
+  for (int i = m; scored_->slope.data() && i < m + block; i++)
+    for (int n = 0; n < padded(outputs); n += W)
+      store(scored_->error_of(i) + n, load(scored_->error_of(i) + n) * load(scored_->slope_of(i) + n));
 }
 
 // The error term goes from layer to layer, last first; on the way each layer's arrays take their step.
@@ -315,7 +331,7 @@ inline bool Trainer::step_on(const Rows& rows, const std::uint32_t* order, std::
                              double& loss) {
   optimizer_.begin(learning_rate, step + 1);
   gather(rows, order, from, count);
-  if (!forward(count, true, metric_count_ > 0)) return false;
+  if (!forward(count, true, false)) return false;
   const double added = penalty();
   loss = score(rows, order, from, count, true, sums) + added;
   sums.values[0] += added * count;
@@ -426,7 +442,7 @@ inline bool Trainer::score_all(const Rows& rows, double* values) {
     const std::int64_t left = rows.count - from;
     const int count = static_cast<int>(left < most_rows_ ? left : most_rows_);
     gather(rows, nullptr, from, count);
-    if (!forward(count, false, true)) return false;
+    if (!forward(count, false, false)) return false;
     score(rows, nullptr, from, count, false, sums);
     if (!tick(work_ * count)) return false;
   }
@@ -473,7 +489,7 @@ inline double Trainer::gradients(const Rows& rows) {
   optimizer_.store_only = true;
   Sums sums;
   gather(rows, nullptr, 0, static_cast<int>(rows.count));
-  forward(static_cast<int>(rows.count), true, metric_count_ > 0);
+  forward(static_cast<int>(rows.count), true, false);
   const double loss = score(rows, nullptr, 0, static_cast<int>(rows.count), true, sums) + penalty();
   backward(static_cast<int>(rows.count));
   return loss;

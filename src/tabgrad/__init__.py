@@ -1,0 +1,65 @@
+"""tabgrad: neural networks for tables.
+
+Public names are loaded when they are first used: ``import tabgrad`` loads NumPy and nothing heavier.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+import numpy as _numpy  # noqa: F401  (what every use of the package needs)
+
+if TYPE_CHECKING:
+    from tabgrad import (
+        activations,
+        callbacks,
+        initializers,
+        layers,
+        losses,
+        metrics,
+        models,
+        optimizers,
+        regularizers,
+    )
+    from tabgrad._seeds import set_random_seed
+    from tabgrad.layers import Input
+    from tabgrad.models import Sequential
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Input",
+    "Sequential",
+    "__version__",
+    "activations",
+    "callbacks",
+    "initializers",
+    "layers",
+    "losses",
+    "metrics",
+    "models",
+    "optimizers",
+    "regularizers",
+    "set_random_seed",
+]
+
+# Where a name that is no submodule lives.
+_HOMES = {"Input": "layers", "Sequential": "models", "set_random_seed": "_seeds"}
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name at its first use."""
+    if name in _HOMES:
+        value: Any = getattr(import_module(f"tabgrad.{_HOMES[name]}"), name)
+    elif name in __all__:
+        value = import_module(f"tabgrad.{name}")
+    else:
+        raise AttributeError(f"module 'tabgrad' has no attribute '{name}'")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """The public names."""
+    return __all__

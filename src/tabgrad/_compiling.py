@@ -1,0 +1,90 @@
+"""What `compile` was given, resolved: names become records, and what does not fit together is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tabgrad import losses, metrics, optimizers
+from tabgrad._checks import known_name
+from tabgrad.errors import ArgumentError, ArgumentTypeError, UnknownNameError
+from tabgrad.metrics import Metric
+
+ARGUMENTS = ("optimizer", "loss", "metrics")
+KERAS_ONLY = ("run_eagerly", "steps_per_execution", "jit_compile", "auto_scale_loss")
+RISING = (metrics.BinaryAccuracy, metrics.CategoricalAccuracy, metrics.SparseCategoricalAccuracy)
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """What `compile` was given, as records; None in `metrics` stands for accuracy, whose form the width decides."""
+
+    optimizer: optimizers.Optimizer
+    loss: losses.Loss
+    metrics: tuple[Metric | None, ...]
+    names: tuple[str, ...]
+
+    def metrics_for(self, outputs: int) -> tuple[Metric, ...]:
+        """The metrics for an output of this width."""
+        return tuple(metrics.accuracy_for(self.loss, outputs) if one is None else one for one in self.metrics)
+
+    @property
+    def rising(self) -> list[bool]:
+        """For each metric whether a higher value is a better one."""
+        return [one is None or isinstance(one, RISING) for one in self.metrics]
+
+
+def resolved(optimizer: Any, loss: Any, chosen: Any, unknown: Mapping[str, Any]) -> Compiled:
+    """The arguments of `compile` as records.
+
+    Raises
+    ------
+    ArgumentError, ArgumentTypeError, UnknownNameError
+        No loss, a metric that does not fit the loss's targets, an argument or a name that does not exist.
+    """
+    for name in unknown:
+        raise ArgumentTypeError(_unknown_argument(name))
+    if loss is None:
+        raise ArgumentError(
+            "compile needs a loss, for instance loss='mean_squared_error' for numbers, 'binary_crossentropy' for two "
+            "classes, 'categorical_crossentropy' for one-hot columns."
+        )
+    loss_record = losses.get(loss)
+    named = [_metric(one, loss_record) for one in listed(chosen)]
+    return Compiled(
+        optimizers.get(optimizer), loss_record, tuple(one for _, one in named), tuple(name for name, _ in named)
+    )
+
+
+def listed(values: Any) -> list[Any]:
+    """A list for a list, a tuple, one value or None."""
+    if values is None:
+        return []
+    return list(values) if isinstance(values, (list, tuple)) else [values]
+
+
+def _metric(identifier: Any, loss: losses.Loss) -> tuple[str, Metric | None]:
+    """A metric's name in logs and its record, None for accuracy; refused where it does not fit the loss's targets."""
+    if isinstance(identifier, str) and identifier.lower() in (name.lower() for name in metrics.ACCURACY):
+        return identifier, None
+    if isinstance(identifier, str):
+        name = known_name(identifier, "metric", (*metrics.CATALOGUE, *metrics.ACCURACY))
+        record = metrics.get(name)
+    else:
+        record = metrics.get(identifier)
+        name = record.kind
+    if (loss.target == "labels") != isinstance(record, metrics.SparseCategoricalAccuracy):
+        fitting = "labels: use 'accuracy'" if loss.target == "labels" else "one column for each output: use 'accuracy'"
+        raise ArgumentError(f"The metric '{name}' does not fit {type(loss).__name__}, whose targets are {fitting}.")
+    return name, record
+
+
+def _unknown_argument(name: str) -> str:
+    if name in KERAS_ONLY:
+        return f"compile has no argument '{name}': there is nothing to compile here. Leave it out."
+    try:
+        known_name(name, "argument of compile", ARGUMENTS)
+    except UnknownNameError as error:
+        return str(error)
+    return f"Write '{name.lower()}' for the argument '{name}' of compile."

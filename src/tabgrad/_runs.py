@@ -1,0 +1,230 @@
+"""Runs of a model with somebody listening: what an engine tells, passed on to callbacks, history and progress.
+
+An engine knows epochs and values; callbacks know Keras's epoch numbers and logs by name. A `Training` stands between
+them for one call of `fit`; `evaluated` and `predicted` do the same for a pass without steps.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tabgrad.callbacks import CallbackList, History, Logs
+from tabgrad.engines.base import Engine, Listener, Result, Session, Values
+from tabgrad.matrix import Matrix
+from tabgrad.plan import Network, Plan
+from tabgrad.progress import Progress
+
+if TYPE_CHECKING:
+    from tabgrad.models import Sequential
+
+DURING_TRAINING = ("on_epoch_begin", "on_epoch_end", "on_train_batch_begin", "on_train_batch_end")
+DURING_TEST = ("on_test_begin", "on_test_end")
+TEST_BATCHES = ("on_test_batch_begin", "on_test_batch_end")
+
+
+class Names:
+    """The names of an engine's values: loss, then metrics; in logs they stand in alphabetical order, as in Keras."""
+
+    def __init__(self, metrics: Sequence[str]) -> None:
+        counted: dict[str, int] = {}
+        self.values = ["loss"]
+        for name in metrics:  # a name that comes again is numbered: mse, mse_1
+            self.values.append(f"{name}_{counted[name]}" if name in counted else name)
+            counted[name] = counted.get(name, 0) + 1
+        self._alone = sorted((name, place) for place, name in enumerate(self.values))
+        both = [*self.values, *(f"val_{name}" for name in self.values)]
+        self._both = sorted((name, place) for place, name in enumerate(both))
+
+    def logs(self, values: Values, validation: Values | None = None) -> Logs:
+        """Values by name."""
+        if validation is None:
+            return {name: float(values[place]) for name, place in self._alone}
+        both = [*values, *validation]
+        return {name: float(both[place]) for name, place in self._both}
+
+    def columns(self, training: np.ndarray, validation: np.ndarray | None) -> dict[str, list[float]]:
+        """The epochs' values by name, from arrays of shape (epochs, values)."""
+        if validation is None:
+            return {name: training[:, place].tolist() for name, place in self._alone}
+        both = np.hstack([training, validation])
+        return {name: both[:, place].tolist() for name, place in self._both}
+
+
+class Training:
+    """One call of `fit`: its callbacks, its history, its progress.
+
+    Parameters
+    ----------
+    model : Sequential
+    engine : Engine
+    plan : Plan
+    names : Names
+    callbacks : CallbackList
+    progress : Progress
+    first : int
+        Keras's number of the first epoch.
+    shift : int
+        What an engine's epoch number, which counts on from fit to fit, is ahead of it.
+    validation : Matrix or None
+    validation_batch_size : int or None
+    """
+
+    def __init__(
+        self,
+        model: Sequential,
+        engine: Engine,
+        plan: Plan,
+        names: Names,
+        callbacks: CallbackList,
+        progress: Progress,
+        *,
+        first: int,
+        shift: int,
+        validation: Matrix | None,
+        validation_batch_size: int | None,
+    ) -> None:
+        assert callbacks.history is not None
+        self.history: History = callbacks.history
+        self.engine, self.first, self.validation_batch_size = engine, first, validation_batch_size
+        self._model, self._plan, self._names = model, plan, names
+        self._callbacks, self._progress, self._shift = callbacks, progress, shift
+        # Hooks for batches of validation rows need those batches one by one: then validation runs here.
+        apart = validation is not None and callbacks.listens(*TEST_BATCHES)
+        self._apart = validation if apart else None
+        self.validation = None if apart else validation
+        self._tests = validation is not None and callbacks.listens(*DURING_TEST, *TEST_BATCHES)
+        self._live = callbacks.listens(*DURING_TRAINING) or self._tests or progress.verbose > 0
+        self._last: Logs = {}
+
+    def listener(self) -> Listener:
+        """The functions that the engine calls; None where nobody listens."""
+        hears = self._callbacks.listens
+        begins = hears("on_epoch_begin") or self._progress.verbose > 0
+        return Listener(
+            epoch_begin=self._epoch_begin if begins else None,
+            epoch_end=self._epoch_end if self._live else None,
+            batch_begin=self._batch_begin if hears("on_train_batch_begin") else None,
+            batch_end=self._batch_end if hears("on_train_batch_end") else None,
+            progress=self._show_step if self._progress.live else None,
+        )
+
+    def finish(self, result: Result) -> Logs:
+        """Close the progress, complete the history from the result, and give the last epoch's logs."""
+        self._progress.close()
+        known, done = len(self.history.epoch), len(result.training)
+        if self._live:
+            for epoch in range(known, done):  # finished, but a hook failed before the history heard of them
+                scores = None if result.validation is None else result.validation[epoch]
+                self.history.on_epoch_end(self.first + epoch, self._names.logs(result.training[epoch], scores))
+        elif done:
+            self.history.epoch += range(self.first, self.first + done)
+            for name, values in self._names.columns(result.training, result.validation).items():
+                self.history.history.setdefault(name, []).extend(values)
+            self._last = {name: values[-1] for name, values in self.history.history.items()}
+        self.history.status = result.status
+        return self._last
+
+    def abandon(self) -> None:
+        """The engine itself failed: end the line on the screen."""
+        self._progress.close()
+        self.history.status = "interrupted"
+
+    # ---- What the engine calls -------------------------------------------------------------------------------------
+
+    def _epoch_begin(self, session: Session, epoch: int) -> None:
+        self._meet(session, prints=True)
+        self._callbacks.tell("on_epoch_begin", epoch - self._shift, {})
+        self._progress.epoch_begin(epoch - self._shift)
+        self._stop_if_asked(session)
+
+    def _epoch_end(self, session: Session, epoch: int, values: Values, validation: Values | None) -> None:
+        self._meet(session, prints=True)
+        if self._tests:
+            validation = self._tell_of_validation(session, validation)
+        logs = self._names.logs(values, validation)
+        self._callbacks.tell("on_epoch_end", epoch - self._shift, logs)
+        self._progress.epoch_end(logs)
+        self._last = logs
+        self._stop_if_asked(session)
+
+    def _tell_of_validation(self, session: Session, validation: Values | None) -> Values:
+        """The validation's hooks, and, if they want its batches, the validation."""
+        self._callbacks.tell("on_test_begin", {})
+        if self._apart is not None:
+            weights, batch_size = session.get_weights(), self.validation_batch_size or self._plan.batch_size
+            validation = evaluated(
+                self.engine, self._plan, weights, self._apart, batch_size, self._names, self._callbacks
+            )
+        assert validation is not None
+        self._callbacks.tell("on_test_end", self._names.logs(validation))
+        return validation
+
+    def _batch_begin(self, session: Session, step: int) -> None:
+        self._meet(session)
+        self._callbacks.tell("on_train_batch_begin", step, logs={})
+        self._stop_if_asked(session)
+
+    def _batch_end(self, session: Session, step: int, values: Values) -> None:
+        self._meet(session)
+        self._callbacks.tell("on_train_batch_end", step, logs=self._names.logs(values))
+        self._stop_if_asked(session)
+
+    def _show_step(self, step: int, values: Values) -> None:
+        self._progress.step(step, self._names.logs(values))
+
+    def _meet(self, session: Session, *, prints: bool = False) -> None:
+        """From here on the model speaks of the session's weights, and somebody may print."""
+        self._model._join(session)
+        if prints and self._callbacks.foreign:
+            self._progress.make_room()
+
+    def _stop_if_asked(self, session: Session) -> None:
+        if self._model.stop_training:
+            session.stop()
+
+
+def evaluated(
+    engine: Engine,
+    plan: Plan,
+    weights: Sequence[np.ndarray],
+    rows: Matrix,
+    batch_size: int,
+    names: Names,
+    callbacks: CallbackList | None,
+) -> list[float]:
+    """Loss and metrics on rows; in batches of this size where a callback listens to batches, else at one go."""
+    if callbacks is None or not callbacks.listens(*TEST_BATCHES):
+        return engine.evaluate(plan, weights, rows, batch_size=batch_size)
+    total, seen = np.zeros(len(names.values)), 0
+    for step in range(math.ceil(len(rows) / batch_size)):
+        callbacks.tell("on_test_batch_begin", step, logs={})
+        batch = rows.part(slice(step * batch_size, (step + 1) * batch_size))
+        total += len(batch) * np.asarray(engine.evaluate(plan, weights, batch, batch_size=batch_size))
+        seen += len(batch)
+        callbacks.tell("on_test_batch_end", step, logs=names.logs((total / seen).tolist()))
+    means: list[float] = (total / seen).tolist()
+    return means
+
+
+def predicted(
+    engine: Engine,
+    network: Network,
+    weights: Sequence[np.ndarray],
+    x: np.ndarray,
+    batch_size: int,
+    callbacks: CallbackList | None,
+) -> np.ndarray:
+    """The network's outputs; in batches of this size where a callback listens to batches, else at one go."""
+    if callbacks is None or not callbacks.listens("on_predict_batch_begin", "on_predict_batch_end"):
+        return engine.predict(network, weights, x, batch_size=batch_size)
+    outputs = []
+    for step in range(math.ceil(len(x) / batch_size)):
+        callbacks.tell("on_predict_batch_begin", step, logs={})
+        part = x[step * batch_size : (step + 1) * batch_size]
+        outputs.append(engine.predict(network, weights, part, batch_size=batch_size))
+        callbacks.tell("on_predict_batch_end", step, logs={"outputs": outputs[-1]})
+    return np.concatenate(outputs)

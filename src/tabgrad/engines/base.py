@@ -1,0 +1,165 @@
+"""The contract that every engine meets.
+
+An engine is functions over immutable records: a plan and a state go in, a result comes out. Nothing of a run stays in
+the engine, so a model is its plan and its state, and any engine can go on where another stopped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+import numpy as np
+
+from tabgrad.matrix import Matrix
+from tabgrad.plan import Network, Plan
+
+Status = Literal["finished", "stopped", "interrupted", "diverged"]
+"""How a run ended: all epochs done; a listener asked; an exception came (Ctrl-C or a listener's own); loss not finite."""
+
+
+@dataclass(frozen=True)
+class State:
+    """What the training loop carries from step to step.
+
+    Parameters
+    ----------
+    weights : tuple of arrays
+        In the order of `Network.weights`.
+    slots : tuple of tuples of arrays
+        For each weight the optimizer's arrays of the same shape, in the order of `Optimizer.slots`; for a frozen weight
+        none.
+    step : int
+        Steps done so far; counts Adam's bias correction and the dropout masks.
+    learning_rate : float or None
+        The rate in force where a listener has changed it; None: the optimizer's own.
+    """
+
+    weights: tuple[np.ndarray, ...]
+    slots: tuple[tuple[np.ndarray, ...], ...]
+    step: int = 0
+    learning_rate: float | None = None
+
+
+def initial_state(plan: Plan, weights: Sequence[np.ndarray] | None = None) -> State:
+    """The state before the first step: given or drawn weights, empty slots."""
+    arrays = plan.network.initial_weights(plan.seed) if weights is None else tuple(weights)
+    slots = tuple(
+        tuple(np.zeros(weight.shape, np.float32) for _ in plan.optimizer.slots) if weight.trainable else ()
+        for weight in plan.network.weights
+    )
+    return State(arrays, slots)
+
+
+class Session(Protocol):
+    """What a listener may see and change between two steps of a run."""
+
+    learning_rate: float
+
+    def get_weights(self) -> tuple[np.ndarray, ...]:
+        """Copies of the weights as they are now."""
+
+    def set_weights(self, weights: Sequence[np.ndarray]) -> None:
+        """Replace the weights; shapes as in `Network.weights`."""
+
+    def stop(self) -> None:
+        """End the run after this epoch."""
+
+
+Values = Sequence[float]
+"""Loss, then the plan's metrics in their order."""
+
+
+@dataclass(frozen=True)
+class Listener:
+    """Whoever wants to hear of a run; where a field is None, Python is not entered for it.
+
+    Parameters
+    ----------
+    epoch_begin : callable (session, epoch)
+    epoch_end : callable (session, epoch, values, validation values or None)
+    batch_begin : callable (session, step of the epoch)
+    batch_end : callable (session, step of the epoch, running values of the epoch)
+    progress : callable (step of the epoch, running values of the epoch)
+        Called about ten times a second at most.
+    """
+
+    epoch_begin: Callable[[Session, int], None] | None = None
+    epoch_end: Callable[[Session, int, Values, Values | None], None] | None = None
+    batch_begin: Callable[[Session, int], None] | None = None
+    batch_end: Callable[[Session, int, Values], None] | None = None
+    progress: Callable[[int, Values], None] | None = None
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run gave.
+
+    Parameters
+    ----------
+    state : State
+        After the last epoch that was finished.
+    training : array of shape (epochs done, 1 + metrics)
+        Loss and metrics of each epoch on the training rows, as the steps saw them.
+    validation : array of the same shape, or None
+    status : Status
+    failure : BaseException or None
+        What interrupted the run; the caller raises it once it has kept the state.
+    failed_step : int
+        For a run that diverged, the step within the epoch (from 0) whose loss was not finite.
+    """
+
+    state: State
+    training: np.ndarray
+    validation: np.ndarray | None = None
+    status: Status = "finished"
+    failure: BaseException | None = None
+    failed_step: int = -1
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run among many: the arguments of `Engine.fit`."""
+
+    plan: Plan
+    state: State
+    rows: Matrix
+    epochs: int
+    initial_epoch: int = 0
+    validation: Matrix | None = None
+    validation_batch_size: int | None = None
+    listener: Listener = field(default_factory=Listener)
+
+
+class Engine(Protocol):
+    """Training, scoring and prediction; every engine passes `tests/contracts`.
+
+    Contract: a step equals the reference's to float32 rounding; the same seed gives the same bits for any number of
+    threads; a frozen layer does not move; what goes in is never written to.
+    """
+
+    name: str
+
+    def fit(self, job: Job, *, threads: int | None = None) -> Result:
+        """Train from epoch `initial_epoch` to `epochs`.
+
+        Each epoch: order the rows (`_seeds.permutation(seed, epoch, rows)` if the plan shuffles), cut them into
+        batches, the last one possibly smaller, take a step on each, then score the validation rows.
+        """
+
+    def fit_many(self, jobs: Sequence[Job], *, threads: int | None = None) -> list[Result]:
+        """Many runs side by side over shared rows; each result is what `fit` gives alone, bit for bit."""
+
+    def gradients(self, plan: Plan, state: State, rows: Matrix) -> tuple[float, tuple[np.ndarray, ...]]:
+        """Loss and gradients of one batch (all rows, dropout on as in the state's next step), regularisation included."""
+
+    def evaluate(
+        self, plan: Plan, weights: Sequence[np.ndarray], rows: Matrix, *, batch_size: int, threads: int | None = None
+    ) -> list[float]:
+        """Loss (with regularisation) and metrics on rows, dropout off."""
+
+    def predict(
+        self, network: Network, weights: Sequence[np.ndarray], x: np.ndarray, *, batch_size: int, threads: int | None = None
+    ) -> np.ndarray:
+        """The network's outputs, float32 of shape (rows, outputs), dropout off; the same bits for any batch size."""

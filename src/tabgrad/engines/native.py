@@ -1,0 +1,252 @@
+"""The native engine: plans lowered to a program of the compiled kernels, results brought back.
+
+What runs is in `native/`; here records become names and numbers, and arrays go in and out.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from tabgrad import _native, activations, layers
+from tabgrad._checks import COUNT, check, known_name
+from tabgrad._record import Record
+from tabgrad.engines.base import Job, Listener, Result, State
+from tabgrad.errors import EngineError
+from tabgrad.matrix import Matrix
+from tabgrad.plan import Network, Plan
+
+# Rows in a batch where no step depends on it: enough to fill the kernels, few enough to stay in the cache.
+SCORING_ROWS = 256
+# Multiply-adds of a batch above which threads within a step pay for their start.
+WORTH_THREADS = 4e6
+
+_Part = tuple[str, tuple[float, ...]]
+_LoweredLayer = tuple[str, int, int, int, bool, tuple[float, ...]]
+
+
+@cache
+def instruction_set() -> str:
+    """The instruction set in use: the best that this processor has, unless TABGRAD_ISA names another."""
+    names = _native.instruction_sets()
+    asked = os.environ.get("TABGRAD_ISA")
+    if not asked:
+        return names[0]
+    if asked not in names and asked in ("avx512", "avx2", "baseline"):
+        raise EngineError(f"TABGRAD_ISA asks for '{asked}', which this processor or build does not have: {names}.")
+    return known_name(asked, "instruction set", names)
+
+
+@cache
+def default_threads() -> int:
+    """Threads where nobody says how many: TABGRAD_NUM_THREADS, else OMP_NUM_THREADS, else the processor's cores."""
+    for name in ("TABGRAD_NUM_THREADS", "OMP_NUM_THREADS"):
+        if (text := os.environ.get(name, "")).isdigit() and int(text) > 0:
+            return int(text)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class NativeEngine:
+    """Runs plans on the compiled kernels; see `tabgrad.engines.base.Engine`."""
+
+    name = "native"
+
+    def fit(self, job: Job, *, threads: int | None = None) -> Result:
+        """One run."""
+        return _run(job, _program(job.plan, job, _threads(threads)))
+
+    def fit_many(self, jobs: Sequence[Job], *, threads: int | None = None) -> list[Result]:
+        """Many runs, one a thread; the rows are shared, nothing is copied, the interpreter's lock is free."""
+        programs = [_program(job.plan, job, 1) for job in jobs]
+        with ThreadPoolExecutor(_threads(threads)) as pool:
+            futures = [pool.submit(_run, job, program) for job, program in zip(jobs, programs, strict=True)]
+            try:
+                return [future.result() for future in futures]
+            except BaseException:
+                for program, future in zip(programs, futures, strict=True):
+                    future.cancel()
+                    program.cancel()
+                raise
+
+    def gradients(self, plan: Plan, state: State, rows: Matrix) -> tuple[float, tuple[np.ndarray, ...]]:
+        """Loss and gradients of one batch."""
+        program = _native_program(plan.network, plan, len(rows), 1)
+        _write_state(program, state)
+        loss = program.gradients(rows.x, rows.y, rows.weight)
+        shapes = [weight.shape for weight in plan.network.weights]
+        return loss, tuple(program.gradient(place).reshape(shape) for place, shape in enumerate(shapes))
+
+    def evaluate(
+        self, plan: Plan, weights: Sequence[np.ndarray], rows: Matrix, *, batch_size: int, threads: int | None = None
+    ) -> list[float]:
+        """Loss and metrics on rows; the batch size changes nothing here."""
+        program = _native_program(plan.network, plan, SCORING_ROWS, _useful(threads, plan.network, SCORING_ROWS))
+        _write_weights(program, weights)
+        values: list[float] = program.evaluate(rows.x, rows.y, rows.weight)
+        return values
+
+    def predict(
+        self,
+        network: Network,
+        weights: Sequence[np.ndarray],
+        x: np.ndarray,
+        *,
+        batch_size: int,
+        threads: int | None = None,
+    ) -> np.ndarray:
+        """The network's outputs; the batch size changes nothing here."""
+        rows = min(max(len(x), 1), SCORING_ROWS)
+        program = _native_program(network, None, rows, _useful(threads, network, rows))
+        _write_weights(program, weights)
+        outputs: np.ndarray = program.predict(x)
+        return outputs
+
+
+class _NativeSession:
+    """The `Session` of a running program."""
+
+    def __init__(self, program: _native.Program, network: Network) -> None:
+        self._program = program
+        self._shapes = [weight.shape for weight in network.weights]
+
+    @property
+    def learning_rate(self) -> float:
+        """The rate of the coming steps."""
+        return self._program.learning_rate
+
+    @learning_rate.setter
+    def learning_rate(self, rate: float) -> None:
+        self._program.learning_rate = rate
+
+    def get_weights(self) -> tuple[np.ndarray, ...]:
+        """Copies of the weights as they are now."""
+        return _read_weights(self._program, self._shapes)
+
+    def set_weights(self, weights: Sequence[np.ndarray]) -> None:
+        """Replace the weights."""
+        _write_weights(self._program, weights)
+
+    def stop(self) -> None:
+        """End the run after this epoch."""
+        self._program.stop()
+
+
+def _threads(threads: int | None) -> int:
+    return default_threads() if threads is None else check(threads, "threads", "the engine", (int,), COUNT)
+
+
+def _useful(threads: int | None, network: Network, rows: int) -> int:
+    """The threads that a batch of this many rows can use."""
+    products = sum(float(w.shape[0] * w.shape[1]) for w in network.weights if len(w.shape) > 1)
+    return _threads(threads) if products * rows > WORTH_THREADS else 1
+
+
+def _program(plan: Plan, job: Job, threads: int) -> _native.Program:
+    batch = min(plan.batch_size, len(job.rows))
+    rows = max(batch, min(SCORING_ROWS, len(job.validation))) if job.validation is not None else batch
+    program = _native_program(plan.network, plan, rows, _useful(threads, plan.network, batch))
+    _write_state(program, job.state)
+    program.learning_rate = plan.optimizer.learning_rate if job.state.learning_rate is None else job.state.learning_rate
+    return program
+
+
+def _run(job: Job, program: _native.Program) -> Result:
+    plan, validation = job.plan, job.validation
+    heard = _bound(job.listener, _NativeSession(program, plan.network))
+    status, failed_step, training, scores, failure = program.fit(
+        job.rows.x,
+        job.rows.y,
+        job.rows.weight,
+        None if validation is None else (validation.x, validation.y, validation.weight),
+        max(job.epochs, job.initial_epoch),
+        job.initial_epoch,
+        min(plan.batch_size, len(job.rows)),
+        plan.shuffle,
+        plan.seed,
+        *heard,
+    )
+    rate = program.learning_rate
+    state = State(
+        _read_weights(program, [weight.shape for weight in plan.network.weights]),
+        tuple(
+            tuple(program.read(place, slot).reshape(array.shape) for slot, array in enumerate(slots))
+            for place, slots in enumerate(job.state.slots)
+        ),
+        program.step,
+        None if rate == plan.optimizer.learning_rate else rate,
+    )
+    return Result(state, training, scores, status, failure, failed_step)
+
+
+def _bound(listener: Listener, session: _NativeSession) -> Iterator[Any]:
+    """The listener's functions as the kernels call them: with the session in front."""
+    for name in ("epoch_begin", "epoch_end", "batch_begin", "batch_end"):
+        function = getattr(listener, name)
+        yield None if function is None else (lambda *values, hear=function: hear(session, *values))
+    yield listener.progress
+
+
+def _native_program(network: Network, plan: Plan | None, most_rows: int, threads: int) -> _native.Program:
+    return _native.Program(
+        instruction_set(),
+        network.inputs,
+        [lowered for layer in _lower(network, 0 if plan is None else plan.seed) for lowered in layer],
+        None if plan is None else _part(plan.loss),
+        plan is not None and plan.linked,
+        plan is not None and plan.loss.target == "labels",
+        [] if plan is None else [_part(metric) for metric in plan.metrics],
+        None if plan is None else _part(plan.optimizer),
+        most_rows,
+        threads,
+    )
+
+
+def _part(record: Record) -> _Part:
+    return record.kind, record.numbers()
+
+
+def _lower(network: Network, seed: int) -> Iterator[list[_LoweredLayer]]:
+    """Each layer as the kernels know it: kind, units, place, seed, trainable, numbers."""
+    for place, (layer, _, units) in enumerate(network.widths()):
+        if isinstance(layer, layers.Dense):
+            factors = [r.factors if r else (0.0, 0.0) for r in (layer.kernel_regularizer, layer.bias_regularizer)]
+            numbers = (float(layer.use_bias), *factors[0], *factors[1])
+            dense = ("dense", units, place, 0, layer.trainable, numbers)
+            yield [dense, _lower_activation(layer.activation, units, place)]
+        elif isinstance(layer, layers.Activation):
+            yield [_lower_activation(layer.activation, units, place)]
+        elif isinstance(layer, layers.Dropout):
+            own = seed if layer.seed is None else layer.seed
+            yield [("dropout", units, place, own, True, (layer.rate,))] if layer.rate > 0 else []
+        else:
+            raise EngineError(f"The native engine does not know the layer {layer!r}.")
+
+
+def _lower_activation(activation: activations.Activation, units: int, place: int) -> _LoweredLayer:
+    return (activation.kind, units, place, 0, True, activation.numbers())
+
+
+def _write_state(program: _native.Program, state: State) -> None:
+    _write_weights(program, state.weights)
+    for place, slots in enumerate(state.slots):
+        for slot, array in enumerate(slots):
+            program.write(place, slot, _plain(array))
+    program.step = state.step
+
+
+def _write_weights(program: _native.Program, weights: Sequence[np.ndarray]) -> None:
+    for place, array in enumerate(weights):
+        program.write(place, -1, _plain(array))
+
+
+def _plain(array: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(array, np.float32)
+
+
+def _read_weights(program: _native.Program, shapes: Sequence[tuple[int, ...]]) -> tuple[np.ndarray, ...]:
+    return tuple(program.read(place, -1).reshape(shape) for place, shape in enumerate(shapes))

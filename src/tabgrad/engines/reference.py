@@ -1,0 +1,393 @@
+r"""The reference engine: training written out in NumPy, the specification that every other engine is held to.
+
+A network of two layers, to fix the symbols. Rows ``X`` (batch, features), targets ``y``, row weights ``w``::
+
+    forward          z1 = X W1 + b1     a1 = f1(z1)
+                     z2 = a1 W2 + b2    p  = f2(z2)
+    loss             L  = (1/batch) sum_i w_i l(y_i, p_i) + R(W1) + R(W2)
+    error terms      d2 = dL/dz2 = (w/batch) dl/dp * f2'(z2)       (batch, outputs)
+                     d1 = dL/dz1 = d2 W2^T * f1'(z1)               (batch, units)
+    gradients        dL/dW2 = a1^T d2 + R'(W2)     dL/db2 = sum of d2 over the batch
+                     dL/dW1 = X^T d1  + R'(W1)     dL/db1 = sum of d1 over the batch
+    step             W <- W - learning rate * gradient, or what the optimizer makes of it
+
+The functions below stand in that order. Each layer's backward pass stands inside its forward pass, where the values
+that it needs still have their names.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from tabgrad import _seeds, activations, layers
+from tabgrad.engines._reference_activations import activated
+from tabgrad.engines._reference_losses import loss_and_error, metric_of
+from tabgrad.engines._reference_optimizers import clipped, moved
+from tabgrad.engines.base import Job, Result, State
+from tabgrad.errors import DataError
+from tabgrad.matrix import Matrix
+from tabgrad.plan import Network, Plan
+
+__all__ = ["ReferenceEngine"]
+
+Backward = Callable[[np.ndarray], tuple[np.ndarray, list[np.ndarray]]]
+"""From the error of a layer's output, dL/dy, to that of its input, dL/dx, and to the gradients of its weights."""
+
+quiet = np.errstate(over="ignore", under="ignore", invalid="ignore", divide="ignore")
+"""A run whose numbers leave float32 says so by its status, not by NumPy's warnings."""
+
+PREDICTED_AT_ONCE = 256  # rows of every product of a prediction, so that a row never meets another rounding
+PROGRESS_SECONDS = 0.1
+
+
+# ---- Forward, and inside it backward ---------------------------------------------------------------------------------
+
+
+def dense(layer: layers.Dense, x: np.ndarray, weights: Sequence[np.ndarray]) -> tuple[np.ndarray, Backward]:
+    """``z = x W + b``, ``y = f(z)``; back, ``d = dL/dz``: ``dL/dW = x^T d``, ``dL/db = sum d``, ``dL/dx = d W^T``."""
+    kernel, *bias = weights
+    z = x @ kernel  # (batch, units)
+    if layer.use_bias:
+        z = z + bias[0]
+    y, through_activation = activated(layer.activation, z)
+
+    def backward(dy: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
+        d = through_activation(dy)  # (batch, units)
+        gradients = [x.T @ d, d.sum(axis=0)] if layer.use_bias else [x.T @ d]
+        return d @ kernel.T, gradients
+
+    return y, backward
+
+
+def activation(layer: layers.Activation, x: np.ndarray) -> tuple[np.ndarray, Backward]:
+    """``y = f(x)``; back, ``dL/dx = dL/dy * f'(x)``."""
+    y, through_activation = activated(layer.activation, x)
+    return y, lambda dy: (through_activation(dy), [])
+
+
+def dropout(layer: layers.Dropout, x: np.ndarray, kept: np.ndarray) -> tuple[np.ndarray, Backward]:
+    """``y = x * kept / (1 - rate)``; back, ``dL/dx = dL/dy * kept / (1 - rate)``."""
+    scale = kept.astype(x.dtype) / (1 - layer.rate)
+    return x * scale, lambda dy: (dy * scale, [])
+
+
+def forward(
+    network: Network, weights: Sequence[np.ndarray], x: np.ndarray, masks: dict[int, np.ndarray]
+) -> tuple[np.ndarray, list[Backward]]:
+    """The network's output and each layer's way back; `masks`: the kept units of the dropout layers, by their place."""
+    remaining, ways_back = iter(weights), []
+    for place, (layer, inputs, _) in enumerate(network.widths()):
+        arrays = [next(remaining) for _ in layer.weights(inputs)]
+        if isinstance(layer, layers.Dense):
+            x, backward = dense(layer, x, arrays)
+        elif isinstance(layer, layers.Activation):
+            x, backward = activation(layer, x)
+        elif isinstance(layer, layers.Dropout) and place in masks:
+            x, backward = dropout(layer, x, masks[place])
+        else:  # dropout at prediction lets everything pass
+            continue
+        ways_back.append(backward)
+    return x, ways_back
+
+
+def dropout_masks(plan: Plan, step: int, batch: int) -> dict[int, np.ndarray]:
+    """The kept units of each dropout layer in a step: they follow from (seed, step, layer, position) alone."""
+    return {
+        place: _seeds.kept_units(
+            plan.seed if layer.seed is None else layer.seed, step, place, (batch, units), layer.rate
+        )
+        for place, (layer, _, units) in enumerate(plan.network.widths())
+        if isinstance(layer, layers.Dropout) and layer.rate > 0
+    }
+
+
+# ---- Loss, error terms, gradients ------------------------------------------------------------------------------------
+
+
+@quiet
+def backpropagation(
+    plan: Plan, weights: Sequence[np.ndarray], rows: Matrix, step: int
+) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Loss and metrics of a batch, and the loss's gradient by each weight, in the order of the page's head."""
+    network, logits = with_logits(plan)
+
+    output, ways_back = forward(network, weights, rows.x, dropout_masks(plan, step, len(rows)))
+    row_loss, error = loss_and_error(plan.loss, rows.y, output, logits=logits)
+    values = loss_and_metrics(plan, weights, rows, output, row_loss)
+
+    error = error * (weight_of(rows) / len(rows))[:, np.newaxis]  # (batch, outputs)
+    gradients: list[np.ndarray] = []
+    for backward in reversed(ways_back):  # dL/dW of the last layer first, then of the one before it
+        error, of_layer = backward(error)
+        gradients = of_layer + gradients
+    return values, [g + slope for g, slope in zip(gradients, penalty_slopes(network, weights), strict=True)]
+
+
+def with_logits(plan: Plan) -> tuple[Network, bool]:
+    """The network up to where the loss begins, and whether the loss begins at weighted sums (logits).
+
+    Where the last activation is the loss's link, it belongs to the loss: softmax and cross-entropy, each with a steep
+    derivative, together have the error term ``p - y``.
+    """
+    if not plan.linked:
+        return plan.network, plan.loss.from_logits
+    *before, last = plan.network.layers
+    assert isinstance(last, layers.Dense | layers.Activation)
+    return replace(plan.network, layers=(*before, replace(last, activation=activations.linear))), True
+
+
+def penalty(network: Network, weights: Sequence[np.ndarray]) -> float:
+    """``R = l1 * sum |w| + l2 * sum w^2`` over all weights that have a regulariser, frozen ones too."""
+    total = 0.0
+    for weight, w in zip(network.weights, weights, strict=True):
+        if weight.regularizer is not None:
+            l1, l2 = weight.regularizer.factors
+            total += l1 * float(np.abs(w).sum(dtype=np.float64)) + l2 * float(np.square(w).sum(dtype=np.float64))
+    return total
+
+
+def penalty_slopes(network: Network, weights: Sequence[np.ndarray]) -> Iterator[np.ndarray | float]:
+    """``dR/dw = l1 * sign(w) + 2 * l2 * w`` of each weight."""
+    for weight, w in zip(network.weights, weights, strict=True):
+        if weight.regularizer is None:
+            yield 0.0
+        else:
+            l1, l2 = weight.regularizer.factors
+            yield l1 * np.sign(w) + 2 * l2 * w
+
+
+def loss_and_metrics(
+    plan: Plan, weights: Sequence[np.ndarray], rows: Matrix, output: np.ndarray, row_loss: np.ndarray
+) -> np.ndarray:
+    """``L = (1/batch) sum_i w_i l_i + R``, then the metrics on the network's own output; float64."""
+    loss = np.sum(weight_of(rows) * row_loss, dtype=np.float64) / len(rows) + penalty(plan.network, weights)
+    p = activated(plan.network.last_activation, output)[0] if plan.linked else output
+    return np.array([loss, *(np.mean(metric_of(metric, rows.y, p), dtype=np.float64) for metric in plan.metrics)])
+
+
+def weight_of(rows: Matrix) -> np.ndarray:
+    """The weight of each row, 1 where none is given."""
+    return np.ones(len(rows), rows.x.dtype) if rows.weight is None else rows.weight
+
+
+# ---- The step --------------------------------------------------------------------------------------------------------
+
+
+@quiet
+def stepped(plan: Plan, state: State, gradients: Sequence[np.ndarray]) -> State:
+    """The state after a step: gradients are clipped, then each trainable weight moves by the optimizer's formula."""
+    rate = plan.optimizer.learning_rate if state.learning_rate is None else float(state.learning_rate)
+    step = (rate, state.step + 1)
+    weights, slots = list(state.weights), list(state.slots)
+    moving = [place for place, weight in enumerate(plan.network.weights) if weight.trainable]
+    for place, g in zip(moving, clipped(plan.optimizer, [gradients[place] for place in moving]), strict=True):
+        weights[place], slots[place] = moved(plan.optimizer, step, weights[place], g, slots[place])
+    return replace(state, weights=tuple(weights), slots=tuple(slots), step=state.step + 1)
+
+
+# ---- The engine ------------------------------------------------------------------------------------------------------
+
+
+class ReferenceEngine:
+    """NumPy, one thread of Python, every formula in sight.
+
+    Parameters
+    ----------
+    dtype : dtype, default float32
+        What it computes in; float64 for checks of gradients. Losses and metrics are summed in float64 either way.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tabgrad.engines.base import Job, initial_state
+    >>> from tabgrad.engines.reference import ReferenceEngine
+    >>> from tabgrad.layers import Dense
+    >>> from tabgrad.losses import MeanSquaredError
+    >>> from tabgrad.matrix import Matrix
+    >>> from tabgrad.optimizers import SGD
+    >>> from tabgrad.plan import Network, Plan
+    >>> plan = Plan(Network(1, (Dense(1),)), MeanSquaredError(), SGD(0.1))
+    >>> x = np.array([[-1], [0], [1]], np.float32)
+    >>> result = ReferenceEngine().fit(Job(plan, initial_state(plan), Matrix(x, 2 * x + 1), epochs=100))
+    >>> [array.round(3).tolist() for array in result.state.weights]
+    [[[2.0]], [1.0]]
+    """
+
+    name = "reference"
+
+    def __init__(self, dtype: Any = np.float32) -> None:
+        self.dtype: np.dtype[Any] = np.dtype(dtype)
+
+    def fit(self, job: Job, *, threads: int | None = None) -> Result:
+        """Train from epoch `initial_epoch` to `epochs`; see `Engine.fit`."""
+        run = _Run(self, job)
+        try:
+            for epoch in range(job.initial_epoch, job.epochs):
+                failed_step = run.epoch(epoch)
+                if failed_step is not None:
+                    return replace(run.done, status="diverged", failed_step=failed_step)
+                if run.stopping:
+                    return replace(run.done, status="stopped")
+        except BaseException as failure:  # Ctrl-C, or whatever a listener raised: the caller raises it again
+            return replace(run.done, status="interrupted", failure=failure)
+        return run.done
+
+    def fit_many(self, jobs: Sequence[Job], *, threads: int | None = None) -> list[Result]:
+        """Many runs, one after the other; see `Engine.fit_many`."""
+        results = []
+        for job in jobs:
+            results.append(self.fit(job))
+            if isinstance(results[-1].failure, KeyboardInterrupt):  # Ctrl-C is meant for all of them
+                raise results[-1].failure
+        return results
+
+    def gradients(self, plan: Plan, state: State, rows: Matrix) -> tuple[float, tuple[np.ndarray, ...]]:
+        """Loss and gradients of one batch, zeros for a frozen weight; see `Engine.gradients`."""
+        weights = _arrays(state.weights, plan.network, self.dtype)
+        values, gradients = backpropagation(plan, weights, _rows(rows, self.dtype), state.step)
+        moving = [weight.trainable for weight in plan.network.weights]
+        return float(values[0]), tuple(g if moves else 0 * g for g, moves in zip(gradients, moving, strict=True))
+
+    @quiet
+    def evaluate(
+        self, plan: Plan, weights: Sequence[np.ndarray], rows: Matrix, *, batch_size: int, threads: int | None = None
+    ) -> list[float]:
+        """Loss and metrics of all rows as one batch, dropout off; see `Engine.evaluate`."""
+        rows, weights = _rows(rows, self.dtype), _arrays(weights, plan.network, self.dtype)
+        network, logits = with_logits(plan)
+        output = _predicted(network, weights, rows.x)
+        row_loss, _ = loss_and_error(plan.loss, rows.y, output, logits=logits)
+        values: list[float] = loss_and_metrics(plan, weights, rows, output, row_loss).tolist()
+        return values
+
+    @quiet
+    def predict(
+        self,
+        network: Network,
+        weights: Sequence[np.ndarray],
+        x: np.ndarray,
+        *,
+        batch_size: int,
+        threads: int | None = None,
+    ) -> np.ndarray:
+        """The network's outputs, dropout off; see `Engine.predict`."""
+        return _predicted(network, _arrays(weights, network, self.dtype), np.asarray(x, self.dtype))
+
+
+class _Run:
+    """A run on its way: the session that its listener sees, and in `done` the result up to the last finished epoch."""
+
+    def __init__(self, engine: ReferenceEngine, job: Job) -> None:
+        self._engine, self._job = engine, job
+        self._rows = _rows(job.rows, engine.dtype)
+        weights = _arrays(job.state.weights, job.plan.network, engine.dtype)
+        slots = tuple(tuple(np.array(slot, engine.dtype) for slot in slots) for slots in job.state.slots)
+        self._state = replace(job.state, weights=weights, slots=slots)
+        self._told = time.monotonic()
+        self.stopping = False
+        nothing = np.empty((0, 1 + len(job.plan.metrics)))
+        self.done = Result(self._state, nothing, None if job.validation is None else nothing)
+
+    @property
+    def learning_rate(self) -> float:
+        """The rate of the coming steps."""
+        changed = self._state.learning_rate
+        return self._job.plan.optimizer.learning_rate if changed is None else changed
+
+    @learning_rate.setter
+    def learning_rate(self, rate: float) -> None:
+        changed = None if rate == self._job.plan.optimizer.learning_rate else float(rate)
+        self._state = replace(self._state, learning_rate=changed)
+
+    def get_weights(self) -> tuple[np.ndarray, ...]:
+        """Copies of the weights as they are now."""
+        return tuple(w.copy() for w in self._state.weights)
+
+    def set_weights(self, weights: Sequence[np.ndarray]) -> None:
+        """Replace the weights; shapes as in `Network.weights`."""
+        self._state = replace(self._state, weights=_arrays(weights, self._job.plan.network, self._engine.dtype))
+
+    def stop(self) -> None:
+        """End the run after this epoch."""
+        self.stopping = True
+
+    def epoch(self, epoch: int) -> int | None:
+        """One epoch, its validation and its listeners; the step whose loss was not finite, if one was."""
+        job, listener, done = self._job, self._job.listener, self.done
+        if listener.epoch_begin:
+            listener.epoch_begin(self, epoch)
+        values, failed_step = self._train(epoch)
+        if failed_step is not None:
+            return failed_step
+        scores, validation = None, None
+        if job.validation is not None and done.validation is not None:
+            size = job.validation_batch_size or job.plan.batch_size
+            scores = self._engine.evaluate(job.plan, self._state.weights, job.validation, batch_size=size)
+            validation = np.vstack([done.validation, scores])
+        self.done = Result(self._state, np.vstack([done.training, values]), validation)
+        if listener.epoch_end:
+            try:
+                listener.epoch_end(self, epoch, values.tolist(), scores)
+            finally:  # the epoch is finished even where its listener is not
+                self.done = replace(self.done, state=self._state)
+        return None
+
+    def _train(self, epoch: int) -> tuple[np.ndarray, int | None]:
+        """The steps of an epoch: the mean of their values over the rows, and the step that failed if one did."""
+        plan, listener, rows = self._job.plan, self._job.listener, self._rows
+        order = _seeds.permutation(plan.seed, epoch, len(rows)) if plan.shuffle else np.arange(len(rows))
+        total, seen = np.zeros(1 + len(plan.metrics)), 0
+        for number, start in enumerate(range(0, len(rows), plan.batch_size)):
+            if listener.batch_begin:
+                listener.batch_begin(self, number)
+            batch = _taken(rows, order[start : start + plan.batch_size])
+            values, gradients = backpropagation(plan, self._state.weights, batch, self._state.step)
+            if not np.isfinite(values[0]):
+                return values, number
+            self._state = stepped(plan, self._state, gradients)
+            total, seen = total + len(batch) * values, seen + len(batch)
+            self._tell(number, total / seen)
+        return total / seen, None
+
+    def _tell(self, number: int, running: np.ndarray) -> None:
+        """A step was taken: tell the listener, of the progress not too often."""
+        listener = self._job.listener
+        if listener.batch_end:
+            listener.batch_end(self, number, running.tolist())
+        if listener.progress and time.monotonic() - self._told >= PROGRESS_SECONDS:
+            self._told = time.monotonic()
+            listener.progress(number, running.tolist())
+
+
+def _predicted(network: Network, weights: Sequence[np.ndarray], x: np.ndarray) -> np.ndarray:
+    """The output of any number of rows in products of one size, the last one filled up with zeros."""
+    output = np.empty((len(x), network.outputs), x.dtype)
+    block = np.zeros((PREDICTED_AT_ONCE, x.shape[1]), x.dtype)
+    for start in range(0, len(x), PREDICTED_AT_ONCE):
+        rows = x[start : start + PREDICTED_AT_ONCE]
+        block[: len(rows)] = rows
+        output[start : start + len(rows)] = forward(network, weights, block, {})[0][: len(rows)]
+    return output
+
+
+def _taken(rows: Matrix, places: np.ndarray) -> Matrix:
+    return Matrix(rows.x[places], rows.y[places], None if rows.weight is None else rows.weight[places])
+
+
+def _rows(rows: Matrix, dtype: np.dtype[Any]) -> Matrix:
+    """The rows as the engine computes with them; labels stay integers."""
+    y = rows.y if rows.y.ndim == 1 else np.asarray(rows.y, dtype)
+    return Matrix(np.asarray(rows.x, dtype), y, None if rows.weight is None else np.asarray(rows.weight, dtype))
+
+
+def _arrays(weights: Sequence[np.ndarray], network: Network, dtype: np.dtype[Any]) -> tuple[np.ndarray, ...]:
+    """Copies of a network's weights as the engine computes with them."""
+    expected, got = [weight.shape for weight in network.weights], [np.shape(array) for array in weights]
+    if expected != got:
+        raise DataError(f"The weights must have the shapes {expected} of the network's arrays. Got {got}.")
+    return tuple(np.array(array, dtype) for array in weights)

@@ -1,0 +1,745 @@
+"""`Sequential`: layers in a row, with the methods that Keras's users know."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from copy import copy
+from dataclasses import replace
+from types import NoneType
+from typing import Any
+from warnings import warn
+
+import numpy as np
+
+from tabgrad import _seeds, _summary, losses, metrics, optimizers
+from tabgrad._checks import COUNT, FRACTION, NOT_NEGATIVE, SEED, check
+from tabgrad._compiling import Compiled, listed, resolved
+from tabgrad._runs import Names, Training, evaluated, predicted
+from tabgrad._targets import class_weighted, matrix
+from tabgrad._weights import checked_weights
+from tabgrad.activations import Softmax
+from tabgrad.callbacks import CallbackList, History
+from tabgrad.engines.base import Job, Result, Session, State, initial_state
+from tabgrad.engines.select import get_engine
+from tabgrad.errors import ArgumentError, ArgumentTypeError, DataError, DivergenceWarning, NotReadyError
+from tabgrad.layers import Input, Layer
+from tabgrad.matrix import Matrix, features, shown, split
+from tabgrad.plan import Network, Plan
+from tabgrad.progress import Progress, say, verbosity
+
+__all__ = ["Sequential"]
+
+BATCH_SIZE = 32  # Keras's default
+
+
+class Sequential:
+    """Layers in a row: built, trained, scored and used as in Keras.
+
+    Predictions may be taken in many threads at once, also while another one trains: weights are replaced, never changed
+    in place, so a thread sees those of before the run or those of after it.
+
+    Parameters
+    ----------
+    layers : list of Layer, optional
+    name : str, default "sequential"
+    seed : int or None, default None
+        From which weights, dropout masks and the orders of rows follow. None: from `set_random_seed`, else at random.
+
+    Attributes
+    ----------
+    history : History or None
+        Of the last `fit`, also of one that was interrupted.
+    stop_training : bool
+        Set to True by a callback to end the run after this epoch.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tabgrad.layers import Dense
+    >>> from tabgrad.models import Sequential
+    >>> x = np.linspace(-1, 1, 200).reshape(-1, 1)
+    >>> model = Sequential([Dense(1, input_dim=1)], seed=0)
+    >>> model.compile(optimizer="adam", loss="mse")
+    >>> history = model.fit(x, 2 * x + 1, epochs=500, verbose=0)
+    >>> [array.round(2).tolist() for array in model.get_weights()]
+    [[[2.0]], [1.0]]
+    """
+
+    def __init__(
+        self, layers: Sequence[Layer] | None = None, *, name: str | None = None, seed: int | None = None
+    ) -> None:
+        self.name: str = check(name, "name", "Sequential", (str, NoneType)) or "sequential"
+        given = check(seed, "seed", "Sequential", (int, NoneType), SEED)
+        self._seed = _seeds.fresh_seed() if given is None else given
+        self._layers: tuple[Layer, ...] = ()
+        self._network: Network | None = None
+        self._compiled: Compiled | None = None
+        self._state: State | None = None
+        self._epochs_done = 0
+        self.history: History | None = None
+        self.stop_training = False
+        self._begin_idle()
+        for layer in listed(layers):
+            self.add(layer)
+
+    def _begin_idle(self) -> None:
+        """No run is on: nobody holds the lock, and no session is met."""
+        self._lock = threading.Lock()
+        self._owner: int | None = None
+        self._met: Session | None = None
+
+    # ---- Layers and shapes -----------------------------------------------------------------------------------------
+
+    def add(self, layer: Layer) -> None:
+        """Put a layer at the end; weights that are there already stay.
+
+        Parameters
+        ----------
+        layer : Layer
+            The same layer may be added again: it stands for a new one with weights of its own.
+        """
+        self._refuse_while_fitting("add")
+        _check_layer(layer, self._layers)
+        width = layer.input_shape[0] if layer.input_shape and not self._layers else self._width
+        self._set_layers((*self._layers, layer), width)
+
+    def pop(self) -> Layer:
+        """Take the last layer away and return it."""
+        self._refuse_while_fitting("pop")
+        if not self._layers:
+            raise NotReadyError("pop finds no layer: the model is empty.")
+        *rest, last = self._layers
+        self._set_layers(tuple(rest), self._width if rest else None)
+        return last
+
+    @property
+    def _width(self) -> int | None:
+        """Columns of a row, if they are known."""
+        if self._network is not None:
+            return self._network.inputs
+        return self._layers[0].input_shape[0] if self._layers and self._layers[0].input_shape else None
+
+    def _set_layers(self, layers: tuple[Layer, ...], width: int | None) -> None:
+        """New layers over rows of a width: weights that both have are kept, the optimizer begins anew."""
+        working = any(not isinstance(layer, Input) for layer in layers)
+        network = _network(width, layers) if width is not None and working else None
+        if self._state is not None and network is not None:
+            count = len(network.weights)
+            kept = self._state.weights[:count]
+            self._state = State((*kept, *network.initial_weights(self._seed)[len(kept) :]), ())
+        elif network is None:
+            self._state = None
+        self._layers, self._network = layers, network
+
+    def build(self, input_shape: Sequence[int | None] | int | None = None) -> None:
+        """Fix the width of a row, where no layer says it.
+
+        Parameters
+        ----------
+        input_shape : tuple
+            ``(None, features)`` or ``(features,)``.
+        """
+        if input_shape is None:
+            self._ready_network("build")
+            return
+        shape = tuple(input_shape) if isinstance(input_shape, (tuple, list)) else (input_shape,)
+        if len(shape) not in (1, 2):
+            raise ArgumentError(f"'input_shape' of build must be (None, features). Got {input_shape!r}.")
+        width = check(shape[-1], "input_shape", "build", (int,), COUNT)
+        if self._width is not None and width != self._width:
+            raise ArgumentError(f"build was given {width} columns, but the model takes {self._width} columns.")
+        self._network = self._network_for(width, "build")
+
+    def _network_for(self, width: int, caller: str) -> Network:
+        """The network over rows of this width."""
+        if self._network is not None:
+            return self._network
+        if not any(not isinstance(layer, Input) for layer in self._layers):
+            raise NotReadyError(f"{caller} needs a model with layers: model.add(Dense(1)), for instance.")
+        return _network(width, self._layers)
+
+    def _ready_network(self, caller: str) -> Network:
+        if self._network is None:
+            if not any(not isinstance(layer, Input) for layer in self._layers):
+                raise NotReadyError(f"{caller} needs a model with layers: model.add(Dense(1)), for instance.")
+            raise NotReadyError(
+                f"{caller} needs the width of a row. Give the first layer input_dim, or put Input((features,)) before "
+                "it, or call build((None, features)), or fit the model."
+            )
+        return self._network
+
+    def _ready_state(self, network: Network) -> State:
+        """The weights, drawn at the first need."""
+        state = self._state
+        if state is None:
+            state = self._state = State(network.initial_weights(self._seed), ())
+        return state
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers without `Input`."""
+        return [layer for layer in self._layers if not isinstance(layer, Input)]
+
+    @property
+    def built(self) -> bool:
+        """Whether the width of a row is known, and so the shapes of the weights."""
+        return self._network is not None
+
+    @property
+    def input_shape(self) -> tuple[None, int] | None:
+        """``(None, features)``; None while the width of a row is not known."""
+        return None if self._network is None else (None, self._network.inputs)
+
+    @property
+    def output_shape(self) -> tuple[None, int] | None:
+        """``(None, outputs)``; None while the width of a row is not known."""
+        return None if self._network is None else (None, self._network.outputs)
+
+    @property
+    def seed(self) -> int:
+        """The seed from which everything random follows."""
+        return self._seed
+
+    # ---- Compiling -------------------------------------------------------------------------------------------------
+
+    def compile(
+        self,
+        optimizer: str | optimizers.Optimizer = "rmsprop",
+        loss: str | losses.Loss | None = None,
+        metrics: Sequence[str | metrics.Metric] | str | metrics.Metric | None = None,
+        **unknown: Any,
+    ) -> None:
+        """Choose how the model is trained and scored; weights stay, the optimizer begins anew.
+
+        Parameters
+        ----------
+        optimizer : str or Optimizer, default "rmsprop"
+        loss : str or Loss
+        metrics : list of str or Metric, optional
+            "accuracy" and "acc" become the form that fits the loss and the output.
+
+        Raises
+        ------
+        UnknownNameError, ArgumentError, ArgumentTypeError
+            Names that nothing bears, a metric that does not fit the loss's targets, other arguments.
+        """
+        self._refuse_while_fitting("compile")
+        self._compiled = resolved(optimizer, loss, metrics, unknown)
+        if self._state is not None:
+            self._state = State(self._state.weights, ())
+        self.stop_training = False
+
+    def _ready_compiled(self, caller: str) -> Compiled:
+        if self._compiled is None:
+            raise NotReadyError(f"{caller} needs a compiled model. Call compile(optimizer=..., loss=...) first.")
+        return self._compiled
+
+    @property
+    def compiled(self) -> bool:
+        """Whether `compile` was called."""
+        return self._compiled is not None
+
+    @property
+    def optimizer(self) -> optimizers.Optimizer | None:
+        """What `compile` was given, as a record; None before. Its rate changes by `learning_rate` of the model."""
+        return None if self._compiled is None else self._compiled.optimizer
+
+    @property
+    def loss(self) -> losses.Loss | None:
+        """What `compile` was given, as a record; None before."""
+        return None if self._compiled is None else self._compiled.loss
+
+    @property
+    def metrics_names(self) -> list[str]:
+        """The names of what `evaluate` returns, in its order."""
+        return Names(self._compiled.names).values if self._compiled else []
+
+    @property
+    def higher_is_better(self) -> dict[str, bool]:
+        """For each metric's name whether a higher value is a better one."""
+        if self._compiled is None:
+            return {}
+        return dict(zip(self.metrics_names[1:], self._compiled.rising, strict=True))
+
+    @property
+    def learning_rate(self) -> float:
+        """The learning rate in force; may be set, also by a callback in the middle of a run."""
+        compiled = self._ready_compiled("learning_rate")
+        if (session := self._session) is not None:
+            return session.learning_rate
+        changed = None if self._state is None else self._state.learning_rate
+        return compiled.optimizer.learning_rate if changed is None else changed
+
+    @learning_rate.setter
+    def learning_rate(self, rate: float) -> None:
+        compiled = self._ready_compiled("learning_rate")
+        rate = check(rate, "learning_rate", "Sequential", (float,), NOT_NEGATIVE)
+        if (session := self._session) is not None:
+            session.learning_rate = rate
+            return
+        self._refuse_other_thread("learning_rate")
+        self._compiled = replace(compiled, optimizer=replace(compiled.optimizer, learning_rate=rate))
+        if self._state is not None:
+            self._state = replace(self._state, learning_rate=None)
+
+    def plan(self, *, batch_size: int = BATCH_SIZE, shuffle: bool = True) -> Plan:
+        """The record of a training run of this model, as engines take it."""
+        compiled, network = self._ready_compiled("plan"), self._ready_network("plan")
+        return self._plan(compiled, network, batch_size, shuffle=shuffle)
+
+    def _plan(self, compiled: Compiled, network: Network, batch_size: int, *, shuffle: bool = True) -> Plan:
+        chosen = compiled.metrics_for(network.outputs)
+        return Plan(network, compiled.loss, compiled.optimizer, chosen, batch_size, shuffle, self._seed)
+
+    @property
+    def state(self) -> State:
+        """Weights, the optimizer's arrays and the count of steps, as engines take them."""
+        network = self._ready_network("state")
+        state = self._ready_state(network)
+        if self._compiled is None or len(state.slots) == len(state.weights):
+            return state
+        fresh = initial_state(self._plan(self._compiled, network, BATCH_SIZE), state.weights)
+        return replace(fresh, learning_rate=state.learning_rate)
+
+    # ---- Training --------------------------------------------------------------------------------------------------
+
+    def fit(
+        self,
+        x: Any,
+        y: Any = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: int | str = "auto",
+        callbacks: Any = None,
+        validation_split: float = 0.0,
+        validation_data: Any = None,
+        shuffle: bool = True,  # noqa: FBT001, FBT002
+        class_weight: Mapping[int, float] | None = None,
+        sample_weight: Any = None,
+        initial_epoch: int = 0,
+        validation_batch_size: int | None = None,
+    ) -> History:
+        """Train; a second call goes on where the first one ended.
+
+        Parameters
+        ----------
+        x : array, list or frame of shape (rows, columns)
+        y : array, list, frame or series
+            Shape (rows, outputs), (rows,) for one output, or labels (rows,) for a loss that takes them.
+        batch_size : int, default 32
+        epochs : int, default 1
+            The number of the last epoch; as many are run if `initial_epoch` is 0.
+        verbose : {"auto", 0, 1, 2}, default "auto"
+            0: silent. 1, "auto": a line that lives. 2: a line an epoch.
+        callbacks : list of Callback, optional
+        validation_split : float, default 0
+            Share of the last rows, before they are shuffled, that are scored after each epoch, not trained on.
+        validation_data : tuple (x, y) or (x, y, sample_weight), optional
+            Rows to score after each epoch, instead.
+        shuffle : bool, default True
+            Take the rows in a new order each epoch.
+        class_weight : dict of label and weight, optional
+            Multiplies the weights of training rows; a class that is not named has 1.
+        sample_weight : array of shape (rows,), optional
+        initial_epoch : int, default 0
+            The number of the first epoch, for callbacks, logs and the screen.
+        validation_batch_size : int, optional
+            None: `batch_size`.
+
+        Returns
+        -------
+        History
+            With ``history``, a dict of lists by name; also kept as ``model.history``.
+
+        Raises
+        ------
+        DataError, ArgumentError, NotReadyError
+            Before anything is trained.
+
+        Warns
+        -----
+        DivergenceWarning
+            The loss stopped being finite; weights and history are those of the last epoch that was finished.
+
+        Notes
+        -----
+        Ctrl-C, or an exception of a callback, leaves the weights and the history of the last finished epoch.
+        """
+        compiled = self._ready_compiled("fit")
+        level = verbosity(verbose, "fit")
+        batch = check(batch_size, "batch_size", "fit", (int, NoneType), COUNT) or BATCH_SIZE
+        scored = check(validation_batch_size, "validation_batch_size", "fit", (int, NoneType), COUNT)
+        epochs = check(epochs, "epochs", "fit", (int,), NOT_NEGATIVE)
+        initial_epoch = check(initial_epoch, "initial_epoch", "fit", (int,), NOT_NEGATIVE)
+        check(validation_split, "validation_split", "fit", (float,), FRACTION)
+        check(shuffle, "shuffle", "fit", (bool,))
+        if initial_epoch > epochs:
+            raise ArgumentError(
+                f"'initial_epoch' of fit must be at most 'epochs', the number of the last epoch, not how many to add. "
+                f"Got initial_epoch={initial_epoch} and epochs={epochs}."
+            )
+        with self._fitting("fit"):
+            network, rows = self._rows("fit", compiled, x, y, sample_weight)
+            if rows.weight is not None and not rows.weight.any():
+                raise DataError("sample_weight must not be 0 for every row: nothing would be learned.")
+            validation = None
+            if validation_data is not None:
+                validation = self._validation_rows(compiled, network, validation_data)
+            elif validation_split:
+                rows, validation = split(rows, validation_split)
+            if class_weight is not None:
+                rows = class_weighted(rows, class_weight, compiled.loss, network.outputs)
+            _warn_of_one_softmax(network)
+            self._network = network
+            plan = self._plan(compiled, network, batch, shuffle=shuffle)
+            steps = math.ceil(len(rows) / batch)
+            params = {"verbose": level, "epochs": epochs, "steps": steps}
+            heard = CallbackList(callbacks, self, params, history=True)
+            training = Training(
+                *(self, get_engine(), plan, Names(compiled.names), heard, Progress(level, epochs, steps)),
+                first=initial_epoch,
+                shift=self._epochs_done - initial_epoch,
+                validation=validation,
+                validation_batch_size=scored,
+            )
+            return self._run(training, plan, rows, heard, epochs - initial_epoch)
+
+    def _run(self, training: Training, plan: Plan, rows: Matrix, heard: CallbackList, epochs: int) -> History:
+        """Train, keep what came of it, then say how it ended."""
+        self.stop_training = False
+        self.history = training.history
+        try:
+            heard.tell("on_train_begin", {})
+            last = self._epochs_done + (min(epochs, 1) if self.stop_training else epochs)
+            job = Job(
+                *(plan, self.state, rows, last, self._epochs_done, training.validation),
+                validation_batch_size=training.validation_batch_size,
+                listener=training.listener(),
+            )
+            result = training.engine.fit(job)
+        except BaseException:
+            training.abandon()
+            raise
+        finally:
+            self._met = None
+        self._state = result.state
+        self._epochs_done += len(result.training)
+        logs = training.finish(result)
+        if result.failure is not None:
+            raise result.failure
+        heard.tell("on_train_end", logs)
+        if result.status == "diverged":
+            epoch = training.first + len(result.training)
+            warn(_diverged(result, epoch, job), DivergenceWarning, stacklevel=3)
+        return training.history
+
+    def _rows(
+        self, caller: str, compiled: Compiled, x: Any, y: Any, sample_weight: Any, part: str = ""
+    ) -> tuple[Network, Matrix]:
+        """The network for these rows, and the rows as an engine reads them."""
+        if y is None:
+            raise DataError(f"{caller} needs targets: y is None.")
+        width = self._width
+        if width is None:
+            x = features(x)
+            width = x.shape[1]
+        network = self._network_for(width, caller)
+        loss, outputs = compiled.loss, network.outputs
+        return network, matrix(x, y, sample_weight, loss=loss, columns=width, outputs=outputs, part=part)
+
+    def _validation_rows(self, compiled: Compiled, network: Network, data: Any) -> Matrix:
+        if not isinstance(data, (tuple, list)) or len(data) not in (2, 3):
+            raise ArgumentError(
+                f"'validation_data' of fit must be (x, y) or (x, y, sample_weight). Got {type(data).__name__}"
+                + (f" of {len(data)}." if isinstance(data, (tuple, list)) else ".")
+            )
+        x, y, weight = (*data, None)[:3]
+        loss, part = compiled.loss, " of validation_data"
+        return matrix(x, y, weight, loss=loss, columns=network.inputs, outputs=network.outputs, part=part)
+
+    def train_on_batch(
+        self,
+        x: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        class_weight: Mapping[int, float] | None = None,
+        return_dict: bool = False,  # noqa: FBT001, FBT002  (Keras's order)
+    ) -> float | list[float] | dict[str, float]:
+        """Take one step on these rows.
+
+        Parameters
+        ----------
+        x, y, sample_weight, class_weight
+            As for `fit`.
+        return_dict : bool, default False
+
+        Returns
+        -------
+        float, list or dict
+            Loss and metrics of the batch before the step, as `evaluate` returns them.
+        """
+        compiled = self._ready_compiled("train_on_batch")
+        with self._fitting("train_on_batch"):
+            network, rows = self._rows("train_on_batch", compiled, x, y, sample_weight)
+            if class_weight is not None:
+                rows = class_weighted(rows, class_weight, compiled.loss, network.outputs)
+            self._network = network
+            plan = self._plan(compiled, network, len(rows), shuffle=False)
+            job = Job(plan, self.state, rows, 1)
+            result = get_engine().fit(job)
+            self._state = result.state
+        if result.failure is not None:
+            raise result.failure
+        if result.status == "diverged":
+            warn(_diverged(result, None, job), DivergenceWarning, stacklevel=2)
+            return _returned([math.nan] * (1 + len(plan.metrics)), Names(compiled.names), as_dict=return_dict)
+        return _returned(result.training[0].tolist(), Names(compiled.names), as_dict=return_dict)
+
+    # ---- Scoring and predicting ------------------------------------------------------------------------------------
+
+    def evaluate(
+        self,
+        x: Any,
+        y: Any = None,
+        batch_size: int | None = None,
+        verbose: int | str = "auto",
+        sample_weight: Any = None,
+        return_dict: bool = False,  # noqa: FBT001, FBT002
+        callbacks: Any = None,
+    ) -> float | list[float] | dict[str, float]:
+        """Loss, regularisation included, and metrics on rows, dropout off.
+
+        Parameters
+        ----------
+        x, y, sample_weight
+            As for `fit`.
+        batch_size : int, default 32
+            For callbacks that listen to batches; the values do not depend on it.
+        verbose : {"auto", 0, 1, 2}, default "auto"
+        return_dict : bool, default False
+        callbacks : list of Callback, optional
+
+        Returns
+        -------
+        float, list or dict
+            The loss, or if there are metrics a list of loss and metrics in the order of `metrics_names`, or a dict.
+        """
+        compiled = self._ready_compiled("evaluate")
+        batch = check(batch_size, "batch_size", "evaluate", (int, NoneType), COUNT) or BATCH_SIZE
+        level = verbosity(verbose, "evaluate")
+        network, rows = self._rows("evaluate", compiled, x, y, sample_weight)
+        self._network = network
+        names = Names(compiled.names)
+        plan = self._plan(compiled, network, batch)
+        with self._shown(level, callbacks, len(rows), batch) as (progress, heard):
+            heard.tell("on_test_begin", {})
+            values = evaluated(get_engine(), plan, self._weights(network), rows, batch, names, heard)
+            logs = names.logs(values)
+            heard.tell("on_test_end", logs)
+            progress.epoch_end(logs)
+        return _returned(values, names, as_dict=return_dict)
+
+    def predict(
+        self, x: Any, batch_size: int | None = None, verbose: int | str = "auto", callbacks: Any = None
+    ) -> np.ndarray:
+        """The network's outputs on rows, dropout off.
+
+        Parameters
+        ----------
+        x : array, list or frame of shape (rows, columns)
+        batch_size : int, default 32
+            For callbacks that listen to batches; the outputs do not depend on it.
+        verbose : {"auto", 0, 1, 2}, default "auto"
+            "auto" is silent here: a prediction is over before a line could be read.
+        callbacks : list of Callback, optional
+
+        Returns
+        -------
+        array of shape (rows, outputs)
+            float32.
+        """
+        batch = BATCH_SIZE if batch_size is None else check(batch_size, "batch_size", "predict", (int,), COUNT)
+        level = verbosity(verbose, "predict", auto=0)
+        array = features(x, columns=self._width)
+        network = self._network_for(array.shape[1], "predict")
+        self._network = network
+        if not level and callbacks is None:
+            return get_engine().predict(network, self._weights(network), array, batch_size=batch)
+        with self._shown(level, callbacks, len(array), batch) as (progress, heard):
+            heard.tell("on_predict_begin", {})
+            outputs = predicted(get_engine(), network, self._weights(network), array, batch, heard)
+            heard.tell("on_predict_end", {})
+            progress.epoch_end({})
+        return outputs
+
+    @contextmanager
+    def _shown(self, level: int, callbacks: Any, rows: int, batch: int) -> Iterator[tuple[Progress, CallbackList]]:
+        """The progress and the callbacks of a pass over rows."""
+        steps = math.ceil(rows / batch)
+        heard = CallbackList(callbacks, self, {"verbose": level, "epochs": 1, "steps": steps})
+        progress = Progress(level, 1, steps)
+        progress.epoch_begin(0)
+        try:
+            yield progress, heard
+        finally:
+            progress.close()
+
+    # ---- Weights ---------------------------------------------------------------------------------------------------
+
+    def get_weights(self) -> list[np.ndarray]:
+        """Copies of the weights, layer by layer, kernel before bias; none before the width of a row is known."""
+        if self._network is None:
+            return []
+        return [array.copy() for array in self._weights(self._network)]
+
+    def set_weights(self, weights: Sequence[Any]) -> None:
+        """Replace the weights; the optimizer keeps what it carries.
+
+        Parameters
+        ----------
+        weights : list of arrays
+            Numbers and shapes as `get_weights` gives them.
+        """
+        network = self._ready_network("set_weights")
+        arrays = checked_weights(list(weights), network)
+        if (session := self._session) is not None:
+            session.set_weights(arrays)
+            return
+        self._refuse_other_thread("set_weights")
+        self._state = replace(self._ready_state(network), weights=arrays)
+
+    def count_params(self) -> int:
+        """How many numbers the weights are."""
+        return _summary.parameters(self._ready_network("count_params"))
+
+    def summary(self, print_fn: Callable[[str], Any] | None = None) -> None:
+        """Print the layers, the shapes of their outputs and the numbers of their parameters.
+
+        Parameters
+        ----------
+        print_fn : callable, optional
+            Receives the text instead.
+        """
+        state = self._state
+        slots = None if state is None or not state.step else sum(a.size for slots in state.slots for a in slots)
+        (print_fn or say)(_summary.summary(self.name, self._layers, self._network, slots))
+
+    def __repr__(self) -> str:
+        """Layers, size, and what it is compiled with."""
+        how = self._compiled
+        return _summary.described(self.name, self._layers, self._network, (how.optimizer, how.loss) if how else ())
+
+    def _weights(self, network: Network) -> Sequence[np.ndarray]:
+        """The weights as they are now: those of the session inside a callback, else those of the state."""
+        session = self._session
+        return self._ready_state(network).weights if session is None else session.get_weights()
+
+    # ---- Runs and threads ------------------------------------------------------------------------------------------
+
+    def _join(self, session: Session) -> None:
+        """From now on a run's session speaks for the weights, in the thread that runs it; called by `_runs`."""
+        self._met = session
+
+    @property
+    def _session(self) -> Session | None:
+        """The session of the run on its way, for the thread that runs it: inside a callback."""
+        return self._met if self._met is not None and self._owner == threading.get_ident() else None
+
+    @contextmanager
+    def _fitting(self, caller: str) -> Iterator[None]:
+        """One run at a time."""
+        if not self._lock.acquire(blocking=False):
+            raise NotReadyError(_BUSY.format(caller))
+        self._owner = threading.get_ident()
+        try:
+            yield
+        finally:
+            self._owner = None
+            self._lock.release()
+
+    def _refuse_while_fitting(self, caller: str) -> None:
+        if self._owner is not None:
+            raise NotReadyError(_BUSY.format(caller))
+
+    def _refuse_other_thread(self, caller: str) -> None:
+        if self._owner not in (None, threading.get_ident()):
+            raise NotReadyError(_BUSY.format(caller))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Records, arrays and numbers; nothing of a run on its way but its weights."""
+        state = self._state
+        if self._session is not None and self._network is not None:
+            state = State(tuple(self._weights(self._network)), ())
+        names = ("name", "_seed", "_layers", "_network", "_compiled", "_epochs_done", "stop_training")
+        return {**{name: getattr(self, name) for name in names}, "_state": state, "history": copy(self.history)}
+
+    def __setstate__(self, data: dict[str, Any]) -> None:
+        """As `__getstate__` gave it."""
+        self.__dict__.update(data)
+        self._begin_idle()
+        if self.history is not None:
+            self.history.set_model(self)
+
+
+_BUSY = "{} cannot be called while the model is being fitted. Wait for fit, or use a copy: copy.deepcopy(model)."
+
+
+def _network(width: int, layers: tuple[Layer, ...]) -> Network:
+    """The network over rows of a width; refused if a layer declares another width than it receives."""
+    network = Network(width, layers)
+    for layer, inputs, _ in network.widths():
+        if layer.input_shape and layer.input_shape[0] != inputs:
+            raise ArgumentError(
+                f"A {type(layer).__name__} declares {layer.input_shape[0]} columns, but receives {inputs}. Only the first "
+                "layer needs input_dim: leave it out of the others."
+            )
+    return network
+
+
+def _check_layer(layer: Any, before: tuple[Layer, ...]) -> None:
+    """Whether a layer may come after these."""
+    if isinstance(layer, type) and issubclass(layer, Layer):
+        raise ArgumentTypeError(f"A Sequential takes layers, not classes: write {layer.__name__}(...).")
+    if not isinstance(layer, Layer):
+        raise ArgumentTypeError(
+            f"A Sequential takes layers of tabgrad.layers. Got {shown(layer)} ({type(layer).__module__}."
+            f"{type(layer).__name__})."
+        )
+    if isinstance(layer, Input) and before:
+        raise ArgumentError("Input must be the first layer of a Sequential, and the only Input.")
+    if layer.name and layer.name in _summary.layer_names(before):
+        raise ArgumentError(f"The layers of a Sequential must have different names. '{layer.name}' is there already.")
+
+
+def _warn_of_one_softmax(network: Network) -> None:
+    if network.outputs == 1 and isinstance(network.last_activation, Softmax):
+        warn(
+            "A softmax over one output is always 1, so nothing can be learned. For two classes use "
+            "Dense(1, activation='sigmoid') with loss='binary_crossentropy'.",
+            UserWarning,
+            stacklevel=3,
+        )
+
+
+def _diverged(result: Result, epoch: int | None, job: Job) -> str:
+    """Where a loss stopped being finite, what the weights are now, what to try."""
+    steps = math.ceil(len(job.rows) / job.plan.batch_size)
+    rate = job.plan.optimizer.learning_rate if result.state.learning_rate is None else result.state.learning_rate
+    where = "" if epoch is None else f" in epoch {epoch + 1}, step {result.failed_step + 1} of {steps}"
+    largest = float(np.abs(job.rows.x).max())
+    kept = "those of the last finished epoch" if len(result.training) else "those of before this call"
+    return (
+        f"The loss stopped being finite{where}; the weights are {kept}. Try a learning rate below {rate:g}, inputs and "
+        f"targets scaled to about 1 in size (the largest input is {largest:.3g}), or clipnorm=1 of "
+        "the optimizer."
+    )
+
+
+def _returned(values: list[float], names: Names, *, as_dict: bool) -> float | list[float] | dict[str, float]:
+    """Values as `evaluate` gives them."""
+    if as_dict:
+        return names.logs(values)
+    return values[0] if len(values) == 1 else values

@@ -1,0 +1,210 @@
+"""What `KerasClassifier` and `KerasRegressor` share: scikit-learn's contract about parameters, and training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_array, check_consistent_length, check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from tabgrad.errors import ArgumentError, ArgumentTypeError, DataError
+from tabgrad.models import Sequential
+from tabgrad.plan import Plan
+from tabgrad.wrappers import _building
+from tabgrad.wrappers._labels import Target
+
+
+class KerasWrapper(BaseEstimator):
+    """What both wrappers share: parameters, building, training."""
+
+    model_: Sequential
+    history_: dict[str, list[float]]
+    target_encoder_: Any  # a ClassTarget or a ValueTarget
+    _arguments: Mapping[str, Any] = MappingProxyType({})  # all that the constructor's **kwargs held
+
+    def __getattr__(self, name: str) -> Any:
+        """An argument of the building function, as if it were the wrapper's own parameter."""
+        if name in self._arguments:
+            return self._arguments[name]
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Set an argument of the building function where there is one of this name."""
+        if name in self._arguments:
+            self._arguments = {**self._arguments, name: value}
+        else:
+            super().__setattr__(name, value)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        """Whether there is a model."""
+        return hasattr(self, "model_")
+
+    # ---- Parameters ------------------------------------------------------------------------------------------------
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: FBT001, FBT002  (scikit-learn's signature)
+        """The wrapper's own parameters and all others that it was given."""
+        return {**super().get_params(deep=deep), **self._arguments}
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters of the wrapper, of the building function or, with a prefix, of what the prefix names.
+
+        Raises
+        ------
+        UnknownNameError
+            For names that nobody takes; then nothing is set.
+        """
+        own = self._get_param_names()
+        given = {"model": self.model, "build_fn": self.build_fn} | params
+        builder = _building.Builder.of(given["build_fn"] if given["model"] is None else given["model"])
+        new = [name for name in params if name not in self._arguments]
+        _building.check_names(new, own, builder, type(self).__name__)
+        for name in own:
+            if name in params:
+                setattr(self, name, params[name])
+        self._arguments = {**self._arguments, **{name: params[name] for name in params if name not in own}}
+        return self
+
+    def _builder(self) -> _building.Builder:
+        """The building function under either of its names; no parameter without somebody who takes it."""
+        owner, given = type(self).__name__, [model for model in (self.model, self.build_fn) if model is not None]
+        if len(given) != 1:
+            got = "both 'model' and 'build_fn'" if given else "none"
+            raise ArgumentError(
+                f"{owner} needs one function that builds a Sequential: {owner}(create_model). Got {got}."
+            )
+        if not callable(given[0]) and not isinstance(given[0], Sequential):
+            raise ArgumentTypeError(f"'model' of {owner} must be a function or a Sequential. Got {given[0]!r}.")
+        builder = _building.Builder.of(given[0])
+        _building.check_names(self._arguments, self._get_param_names(), builder, owner)
+        return builder
+
+    # ---- Training --------------------------------------------------------------------------------------------------
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, **options: Any) -> Self:
+        """Build a model and train it; with `warm_start`, go on training the one that there is.
+
+        Parameters
+        ----------
+        X : array, list or frame of shape (rows, columns)
+        y : array, list, frame or series
+        sample_weight : array of shape (rows,), optional
+            Not negative; rows of weight 0 are left out.
+        **options
+            Of `Sequential.fit`, for this call: callbacks, validation_data, ....
+
+        Returns
+        -------
+        self
+        """
+        return self._fit(X, y, sample_weight, options, go_on=self.warm_start and hasattr(self, "model_"))
+
+    def _one_more(self, X: Any, y: Any, sample_weight: Any, classes: Any = None) -> Self:
+        """Train one more epoch."""
+        go_on = hasattr(self, "model_")
+        past = self.history_ if go_on else {}
+        epoch = len(past.get("loss", ()))
+        options = {"initial_epoch": epoch, "epochs": epoch + 1}
+        self._fit(X, y, sample_weight, options, go_on=go_on, classes=classes)
+        self.history_ = {name: past.get(name, []) + values for name, values in self.history_.items()}
+        return self
+
+    def _fit(
+        self, X: Any, y: Any, sample_weight: Any, options: Mapping[str, Any], *, go_on: bool, classes: Any = None
+    ) -> Self:
+        parameters, builder = self.get_params(deep=False), self._builder()
+        _building.check_options(options, "fit", type(self).__name__)
+        X, y = self._checked(X, y, reset=not go_on)
+        X, y, weight = weighted_rows(X, y, sample_weight)
+        if go_on:
+            model, target = self.model_, self.target_encoder_
+        else:
+            target = self._target(y, classes)
+            meta = self._describe(X, y, target)
+            model = _building.build(builder, parameters, self._get_param_names(), meta, self._seed())
+            _building.complete(model, builder, parameters, X.shape[1], target.fitting_loss)
+        settings = _building.fit_arguments(parameters, options, len(X))
+        if settings.get("validation_data") is not None:
+            settings["validation_data"] = self._validation(settings["validation_data"], model.plan(), target)
+        weight = self._class_weighted(weight, y, target)
+        encoded = target.encode(y, model.plan())
+        try:
+            history = model.fit(X, encoded, sample_weight=weight, **settings)
+        except KeyboardInterrupt:
+            if model.history is not None and model.history.epoch:
+                self._keep(model, target, model.history.history)
+            raise
+        self._keep(model, target, history.history)
+        return self
+
+    def _keep(self, model: Sequential, target: Target, history: Mapping[str, list[float]]) -> None:
+        self.model_, self.target_encoder_, self.history_ = model, target, dict(history)
+
+    def _describe(self, X: np.ndarray, y: np.ndarray, target: Target) -> dict[str, Any]:
+        """Keep what the data is, and say it to a building function that asks for `meta`."""
+        meta = {
+            "n_features_in_": X.shape[1],
+            "X_shape_": X.shape,
+            "X_dtype_": X.dtype,
+            "y_dtype_": y.dtype,
+            "n_outputs_expected_": 1,
+            **target.meta,
+        }
+        for name, value in meta.items():
+            setattr(self, name, value)
+        return meta
+
+    def _seed(self) -> int | None:
+        """A seed drawn from `random_state`."""
+        return None if self.random_state is None else int(check_random_state(self.random_state).randint(2**31 - 1))
+
+    def _validation(self, data: Any, plan: Plan, target: Target) -> tuple[Any, ...]:
+        """``(X, y)`` or ``(X, y, sample_weight)`` as the model's fit takes it."""
+        if not isinstance(data, (tuple, list)) or len(data) not in (2, 3):
+            raise ArgumentError(
+                f"'validation_data' must be (X, y) or (X, y, sample_weight). Got a {type(data).__name__}."
+            )
+        X, y, *weight = data
+        X, y = self._checked(X, y, reset=False)
+        return X, target.encode(y, plan), *weight
+
+    def _outputs(self, X: Any, options: Mapping[str, Any]) -> np.ndarray:
+        """The network's outputs on rows."""
+        check_is_fitted(self)
+        _building.check_options(options, "predict", type(self).__name__)
+        X = validate_data(self, X, reset=False, dtype=np.float32)
+        settings = {"verbose": 0} | _building.options(self.get_params(deep=False), "predict") | dict(options)
+        return self.model_.predict(X, **settings)
+
+    # ---- What the two do differently -------------------------------------------------------------------------------
+
+    def _checked(self, X: Any, y: Any, *, reset: bool) -> tuple[np.ndarray, np.ndarray]:
+        """X as float32 of shape (rows, columns), y as an array, both held against the first fit unless `reset`."""
+        raise NotImplementedError
+
+    def _target(self, y: np.ndarray, classes: Any) -> Target:
+        """What kind of target y is."""
+        raise NotImplementedError
+
+    def _class_weighted(self, weight: np.ndarray | None, y: np.ndarray, target: Any) -> np.ndarray | None:
+        """The rows' weights times those of their classes."""
+        raise NotImplementedError
+
+
+def weighted_rows(X: np.ndarray, y: np.ndarray, sample_weight: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """The rows that have a weight, with it."""
+    if sample_weight is None:
+        return X, y, None
+    weight = check_array(sample_weight, ensure_2d=False, dtype=np.float64, input_name="sample_weight")
+    if weight.ndim != 1:
+        raise DataError(f"sample_weight must have the shape (rows,). Got {weight.shape}.")
+    check_consistent_length(X, weight)
+    if (weight < 0).any():
+        raise DataError(f"sample_weight must not be negative. Got {weight.min():g} in row {weight.argmin()}.")
+    kept = weight > 0
+    if not kept.any():
+        raise DataError("sample_weight must not be zero in every row: nothing would be learned.")
+    return (X, y, weight) if kept.all() else (X[kept], y[kept], weight[kept])

@@ -1,0 +1,1 @@
+"""The suites that every engine passes, over every part in `parts`."""

@@ -1,0 +1,327 @@
+"""The table of all parts: one row for each activation, loss, optimizer, ... with each option that changes a formula.
+
+Adding a part to tabgrad means adding its row here: `test_parts.py` fails until it is there, and from then on every suite
+in this folder holds every engine to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import MISSING, dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+
+from tabgrad import activations, initializers, layers, losses, metrics, optimizers, regularizers
+from tabgrad._record import Record
+from tabgrad.engines.base import State, initial_state
+from tabgrad.layers import Activation, Dense, Dropout
+from tabgrad.matrix import Matrix
+from tabgrad.plan import Network, Plan
+
+INPUTS = 5
+SCORES = (metrics.MeanSquaredError(), metrics.MeanAbsoluteError())
+
+
+@dataclass(frozen=True)
+class Part:
+    """A row: the record that it is about, in a plan where it matters; `weighted`: on rows of unequal weight."""
+
+    record: Record
+    plan: Plan
+    weighted: bool = False
+
+    def __str__(self) -> str:
+        """Its name in pytest's output."""
+        return label(self.record) + self._setting() + (" weighted" if self.weighted else "")
+
+    def _setting(self) -> str:
+        last = self.plan.network.last_activation
+        return f" on {label(last)}" if isinstance(self.record, losses.Loss) else ""
+
+    def rows(self, count: int, seed: int = 0) -> Matrix:
+        """Random rows that the plan's loss can take."""
+        return rows_for(self.plan, count, seed=seed, weighted=self.weighted)
+
+
+def label(record: Any) -> str:
+    """A record with the fields that differ from their defaults."""
+    defaults = defaults_of(type(record))
+    changed = [
+        f"{field.name}={label(value) if isinstance(value, Record) else value}"
+        for field in fields(record)
+        if (value := getattr(record, field.name)) != defaults.get(field.name)
+    ]
+    return f"{type(record).__name__}({', '.join(changed)})" if changed else type(record).__name__
+
+
+def rows_for(plan: Plan, count: int, *, seed: int = 0, weighted: bool = False) -> Matrix:
+    """Random rows that a plan's loss can take; with weights, every fifth row has none."""
+    random = np.random.default_rng([seed, count])
+    x = random.normal(size=(count, plan.network.inputs)).astype(np.float32)
+    weight = random.uniform(0.2, 2, count).astype(np.float32)
+    weight[1::5] = 0
+    return Matrix(x, target_for(plan.loss, count, plan.network.outputs, random), weight if weighted else None)
+
+
+def target_for(loss: losses.Loss, count: int, outputs: int, random: np.random.Generator) -> np.ndarray:
+    """A random target of the kind that a loss takes; where it may be soft, half of its rows are."""
+    labels = random.integers(0, outputs, count)
+    if loss.target == "labels":
+        return labels
+    if loss.target == "one_hot":
+        hard, soft = np.eye(outputs)[labels], random.dirichlet(np.ones(outputs), count)
+        return np.where(np.arange(count)[:, np.newaxis] % 2, soft, hard).astype(np.float32)
+    if loss.target == "probabilities":
+        hard, soft = random.integers(0, 2, (count, outputs)), random.uniform(size=(count, outputs))
+        return np.where(np.arange(count)[:, np.newaxis] % 2, soft, hard).astype(np.float32)
+    return random.normal(size=(count, outputs)).astype(np.float32)
+
+
+def started(plan: Plan) -> State:
+    """The state before the first step, with biases that are not all zero."""
+    random = np.random.default_rng(7)
+    weights = plan.network.initial_weights(plan.seed)
+    return initial_state(plan, tuple(w + random.normal(scale=0.1, size=w.shape).astype(np.float32) for w in weights))
+
+
+def _network(*parts: layers.Layer) -> Network:
+    return Network(INPUTS, parts)
+
+
+_PLAIN = Plan(
+    _network(Dense(6, "tanh"), Dense(3)), losses.MeanSquaredError(), optimizers.SGD(0.1), SCORES, batch_size=16
+)
+
+
+def _activation(activation: activations.Activation) -> Part:
+    """Between two layers and at the end."""
+    return Part(activation, replace(_PLAIN, network=_network(Dense(6, activation), Dense(4, activation))))
+
+
+def _initializer(initializer: initializers.Initializer) -> Part:
+    first = Dense(6, "tanh", kernel_initializer=initializer, bias_initializer=initializer)
+    return Part(initializer, replace(_PLAIN, network=_network(first, Dense(3))))
+
+
+def _regularizer(regularizer: regularizers.Regularizer) -> Part:
+    """On a kernel, on a bias, and on a layer that does not move, whose penalty is in the loss all the same."""
+    network = _network(
+        Dense(6, "tanh", kernel_regularizer=regularizer),
+        Dense(4, "tanh", kernel_regularizer=regularizer, trainable=False),
+        Dense(3, bias_regularizer=regularizer),
+    )
+    return Part(regularizer, replace(_PLAIN, network=network))
+
+
+def _optimizer(optimizer: optimizers.Optimizer) -> Part:
+    return Part(optimizer, replace(_PLAIN, optimizer=optimizer))
+
+
+def _loss(loss: losses.Loss, last: Dense, *scores: metrics.Metric) -> Part:
+    return Part(loss, replace(_PLAIN, network=_network(Dense(6, "tanh"), last), loss=loss, metrics=scores))
+
+
+def _layer(layer: layers.Layer, *network: layers.Layer) -> Part:
+    return Part(layer, replace(_PLAIN, network=_network(*network)))
+
+
+def _metric(metric: metrics.Metric, loss: losses.Loss, last: Dense) -> Part:
+    return Part(metric, replace(_PLAIN, network=_network(Dense(6, "tanh"), last), loss=loss, metrics=(metric,)))
+
+
+ACTIVATIONS = (
+    activations.Linear(),
+    activations.Relu(),
+    activations.Relu(negative_slope=0.2),
+    activations.Relu(max_value=0.8),
+    activations.Relu(threshold=0.3),
+    activations.Relu(negative_slope=0.1, max_value=1.0, threshold=0.2),
+    activations.LeakyRelu(),
+    activations.LeakyRelu(negative_slope=0.05),
+    activations.Elu(),
+    activations.Elu(alpha=0.4),
+    activations.Selu(),
+    activations.Gelu(),
+    activations.Gelu(approximate=True),
+    activations.Silu(),
+    activations.Mish(),
+    activations.Tanh(),
+    activations.Sigmoid(),
+    activations.Softplus(),
+    activations.Softmax(),
+)
+
+INITIALIZERS = (
+    initializers.Zeros(),
+    initializers.Ones(),
+    initializers.Constant(0.25),
+    *(form() for form in initializers.VarianceScaling.__subclasses__()),
+    *(form(seed=3) for form in initializers.VarianceScaling.__subclasses__()),
+)
+
+REGULARIZERS = (
+    regularizers.L1(),
+    regularizers.L1(0.03),
+    regularizers.L2(),
+    regularizers.L2(0.2),
+    regularizers.L1L2(0.02, 0.1),
+)
+
+# Limits of the norm far below and above that of a gradient, so that both sides are met.
+_EVERY_OPTIMIZER = ({"weight_decay": 0.1}, {"clipnorm": 0.05}, {"clipnorm": 50.0}, {"global_clipnorm": 0.1})
+
+# RMSprop's step is a gradient over its own size. Where a slot holds that step, or a difference is under the root, epsilon is
+# large enough that a gradient near zero, which is all rounding, does not become a step of full length.
+OPTIMIZERS = (
+    optimizers.SGD(),
+    optimizers.SGD(0.1),
+    optimizers.SGD(momentum=0.9),
+    optimizers.SGD(momentum=0.8, nesterov=True),
+    optimizers.RMSprop(),
+    optimizers.RMSprop(0.003, rho=0.8),
+    optimizers.RMSprop(momentum=0.9, epsilon=1e-4),
+    optimizers.RMSprop(epsilon=1e-3),
+    optimizers.RMSprop(centered=True, epsilon=1e-3),
+    optimizers.RMSprop(momentum=0.7, centered=True, epsilon=1e-3),
+    optimizers.Adam(),
+    optimizers.Adam(0.01, beta_1=0.8),
+    optimizers.Adam(beta_2=0.99),
+    optimizers.Adam(epsilon=1e-3),
+    optimizers.AdamW(),
+    optimizers.AdamW(0.003, beta_1=0.8, beta_2=0.99, epsilon=1e-4, weight_decay=0.05),
+    optimizers.AdamW(clipnorm=0.05),
+    optimizers.AdamW(global_clipnorm=0.1),
+    *(
+        form(learning_rate=0.01, **option)
+        for form in (optimizers.SGD, optimizers.RMSprop, optimizers.Adam)
+        for option in _EVERY_OPTIMIZER
+    ),
+    optimizers.SGD(0.01, momentum=0.9, nesterov=True, weight_decay=0.05, clipnorm=0.1),
+    optimizers.RMSprop(momentum=0.9, centered=True, epsilon=1e-3, weight_decay=0.05, global_clipnorm=0.1),
+)
+
+_CATEGORICAL, _SPARSE = losses.CategoricalCrossentropy, losses.SparseCategoricalCrossentropy
+_BINARY = losses.BinaryCrossentropy
+_CLASSES, _LABELS = (metrics.CategoricalAccuracy(), *SCORES), (metrics.SparseCategoricalAccuracy(),)
+_SIDES = (metrics.BinaryAccuracy(), *SCORES)
+# Outputs for a loss that must keep them within (0, 1) itself: all above 0, some at 0 and the others far from it, all at 0
+# or far above 1. A jump between them, because a slope like 1 / (p (1 - p)) near its poles makes chaos of rounding.
+_ABOVE = Dense(3, "softplus")
+_SOME_ZERO = Dense(4, activations.Relu(threshold=0.2), bias_initializer="ones")
+_BETWEEN = Dense(3, activations.Relu(max_value=0.9, threshold=0.2), bias_initializer="ones")
+_OUTSIDE = Dense(3, activations.Relu(threshold=1.3), bias_initializer="ones")
+
+LOSSES = (
+    _loss(losses.MeanSquaredError(), Dense(3), *SCORES),
+    _loss(losses.MeanSquaredError(), Dense(1), *SCORES),
+    _loss(losses.MeanSquaredError(), Dense(3, "sigmoid"), *SCORES),
+    _loss(_BINARY(), Dense(1, "sigmoid"), *_SIDES),
+    _loss(_BINARY(), Dense(3, "sigmoid"), *_SIDES),
+    _loss(_BINARY(label_smoothing=0.2), Dense(3, "sigmoid"), *_SIDES),
+    _loss(_BINARY(from_logits=True), Dense(3), *_SIDES),
+    _loss(_BINARY(from_logits=True, label_smoothing=0.2), Dense(3), *_SIDES),
+    _loss(_BINARY(from_logits=True), Dense(3, "tanh"), *_SIDES),
+    _loss(_BINARY(), _BETWEEN, *_SIDES),
+    _loss(_BINARY(), _OUTSIDE, *_SIDES),
+    _loss(_BINARY(label_smoothing=0.2), _BETWEEN, *_SIDES),
+    _loss(_CATEGORICAL(), Dense(4, "softmax"), *_CLASSES),
+    _loss(_CATEGORICAL(label_smoothing=0.2), Dense(4, "softmax"), *_CLASSES),
+    _loss(_CATEGORICAL(from_logits=True), Dense(4), *_CLASSES),
+    _loss(_CATEGORICAL(from_logits=True, label_smoothing=0.2), Dense(4), *_CLASSES),
+    _loss(_CATEGORICAL(from_logits=True), Dense(4, "softmax"), *_CLASSES),
+    _loss(_CATEGORICAL(), _ABOVE, *_CLASSES),
+    _loss(_CATEGORICAL(), _SOME_ZERO, *_CLASSES),
+    _loss(_CATEGORICAL(label_smoothing=0.2), _SOME_ZERO, *_CLASSES),
+    _loss(_SPARSE(), Dense(4, "softmax"), *_LABELS),
+    _loss(_SPARSE(from_logits=True), Dense(4), *_LABELS),
+    _loss(_SPARSE(), _ABOVE, *_LABELS),
+    _loss(_SPARSE(), _SOME_ZERO, *_LABELS),
+)
+
+_LAST = Dense(3)
+_FROZEN = Dense(6, "tanh", trainable=False)
+LAYERS = (
+    _layer(Dense(6), Dense(6), _LAST),
+    _layer(Dense(1), Dense(1)),
+    _layer(Dense(1), Dense(1, "tanh"), _LAST),
+    _layer(Dense(6, use_bias=False), Dense(6, "tanh", use_bias=False), Dense(3, use_bias=False)),
+    _layer(_FROZEN, _FROZEN, _LAST),
+    _layer(_FROZEN, Dense(6, "relu"), _FROZEN, _LAST),
+    _layer(_FROZEN, Dense(6, "relu"), _LAST, _FROZEN),
+    _layer(Dropout(0.4), Dense(6, "tanh"), Dropout(0.4), _LAST),
+    _layer(Dropout(0.4), Dense(6, "relu"), Dropout(0.2), Dense(6, "relu"), Dropout(0.4), _LAST),
+    _layer(Dropout(0.3, seed=5), Dense(6), Dropout(0.3, seed=5), _LAST),
+    _layer(Dropout(0.0), Dense(6, "tanh"), Dropout(0.0), _LAST),
+    _layer(Dropout(0.25), Dropout(0.25), Dropout(0.5), Dense(6, "gelu"), _LAST),
+    _layer(Dropout(0.25), Dense(6), _LAST, Dropout(0.25)),
+    _layer(Dropout(0.25), Dense(6, "softmax"), Dropout(0.25), _LAST),
+    _layer(Activation("tanh"), Dense(6), Activation("tanh"), _LAST),
+    _layer(Activation("tanh"), Activation("tanh"), Dense(6, "sigmoid"), Activation("elu"), _LAST, Activation("silu")),
+    _layer(Activation("softmax"), Dense(6), Activation("softmax"), _LAST, Activation("softmax")),
+    _layer(layers.Input((INPUTS,)), layers.Input((INPUTS,)), Dense(6, "tanh"), _LAST),
+    replace(
+        _loss(_CATEGORICAL(), Dense(4), *_CLASSES),
+        record=Activation("softmax"),
+        plan=replace(
+            _PLAIN, network=_network(Dense(6, "relu"), Dense(4), Activation("softmax")), loss=_CATEGORICAL()
+        ),
+    ),
+)
+
+METRICS = (
+    _metric(metrics.BinaryAccuracy(), _BINARY(), Dense(3, "sigmoid")),
+    _metric(metrics.BinaryAccuracy(0.7), _BINARY(), Dense(3, "sigmoid")),
+    _metric(metrics.BinaryAccuracy(0.3), _BINARY(from_logits=True), Dense(1)),
+    _metric(metrics.CategoricalAccuracy(), _CATEGORICAL(), Dense(4, "softmax")),
+    _metric(metrics.SparseCategoricalAccuracy(), _SPARSE(), Dense(4, "softmax")),
+    _metric(metrics.MeanSquaredError(), _CATEGORICAL(), Dense(4, "softmax")),
+    _metric(metrics.MeanAbsoluteError(), losses.MeanSquaredError(), Dense(3)),
+)
+
+PARTS: tuple[Part, ...] = (
+    *(_activation(record) for record in ACTIVATIONS),
+    *(_initializer(record) for record in INITIALIZERS),
+    *(_regularizer(record) for record in REGULARIZERS),
+    *(_optimizer(record) for record in OPTIMIZERS),
+    *LOSSES,
+    *(replace(part, weighted=True) for part in LOSSES),
+    *LAYERS,
+    *METRICS,
+)
+
+
+def records_of(value: Any) -> Iterator[Record]:
+    """Every record inside a plan, network or layer, itself included."""
+    if isinstance(value, Record):
+        yield value
+    if isinstance(value, (Record, Plan, Network)):
+        for field in fields(value):
+            yield from records_of(getattr(value, field.name))
+    if isinstance(value, tuple):
+        for item in value:
+            yield from records_of(item)
+
+
+def catalogued() -> set[type[Record]]:
+    """Every record that a user can name or construct: the catalogues, and the layers."""
+    modules = (activations, initializers, losses, metrics, optimizers, regularizers)
+    named = {record for module in modules for record in module.CATALOGUE.values()}
+    exported = {getattr(module, name) for module in (*modules, layers) for name in module.__all__}
+    bases = {module_base for record in named for module_base in record.__mro__[1:]} - named | {layers.Layer}
+    return named | {value for value in exported if isinstance(value, type) and issubclass(value, Record)} - bases
+
+
+def options_of(record: type[Record]) -> set[str]:
+    """The fields that may change what a record computes: those with a default, without names and shapes."""
+    without_weights = issubclass(record, layers.Layer) and record is not Dense
+    ignored = {"name", "input_shape"} | ({"trainable"} if without_weights else set())
+    return {name for name in defaults_of(record) if name not in ignored}
+
+
+def defaults_of(record: type[Record]) -> dict[str, Any]:
+    """What each option is where nobody says."""
+    if record is Dense:
+        plain = Dense(1)
+        return {field.name: getattr(plain, field.name) for field in fields(plain) if field.name != "units"}
+    return {field.name: field.default for field in fields(record) if field.default is not MISSING}

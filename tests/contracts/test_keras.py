@@ -1,0 +1,157 @@
+"""Keras as oracle: from the same weights on the same batches, every engine goes where Keras goes."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import fields, replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tabgrad import activations, layers, losses, optimizers, regularizers
+from tabgrad.engines.base import Engine, Job, initial_state
+from tabgrad.engines.select import get_engine
+from tabgrad.plan import Plan
+
+from .conftest import HAS_NATIVE
+from .parts import ACTIVATIONS, LAYERS, METRICS, OPTIMIZERS, PARTS, REGULARIZERS, Part, started
+
+os.environ.setdefault("KERAS_BACKEND", "jax")
+keras = pytest.importorskip("keras")
+pytestmark = [pytest.mark.peers, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
+
+ENGINES: list[Engine] = [get_engine(name) for name in ("reference", *(["native"] if HAS_NATIVE else []))]
+ROWS, BATCH, EPOCHS = 64, 16, 25  # 100 steps
+CLOSE = 1e-4
+
+
+def options_of(record: Any) -> dict[str, Any]:
+    """A record's fields, which bear Keras's names."""
+    return {field.name: getattr(record, field.name) for field in fields(record)}
+
+
+def keras_activation(activation: activations.Activation) -> Any:
+    """Keras's function with the record's options."""
+    function, options = getattr(keras.activations, activation.kind), options_of(activation)
+    return lambda x: function(x, **options)
+
+
+def keras_layer(layer: layers.Layer) -> Any:
+    """Keras's layer of the same name."""
+    if isinstance(layer, layers.Dense):
+        return keras.layers.Dense(
+            layer.units,
+            keras_activation(layer.activation),
+            use_bias=layer.use_bias,
+            kernel_regularizer=keras_regularizer(layer.kernel_regularizer),
+            bias_regularizer=keras_regularizer(layer.bias_regularizer),
+            trainable=layer.trainable,
+        )
+    if isinstance(layer, layers.Activation):
+        return keras.layers.Activation(keras_activation(layer.activation))
+    assert isinstance(layer, layers.Dropout)
+    return keras.layers.Dropout(layer.rate)
+
+
+def keras_regularizer(regularizer: regularizers.Regularizer | None) -> Any:
+    """Keras's regulariser of the same factors."""
+    return None if regularizer is None else keras.regularizers.L1L2(*regularizer.factors)
+
+
+def keras_model(plan: Plan, weights: tuple[np.ndarray, ...]) -> Any:
+    """The plan as a compiled model of Keras."""
+    model = keras.Sequential([keras.Input((plan.network.inputs,)), *(keras_layer(x) for x in plan.network.layers)])
+    model.set_weights(list(weights))
+    model.compile(
+        optimizer=getattr(keras.optimizers, type(plan.optimizer).__name__)(**options_of(plan.optimizer)),
+        loss=getattr(keras.losses, type(plan.loss).__name__)(**options_of(plan.loss)),
+        metrics=[
+            getattr(keras.metrics, type(metric).__name__)(**options_of(metric), name=f"metric_{place}")
+            for place, metric in enumerate(plan.metrics)
+        ],
+    )
+    return model
+
+
+def penalty_of_frozen(plan: Plan, weights: tuple[np.ndarray, ...]) -> float:
+    """What Keras leaves out of the loss that it reports, and tabgrad does not: a constant, which moves nothing."""
+    return sum(
+        weight.regularizer.factors[0] * float(np.abs(w).sum()) + weight.regularizer.factors[1] * float((w**2).sum())
+        for weight, w in zip(plan.network.weights, weights, strict=True)
+        if weight.regularizer is not None and not weight.trainable
+    )
+
+
+def assert_followed(part: Part, rows_count: int = ROWS, epochs: int = EPOCHS) -> None:
+    """Weights, losses, metrics, validation and predictions along Keras's run."""
+    plan = replace(part.plan, batch_size=BATCH, shuffle=False)
+    state, rows, others = started(plan), part.rows(rows_count), part.rows(BATCH, seed=1)
+    model = keras_model(plan, state.weights)
+    names = ["loss", *(f"metric_{place}" for place in range(len(plan.metrics)))]
+    history = model.fit(
+        rows.x, rows.y, sample_weight=rows.weight, batch_size=BATCH, epochs=epochs, shuffle=False, verbose=0
+    ).history
+    expected = np.array([history[name] for name in names]).T
+    expected[:, 0] += penalty_of_frozen(plan, state.weights)
+    predictions = np.asarray(model(others.x))
+    for engine in ENGINES:
+        result = engine.fit(Job(plan, state, rows, epochs))
+        for w, v in zip(result.state.weights, model.get_weights(), strict=True):
+            np.testing.assert_allclose(w, v, rtol=CLOSE, atol=CLOSE * np.abs(v).max(), err_msg=engine.name)
+        np.testing.assert_allclose(result.training, expected, rtol=CLOSE, atol=1e-6, err_msg=engine.name)
+        outputs = engine.predict(plan.network, result.state.weights, others.x, batch_size=32)
+        np.testing.assert_allclose(outputs, predictions, rtol=10 * CLOSE, atol=CLOSE, err_msg=engine.name)
+
+
+def about(*records: Any) -> list[Part]:
+    """The rows of the table about these records."""
+    return [part for part in PARTS if part.record in records and type(part.record) in {type(r) for r in records}]
+
+
+@pytest.mark.parametrize("part", about(*OPTIMIZERS), ids=str)
+def test_optimizers(part: Part) -> None:
+    assert_followed(part)
+
+
+@pytest.mark.parametrize("part", about(*ACTIVATIONS), ids=str)
+def test_activations(part: Part) -> None:
+    assert_followed(part)
+
+
+@pytest.mark.parametrize("part", about(*REGULARIZERS), ids=str)
+def test_regularizers(part: Part) -> None:
+    assert_followed(part)
+
+
+@pytest.mark.parametrize("part", [part for part in PARTS if part.weighted], ids=str)
+def test_losses(part: Part) -> None:
+    assert isinstance(part.record, losses.Loss)
+    assert_followed(part)
+
+
+def draws(part: Part) -> bool:
+    """Whether dropout makes the run another than Keras's."""
+    return any(isinstance(layer, layers.Dropout) and layer.rate for layer in part.plan.network.layers)
+
+
+@pytest.mark.parametrize("part", [part for part in (*LAYERS, *METRICS) if not draws(part)], ids=str)
+def test_layers_and_metrics(part: Part) -> None:
+    assert_followed(part)
+
+
+def test_a_last_batch_that_is_smaller() -> None:
+    weighted = next(part for part in PARTS if part.weighted)
+    assert_followed(weighted, rows_count=41)
+
+
+def test_evaluate() -> None:
+    for part in (next(part for part in PARTS if part.weighted), *about(REGULARIZERS[-1])):
+        state, rows = initial_state(part.plan), part.rows(41)
+        scores = keras_model(part.plan, state.weights).evaluate(
+            rows.x, rows.y, sample_weight=rows.weight, batch_size=16, verbose=0
+        )
+        scores[0] += penalty_of_frozen(part.plan, state.weights)
+        for engine in ENGINES:
+            values = engine.evaluate(part.plan, state.weights, rows, batch_size=16)
+            np.testing.assert_allclose(values, scores, rtol=1e-5, err_msg=engine.name)

@@ -1,0 +1,484 @@
+"""Every record: frozen, hashable, checked, with Keras's defaults, and whole again after its plan's JSON.
+
+The records come from the contracts' table of parts; the values that they must refuse, from their own declarations.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import re
+from collections.abc import Callable
+from dataclasses import MISSING, FrozenInstanceError, fields, replace
+from typing import Any
+
+import numpy as np
+import pytest
+from contracts.parts import PARTS, Part, catalogued, defaults_of, label, records_of
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tabgrad import _checks, activations, initializers, layers, losses, metrics, optimizers, regularizers
+from tabgrad._checks import Interval
+from tabgrad._record import Record
+from tabgrad.errors import ArgumentError, ArgumentTypeError, TabgradError, UnknownNameError
+from tabgrad.plan import Network, Plan
+
+MODULES = {
+    "activation": activations,
+    "initializer": initializers,
+    "loss": losses,
+    "metric": metrics,
+    "optimizer": optimizers,
+    "regularizer": regularizers,
+}
+NAMES = [(what, name) for what, module in MODULES.items() for name in module.CATALOGUE]
+RECORDS = sorted({record for part in PARTS for record in (part.record, *records_of(part.plan))}, key=repr)
+CLASSES = sorted(catalogued(), key=str)
+# A value for each field that has no default.
+REQUIRED: dict[str, Any] = {"units": 3, "rate": 0.5, "shape": (4,), "activation": "tanh"}
+A_PLAN = PARTS[0].plan
+
+
+def class_id(value: Any) -> str:
+    return f"{value.__module__.rpartition('.')[2]}.{value.__name__}" if isinstance(value, type) else str(value)
+
+
+def made(record: type[Record], **options: Any) -> Record:
+    """A record of a class, with what it must be given."""
+    needed = {field.name for field in fields(record)} - set(defaults_of(record))
+    return record(**{**{name: REQUIRED[name] for name in needed}, **options})
+
+
+# ---- What all records are --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("record", RECORDS, ids=label)
+def test_a_record_is_frozen_and_equal_to_its_like(record: Record) -> None:
+    options = {field.name: getattr(record, field.name) for field in fields(record)}
+    name = next(iter(options), "anything")
+    with pytest.raises((FrozenInstanceError, TypeError)):  # TypeError: a record without fields has no such attribute
+        setattr(record, name, 1)
+    if isinstance(record, layers.Input):
+        options.pop("input_shape")
+    again = replace(record) if isinstance(record, layers.Input) else type(record)(**options)
+    assert again == record
+    assert again is not record
+    assert hash(again) == hash(record)
+
+
+def test_records_of_other_classes_or_options_differ() -> None:
+    assert len(set(RECORDS)) == len({repr(record) for record in RECORDS})
+    assert activations.Silu() != activations.Mish()
+    assert optimizers.Adam(0.01) != optimizers.Adam(0.02)
+    assert optimizers.Adam(weight_decay=0.004) != optimizers.AdamW()
+
+
+@pytest.mark.parametrize("record", CLASSES, ids=class_id)
+def test_kinds_are_what_engines_dispatch_on(record: type[Record]) -> None:
+    shared = {"adam": {optimizers.Adam, optimizers.AdamW}, "activation": {layers.Activation}}
+    # A loss and a metric may bear one name; within a module each kind is one formula.
+    same = {other for other in CLASSES if other.kind == record.kind and other.__module__ == record.__module__}
+    assert same == shared.get(record.kind, {record})
+    assert re.fullmatch(r"[a-z][a-z0-9_]*", record.kind)
+
+
+def test_the_names_of_kinds() -> None:
+    kinds = {record.__name__: record.kind for record in CLASSES}
+    assert [kinds[name] for name in ("LeakyRelu", "RMSprop", "SGD", "L1L2", "MeanSquaredError")] == [
+        "leaky_relu",
+        "rmsprop",
+        "sgd",
+        "l1_l2",
+        "mean_squared_error",
+    ]
+
+
+def test_a_record_as_numbers() -> None:
+    assert activations.Relu(0.1, threshold=2).numbers()[::2] == (0.1, 2.0)
+    assert math.isnan(activations.Relu().numbers()[1])
+    assert losses.BinaryCrossentropy(from_logits=True).numbers() == (1.0, 0.0)
+
+
+def test_numpy_numbers_become_python_numbers() -> None:
+    record = optimizers.SGD(np.float32(0.5), momentum=np.float64(0.25), nesterov=np.bool_(True))
+    assert [type(value) for value in (record.learning_rate, record.momentum, record.nesterov)] == [float, float, bool]
+    assert record == optimizers.SGD(0.5, momentum=0.25, nesterov=True)
+    assert type(layers.Dense(np.int64(3)).units) is int
+    assert type(optimizers.SGD(1).learning_rate) is float
+
+
+# ---- What they refuse ------------------------------------------------------------------------------------------------
+
+
+DECLARED = [
+    (record, *constraint)
+    for record in (*CLASSES, Network, Plan)
+    for constraint in _checks._constraints(record)  # the declarations themselves
+]
+WITH_INTERVAL = [(record, name, kinds, interval) for record, name, kinds, interval in DECLARED if interval is not None]
+
+
+def built(record: type, **options: Any) -> Any:
+    """Any declared record, a network or a plan among them."""
+    if record is Network:
+        return Network(**{"inputs": 2, "layers": (), **options})
+    return replace(A_PLAN, **options) if record is Plan else made(record, **options)
+
+
+def outside(interval: Interval, kinds: tuple[type, ...]) -> list[float]:
+    """Values just and far outside of an interval, and what is no number; integers where nothing else is taken."""
+    whole = float not in kinds
+    step = 1 if whole else 1e-9
+    low, high = ((int(edge) if whole and math.isfinite(edge) else edge) for edge in (interval.low, interval.high))
+    values = [low - step, low - 1000, *([low] if interval.closed[0] == "(" else [])] if math.isfinite(low) else []
+    values += [high + step, 2 * high + 1000, *([high] if interval.closed[1] == ")" else [])] if math.isfinite(high) else []
+    return values if whole else [*values, math.nan, *([] if interval.holds(math.inf) else [math.inf])]
+
+
+def inside(interval: Interval, kinds: tuple[type, ...]) -> list[float]:
+    """The limits that belong to an interval, and a value between."""
+    edges = [interval.low] * (interval.closed[0] == "[") + [interval.high] * (interval.closed[1] == "]")
+    values = [edge for edge in edges if math.isfinite(edge)]
+    values += [edge + 0.5 * (1 if edge == interval.low else -1) for edge in values] or [0.5]
+    return values if float in kinds else [int(value) for value in values if float(value).is_integer()]
+
+
+def test_declarations_are_found() -> None:
+    found = {(record.__name__, name) for record, name, _, _ in WITH_INTERVAL}
+    assert {("Adam", "beta_1"), ("AdamW", "weight_decay"), ("Dense", "units"), ("Plan", "batch_size")} <= found
+    assert {("Dropout", "rate"), ("Relu", "max_value"), ("Network", "inputs"), ("BinaryAccuracy", "threshold")} <= found
+    assert len(found) >= 50
+
+
+@pytest.mark.parametrize(("record", "name", "kinds", "interval"), WITH_INTERVAL, ids=class_id)
+def test_a_value_outside_its_interval(
+    record: type, name: str, kinds: tuple[type, ...], interval: Interval
+) -> None:
+    for value in outside(interval, kinds):
+        expected = f"'{name}' of {record.__name__} must be {interval}. Got {value!r}."
+        with pytest.raises(ArgumentError, match=re.escape(expected)) as caught:
+            built(record, **{name: value})
+        assert not isinstance(caught.value, ArgumentTypeError)
+        assert isinstance(caught.value, (ValueError, TabgradError))
+
+
+@pytest.mark.parametrize(("record", "name", "kinds", "interval"), WITH_INTERVAL, ids=class_id)
+def test_a_value_inside_its_interval(record: type, name: str, kinds: tuple[type, ...], interval: Interval) -> None:
+    values = inside(interval, kinds)
+    assert values
+    for value in values:
+        assert getattr(built(record, **{name: value}), name) == value
+
+
+WRONG: dict[type, tuple[Any, ...]] = {
+    float: ("0.5", True, [0.5], np.zeros(2)),
+    int: ("3", 3.0, True, [3]),
+    bool: (1, 0.0, "yes", None),
+}
+WORDS = {int: "an integer", float: "a number", bool: "True or False", str: "a string"}
+TYPED = [
+    (record, name, kind, type(None) in kinds)
+    for record, name, kinds, _ in DECLARED
+    for kind in (float, int, bool)
+    if kind in kinds
+]
+
+
+@pytest.mark.parametrize(("record", "name", "kind", "optional"), TYPED, ids=class_id)
+def test_a_value_of_another_type(record: type, name: str, kind: type, optional: bool) -> None:
+    none = () if optional or kind is bool else (None,)
+    words = WORDS[kind] + (" or None" if optional else "")
+    for value in (*WRONG[kind], *none):
+        given = "" if kind is bool else f" ({type(value).__name__})"
+        expected = f"'{name}' of {record.__name__} must be {words}. Got {value!r}{given}."
+        with pytest.raises(ArgumentTypeError, match=f"^{re.escape(expected)}$"):
+            built(record, **{name: value})
+    with pytest.raises(TypeError):  # the builtin that a user expects
+        built(record, **{name: WRONG[kind][0]})
+
+
+@pytest.mark.parametrize(
+    ("interval", "words"),
+    [
+        (Interval(), "finite"),
+        (Interval(0), "at least 0"),
+        (Interval(0, closed="(]"), "above 0"),
+        (Interval(0, 1, "[)"), "in [0, 1)"),
+        (Interval(-0.5, 2, "(]"), "in (-0.5, 2]"),
+    ],
+)
+def test_an_interval_in_words(interval: Interval, words: str) -> None:
+    assert str(interval) == words
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: layers.Dropout(50), "'rate' of Dropout must be in [0, 1). Got 50. Did you mean 0.5?"),
+        (lambda: layers.Dropout(1.0), "'rate' of Dropout must be in [0, 1). Got 1.0."),
+        (lambda: layers.Dense(0), "'units' of Dense must be at least 1. Got 0."),
+        (lambda: layers.Dense(2.5), "'units' of Dense must be an integer. Got 2.5 (float)."),
+        (lambda: layers.Dense(1, input_dim=0), "'input_dim' of Dense must be at least 1. Got 0."),
+        (
+            lambda: layers.Dense(1, input_dim=3, input_shape=(3,)),
+            "Dense takes 'input_dim' or 'input_shape', not both.",
+        ),
+        (
+            lambda: layers.Dense(1, input_shape=(2, 3)),
+            "'input_shape' of Dense must be (features,): rows of a table have one axis. Got (2, 3).",
+        ),
+        (lambda: layers.Input((0,)), "'shape' of Input must be at least 1. Got 0."),
+        (lambda: layers.Input(()), "'shape' of Input must be (features,): rows of a table have one axis. Got ()."),
+        (lambda: layers.Dense(1, name=3), "'name' of Dense must be a string or None. Got 3."),
+        (lambda: optimizers.Adam(-1), "'learning_rate' of Adam must be at least 0. Got -1."),
+        (lambda: optimizers.SGD(clipnorm=0), "'clipnorm' of SGD must be above 0. Got 0."),
+        (
+            lambda: replace(A_PLAN, loss="mse"),
+            "'loss' of Plan must be Loss. Got 'mse'.",
+        ),
+    ],
+)
+def test_messages(make: Callable[[], Any], message: str) -> None:
+    with pytest.raises(ArgumentError, match=f"^{re.escape(message)}$"):
+        make()
+
+
+@pytest.mark.parametrize("optimizer", [optimizers.SGD, optimizers.RMSprop, optimizers.Adam, optimizers.AdamW])
+def test_at_most_one_way_of_clipping(optimizer: type[optimizers.Optimizer]) -> None:
+    message = f"{optimizer.__name__} takes 'clipnorm' or 'global_clipnorm', not both."
+    with pytest.raises(ArgumentError, match=f"^{re.escape(message)}$"):
+        optimizer(clipnorm=1, global_clipnorm=1)
+
+
+# ---- Names -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("what", "name"), NAMES)
+def test_a_name_an_instance_and_a_class_mean_the_same(what: str, name: str) -> None:
+    module = MODULES[what]
+    record = module.CATALOGUE[name]
+    assert module.get(name) == module.get(name.upper()) == module.get(record) == record()
+    instance = record()
+    assert module.get(instance) is instance
+
+
+@pytest.mark.parametrize(("what", "name"), NAMES)
+def test_a_slip_of_the_pen_is_answered_with_the_nearest_name(what: str, name: str) -> None:
+    slip = name[:-1] + "x" * 2 if len(name) > 4 else name + "xx"
+    with pytest.raises(UnknownNameError) as caught:
+        MODULES[what].get(slip)
+    known = sorted(set(MODULES[what].CATALOGUE), key=str.lower)
+    message = str(caught.value)
+    assert message.startswith(f"Unknown {what} '{slip}'. ")
+    assert message.endswith(f"Known: {', '.join(known)}.")
+    if len(name) > 4:
+        suggested = re.search(r"Did you mean '(\w+)'\?", message)
+        assert suggested
+        assert MODULES[what].get(suggested[1]) == MODULES[what].get(name)
+
+
+@pytest.mark.parametrize("what", MODULES)
+def test_a_name_far_from_all_others_has_no_suggestion(what: str) -> None:
+    with pytest.raises(UnknownNameError, match=rf"^Unknown {what} 'zzzzzz'\. Known: .*\.$"):
+        MODULES[what].get("zzzzzz")
+
+
+@pytest.mark.parametrize("what", MODULES)
+def test_what_is_neither_name_nor_record(what: str) -> None:
+    base = {"activation": "Activation", "loss": "Loss"}.get(what, what.capitalize())
+    with pytest.raises(ArgumentTypeError, match=rf"^{what.capitalize()} must be a name or a {base}\. Got 3\.$"):
+        MODULES[what].get(3)
+
+
+def test_none_where_it_means_something() -> None:
+    assert activations.get(None) == activations.Linear()
+    assert regularizers.get(None) is None
+
+
+@pytest.mark.parametrize(
+    ("loss", "outputs", "metric"),
+    [
+        (losses.SparseCategoricalCrossentropy(), 3, metrics.SparseCategoricalAccuracy()),
+        (losses.CategoricalCrossentropy(), 3, metrics.CategoricalAccuracy()),
+        (losses.BinaryCrossentropy(), 1, metrics.BinaryAccuracy()),
+        (losses.BinaryCrossentropy(), 3, metrics.BinaryAccuracy()),
+        (losses.MeanSquaredError(), 1, metrics.BinaryAccuracy()),
+        (losses.MeanSquaredError(), 3, metrics.CategoricalAccuracy()),
+    ],
+)
+def test_the_accuracy_that_a_loss_means(loss: losses.Loss, outputs: int, metric: metrics.Metric) -> None:
+    assert metrics.accuracy_for(loss, outputs) == metric
+
+
+# ---- Plans -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("part", PARTS, ids=str)
+def test_a_plan_is_whole_again_after_its_json(part: Part) -> None:
+    text = part.plan.to_json()
+    again = Plan.from_json(text)
+    assert again == part.plan
+    assert hash(again) == hash(part.plan)
+    assert again.to_json() == text
+    assert json.loads(text)["class"] == "plan.Plan"
+
+
+NUMBERS = {
+    "learning_rate": st.floats(0, 10),
+    "beta_1": st.floats(0, 1, exclude_max=True),
+    "weight_decay": st.none() | st.floats(0, 10),
+    "clipnorm": st.none() | st.floats(0, 10, exclude_min=True),
+}
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    optimizer=st.builds(optimizers.Adam, **NUMBERS),
+    rate=st.floats(0, 1, exclude_max=True),
+    alpha=st.floats(-1e300, 1e300),
+    batch_size=st.integers(1, 2**70),
+    seed=st.integers(0, 2**63 - 1),
+    shuffle=st.booleans(),
+    name=st.none() | st.text(),
+)
+def test_any_number_and_any_name_survive_json(
+    optimizer: optimizers.Adam,
+    rate: float,
+    alpha: float,
+    batch_size: int,
+    seed: int,
+    shuffle: bool,
+    name: str | None,
+) -> None:
+    network = Network(3, (layers.Dropout(rate, name=name), layers.Dense(2, activations.Elu(alpha))))
+    plan = replace(
+        A_PLAN, network=network, optimizer=optimizer, batch_size=batch_size, seed=seed, shuffle=shuffle
+    )
+    assert Plan.from_json(plan.to_json()) == plan
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('{"class": "os.system"}', "Unknown class 'os.system' in the JSON of a plan."),
+        ("{}", "Unknown class None in the JSON of a plan."),
+        ('{"class": "activations.Tanh"}', "The JSON describes a Tanh, not a Plan."),
+        ("[]", "The JSON describes a tuple, not a Plan."),
+    ],
+)
+def test_json_that_is_no_plan(text: str, message: str) -> None:
+    with pytest.raises(ArgumentError, match=f"^{re.escape(message)}$"):
+        Plan.from_json(text)
+
+
+def test_a_network_knows_its_widths() -> None:
+    network = Network(4, (layers.Input((4,)), layers.Dense(3), layers.Dropout(0.5), layers.Dense(2, use_bias=False)))
+    assert [type(layer) for layer in network.layers] == [layers.Dense, layers.Dropout, layers.Dense]
+    assert [(inputs, outputs) for _, inputs, outputs in network.widths()] == [(4, 3), (3, 3), (3, 2)]
+    assert [(weight.name, weight.shape) for weight in network.weights] == [
+        ("kernel", (4, 3)),
+        ("bias", (3,)),
+        ("kernel", (3, 2)),
+    ]
+    assert (network.outputs, Network(4, ()).outputs) == (2, 4)
+
+
+def test_initial_weights_follow_from_seed_and_place() -> None:
+    network = Network(4, (layers.Dense(4, use_bias=False), layers.Dense(4, use_bias=False)))
+    first, again, other = (network.initial_weights(seed) for seed in (1, 1, 2))
+    assert [w.tolist() for w in first] == [w.tolist() for w in again]
+    assert first[0].tolist() != first[1].tolist()
+    assert first[0].tolist() != other[0].tolist()
+    # An array's draw does not depend on what else there is.
+    assert Network(4, network.layers[:1]).initial_weights(1)[0].tolist() == first[0].tolist()
+
+
+def test_a_plan_is_linked_where_loss_and_activation_cancel() -> None:
+    def linked(loss: losses.Loss, *last: layers.Layer) -> bool:
+        return replace(A_PLAN, network=Network(3, (layers.Dense(2), *last)), loss=loss).linked
+
+    softmax, sigmoid = layers.Activation("softmax"), layers.Dense(1, "sigmoid")
+    assert linked(losses.CategoricalCrossentropy(), softmax)
+    assert linked(losses.SparseCategoricalCrossentropy(), softmax)
+    assert linked(losses.BinaryCrossentropy(), sigmoid)
+    assert not linked(losses.BinaryCrossentropy(), softmax)
+    assert not linked(losses.BinaryCrossentropy(from_logits=True), sigmoid)
+    assert not linked(losses.MeanSquaredError(), sigmoid)
+    assert not linked(losses.MeanSquaredError())
+    assert not linked(losses.CategoricalCrossentropy(), softmax, layers.Dropout(0.5))
+
+
+# ---- Keras -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def keras() -> Any:
+    """Keras on JAX, where it is installed."""
+    os.environ.setdefault("KERAS_BACKEND", "jax")
+    return pytest.importorskip("keras")
+
+
+# Where Keras keeps the class of a record, if not in the module of the same name under the same name.
+ELSEWHERE = {activations.Relu: "layers.ReLU", activations.LeakyRelu: "layers.LeakyReLU", activations.Elu: "layers.ELU"}
+FUNCTIONS = [record for record in CLASSES if issubclass(record, activations.Activation) and record not in ELSEWHERE]
+SAME_NAME = [record for record in CLASSES if record not in FUNCTIONS]
+
+
+@pytest.mark.peers
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("record", SAME_NAME, ids=class_id)
+def test_defaults_are_those_of_keras(keras: Any, record: type[Record]) -> None:
+    path = ELSEWHERE.get(record, f"{record.__module__.removeprefix('tabgrad.')}.{record.__name__}")
+    module, name = path.split(".")
+    needed = [REQUIRED[field] for field in ("units", "rate", "shape", "activation") if needs(record, field)]
+    config = keras_config(getattr(getattr(keras, module), name)(*needed), record)
+    for field, ours in defaults_of(record).items():
+        if field == "input_shape":
+            continue
+        theirs = config[field]
+        if isinstance(ours, Record):  # an initialiser or activation, by its name in Keras's configuration
+            theirs = MODULES["activation" if field == "activation" else "initializer"].get(_plain_name(theirs))
+        assert theirs == pytest.approx(ours, rel=1e-6) if isinstance(ours, float) else theirs == ours, field
+
+
+def needs(record: type[Record], field: str) -> bool:
+    return field in {f.name for f in fields(record)} - set(defaults_of(record))
+
+
+def keras_config(thing: Any, record: type[Record]) -> dict[str, Any]:
+    """The configuration of an object of Keras, without the name that it gives itself."""
+    config = {**thing.get_config()} if hasattr(thing, "get_config") else {}
+    if issubclass(record, layers.Layer):
+        config["name"] = None
+    return config
+
+
+def _plain_name(identifier: Any) -> str:
+    """Snake case of what Keras calls a class; a function's name is its name."""
+    name = identifier["class_name"] if isinstance(identifier, dict) else identifier
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
+
+
+@pytest.mark.peers
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("record", FUNCTIONS, ids=class_id)
+def test_defaults_of_functions_are_those_of_keras(keras: Any, record: type[Record]) -> None:
+    import inspect
+
+    parameters = inspect.signature(getattr(keras.activations, record.kind)).parameters
+    for field in fields(record):
+        assert field.default is not MISSING
+        assert parameters[field.name].default == field.default
+
+
+@pytest.mark.peers
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize(("what", "name"), NAMES)
+def test_keras_knows_every_name(keras: Any, what: str, name: str) -> None:
+    """As the same thing: the class that Keras makes of it has the name of ours."""
+    found = getattr(keras, {"loss": "losses"}.get(what, f"{what}s")).get(name)
+    theirs = found.__name__ if hasattr(found, "__name__") else type(found).__name__
+    squeezed = {MODULES[what].CATALOGUE[name].__name__.lower(), MODULES[what].CATALOGUE[name].kind.replace("_", "")}
+    assert theirs.replace("_", "").lower() in squeezed
