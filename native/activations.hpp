@@ -125,10 +125,17 @@ struct ActivationEntry {
   FinishBlock finish;
 };
 static constexpr ActivationEntry ACTIVATIONS[] = {
-    {"linear", finish_block_of<linear>},   {"relu", finish_block_of<relu>},         {"leaky_relu", finish_block_of<leaky_relu>},
-    {"elu", finish_block_of<elu>},         {"selu", finish_block_of<selu>},         {"gelu", finish_block_of<gelu>},
-    {"silu", finish_block_of<silu>},       {"mish", finish_block_of<mish>},         {"tanh", finish_block_of<tanh>},
-    {"sigmoid", finish_block_of<sigmoid>}, {"softplus", finish_block_of<softplus>},
+    {"linear", finish_block_of<linear>},
+    {"relu", finish_block_of<relu>},
+    {"leaky_relu", finish_block_of<leaky_relu>},
+    {"elu", finish_block_of<elu>},
+    {"selu", finish_block_of<selu>},
+    {"gelu", finish_block_of<gelu>},
+    {"silu", finish_block_of<silu>},
+    {"mish", finish_block_of<mish>},
+    {"tanh", finish_block_of<tanh>},
+    {"sigmoid", finish_block_of<sigmoid>},
+    {"softplus", finish_block_of<softplus>},
 };
 
 }  // namespace tabgrad::TABGRAD_ISA

@@ -33,17 +33,21 @@ struct Pass {
   int rows = 0;
   bool training = false;
   std::int64_t step = 0;
-  Team* team = nullptr;
   const Step* optimizer = nullptr;
 };
 
+// A pass goes over rows [from, to) at a time, forward and back, and rows never meet; only `learn` sees the whole batch,
+// for one part of the layer's arrays at a time. So threads share rows first, then arrays.
 struct Layer {
   Signal *in = nullptr, *out = nullptr;
-  virtual void forward(const Pass& pass) = 0;
-  virtual void backward(const Pass& pass) = 0;
+  virtual void forward(const Pass& pass, int from, int to) = 0;
+  virtual void backward(const Pass& pass, int from, int to) = 0;  // the error of `in`, if it has one
   virtual void list(std::vector<Array*>&) {}
+  virtual int parts() const { return 0; }
+  virtual void learn(const Pass&, int, int) {}  // parts [from, to)
+  virtual void refresh(int, int) {}             // what is derived from parts of the arrays, once they have changed
   virtual bool reserve(long) { return true; }
-  // Whether a function that comes next could be taken in here, and taking it.
+  // Whether a function that comes next can be taken in here.
   virtual bool joins_activation() const { return false; }
   virtual bool joins_dropout() const { return false; }
   virtual double work() const { return in->units + out->units; }  // multiply-adds a row
@@ -51,26 +55,25 @@ struct Layer {
 
   // The activation and dropout at the end of the layer.
   FinishBlock finish = finish_block_of<linear>;
-  Finish numbers;
+  Finish end;
   bool activates = false;
   std::unique_ptr<Dropout> dropout;
   std::uint64_t dropout_seed = 0;
   int dropout_index = 0;
-  float own_numbers[MOST_NUMBERS] = {};
+  float numbers[MOST_NUMBERS] = {};  // of the activation
 
   bool bends() const { return activates || dropout; }
-  const Finish& begin(const Pass& pass) {
-    numbers.numbers = own_numbers;
-    if (dropout && pass.training) {
-      dropout->begin_step(dropout_seed, static_cast<std::uint64_t>(pass.step),
-                          static_cast<std::uint64_t>(dropout_index));
-      numbers.dropout = dropout.get();
-    }
-    return numbers;
+  // Once before the rows of a pass.
+  void begin(const Pass& pass) {
+    end.numbers = numbers;
+    end.dropout = nullptr;
+    if (!dropout || !pass.training) return;
+    dropout->begin_step(dropout_seed, static_cast<std::uint64_t>(pass.step), static_cast<std::uint64_t>(dropout_index));
+    end.dropout = dropout.get();
   }
   // A block of weighted sums at (m, n) through the layer's end.
-  void finish_block(const Pass& pass, const Finish& how, int m, int n, int rows, int vectors, const vec* z) const {
-    finish(how, z, rows, vectors, n, static_cast<std::uint32_t>(m) * static_cast<std::uint32_t>(out->units), out->units,
+  void finish_block(const Pass& pass, int m, int n, int rows, int vectors, const vec* z) const {
+    finish(end, z, rows, vectors, n, static_cast<std::uint32_t>(m) * static_cast<std::uint32_t>(out->units), out->units,
            out->value_of(m) + n, pass.training && bends() ? out->slope_of(m) + n : nullptr, out->ld);
   }
 };
@@ -131,7 +134,7 @@ struct Passed {
   }
 };
 
-// z = X W + b, out = f(z).   dW = X^T d, db = sum of d, dX = d W^T
+// z = X W + b, out = f(z).   dX = d W^T, dW = X^T d, db = sum of d
 struct Dense : Layer {
   Array kernel, bias;
   bool has_bias;
@@ -152,41 +155,45 @@ struct Dense : Layer {
   bool joins_dropout() const override { return !dropout; }
   double work() const override { return static_cast<double>(kernel.rows) * kernel.columns; }
 
-  void forward(const Pass& pass) override {
-    const Finish& how = begin(pass);
-    numbers.bias = has_bias ? bias.w : nullptr;
-    product(pass.team, pass.rows, padded(kernel.columns), kernel.rows, Left{in->value.data(), in->ld, 1}, kernel.w,
-            kernel.ld, [&](int m, int n, int rows, int vectors, const vec* block) {
-              finish_block(pass, how, m, n, rows, vectors, block);
+  void forward(const Pass& pass, int from, int to) override {
+    end.bias = has_bias ? bias.w : nullptr;
+    product(to - from, padded(kernel.columns), kernel.rows, Left{in->value_of(from), in->ld, 1}, kernel.w, kernel.ld,
+            [&](int m, int n, int rows, int vectors, const vec* block) {
+              finish_block(pass, from + m, n, rows, vectors, block);
             });
   }
 
-  void backward(const Pass& pass) override {
-    const float* d = out->error.data();
-    if (in->error.data()) {  // through the weights as they are before the step
-      const long ld = leading(kernel.rows);
-      transpose_kernel(pass.team, ld);
-      product(pass.team, pass.rows, padded(kernel.rows), kernel.columns, Left{d, out->ld, 1}, transposed.data(), ld,
-              Passed{*in});
-    }
-    if (!kernel.trainable) return;
-    product(pass.team, kernel.rows, padded(kernel.columns), pass.rows, Left{in->value.data(), 1, in->ld}, d, out->ld,
-            Gradient{kernel, *pass.optimizer});
-    if (has_bias) bias_gradient(pass, bias, *out);
+  void backward(const Pass&, int from, int to) override {
+    if (!in->error.data()) return;
+    product(to - from, padded(kernel.rows), kernel.columns, Left{out->error_of(from), out->ld, 1}, transposed.data(),
+            leading(kernel.rows), [&](int m, int n, int rows, int vectors, const vec* block) {
+              Passed{*in}(from + m, n, rows, vectors, block);
+            });
   }
 
-  void transpose_kernel(Team* team, long ld) {
-    const int blocks = padded(kernel.rows) / W;
-    each_chunk(team, blocks, static_cast<double>(kernel.rows) * kernel.columns, [&](int from, int to) {
-      for (int b = from; b < to; b++)
-        for (int n = 0; n < padded(kernel.columns); n += W) {
-          vec block[W];
-          for (int i = 0; i < W; i++)
-            block[i] = b * W + i < kernel.rows ? load(kernel.w + (b * W + i) * kernel.ld + n) : vec{};
-          transpose(block);
-          for (int i = 0; i < W; i++) store(transposed.data() + (n + i) * ld + b * W, block[i]);
-        }
-    });
+  // A part: W rows of the kernel. The bias goes with the last.
+  int parts() const override { return padded(kernel.rows) / W; }
+  void learn(const Pass& pass, int from, int to) override {
+    if (!kernel.trainable) return;
+    const int top = from * W, rows = (to * W < kernel.rows ? to * W : kernel.rows) - top;
+    product(rows, padded(kernel.columns), pass.rows, Left{in->value.data() + top, 1, in->ld}, out->error.data(),
+            out->ld, [&](int m, int n, int height, int vectors, const vec* block) {
+              Gradient{kernel, *pass.optimizer}(top + m, n, height, vectors, block);
+            });
+    if (has_bias && to == parts()) bias_gradient(pass, bias, *out);
+    if (!pass.optimizer->store_only) refresh(from, to);
+  }
+  void refresh(int from, int to) override {
+    if (!in->error.data()) return;
+    const long ld = leading(kernel.rows);
+    for (int top = from * W; top < to * W; top += W)
+      for (int n = 0; n < padded(kernel.columns); n += W) {
+        vec block[W];
+        for (int i = 0; i < W; i++)
+          block[i] = top + i < kernel.rows ? load(kernel.w + (top + i) * kernel.ld + n) : vec{};
+        transpose(block);
+        for (int i = 0; i < W; i++) store(transposed.data() + (n + i) * ld + top, block[i]);
+      }
   }
 };
 
@@ -207,32 +214,32 @@ struct DenseUnit : Layer {
   bool joins_dropout() const override { return !dropout; }
   double work() const override { return kernel.columns; }
 
-  void forward(const Pass& pass) override {
-    const Finish& how = begin(pass);
-    numbers.bias = has_bias ? bias.w : nullptr;
-    each_chunk(pass.team, pass.rows, static_cast<double>(pass.rows) * kernel.columns, [&](int from, int to) {
-      for (int m = from; m < to; m++) {
-        vec total = {};
-        for (int j = 0; j < in->vectors(); j++) total += load(in->value_of(m) + W * j) * load(kernel.w + W * j);
-        vec z = {};
-        z[0] = sum(total);
-        finish_block(pass, how, m, 0, 1, 1, &z);
-      }
-    });
+  void forward(const Pass& pass, int from, int to) override {
+    end.bias = has_bias ? bias.w : nullptr;
+    for (int m = from; m < to; m++) {
+      vec total = {};
+      for (int j = 0; j < in->vectors(); j++) total += load(in->value_of(m) + W * j) * load(kernel.w + W * j);
+      vec z = {};
+      z[0] = sum(total);
+      finish_block(pass, m, 0, 1, 1, &z);
+    }
   }
 
-  void backward(const Pass& pass) override {
-    const float* d = out->error.data();
-    if (in->error.data())
-      for (int m = 0; m < pass.rows; m++)
-        for (int j = 0; j < in->vectors(); j++) {
-          const vec g = d[m * out->ld] * load(kernel.w + W * j);
-          Passed{*in}(m, W * j, 1, 1, &g);
-        }
+  void backward(const Pass&, int from, int to) override {
+    if (!in->error.data()) return;
+    for (int m = from; m < to; m++)
+      for (int j = 0; j < in->vectors(); j++) {
+        const vec g = *out->error_of(m) * load(kernel.w + W * j);
+        Passed{*in}(m, W * j, 1, 1, &g);
+      }
+  }
+
+  int parts() const override { return 1; }
+  void learn(const Pass& pass, int, int) override {
     if (!kernel.trainable) return;
     row_gradient(kernel, *pass.optimizer, [&](int n) __attribute__((always_inline)) {
       vec g = {};
-      for (int m = 0; m < pass.rows; m++) g += d[m * out->ld] * load(in->value_of(m) + n);
+      for (int m = 0; m < pass.rows; m++) g += *out->error_of(m) * load(in->value_of(m) + n);
       return first(kernel.columns - n) ? g : vec{};  // what lies beyond the inputs stays zero
     });
     if (has_bias) bias_gradient(pass, bias, *out);
@@ -242,19 +249,16 @@ struct DenseUnit : Layer {
 // out = f(x), for an activation or dropout that could not join the layer before.   dx = d, the slope being out's own
 struct Elementwise : Layer {
   bool joins_dropout() const override { return !dropout; }
-  void forward(const Pass& pass) override {
-    const Finish& how = begin(pass);
-    each_chunk(pass.team, pass.rows, 8.0 * pass.rows * in->units, [&](int from, int to) {
-      for (int m = from; m < to; m++)
-        for (int j = 0; j < in->vectors(); j++) {
-          const vec z = load(in->value_of(m) + W * j);
-          finish_block(pass, how, m, W * j, 1, 1, &z);
-        }
-    });
+  void forward(const Pass& pass, int from, int to) override {
+    for (int m = from; m < to; m++)
+      for (int j = 0; j < in->vectors(); j++) {
+        const vec z = load(in->value_of(m) + W * j);
+        finish_block(pass, m, W * j, 1, 1, &z);
+      }
   }
-  void backward(const Pass& pass) override {
+  void backward(const Pass&, int from, int to) override {
     if (!in->error.data()) return;
-    for (int m = 0; m < pass.rows; m++)
+    for (int m = from; m < to; m++)
       for (int j = 0; j < in->vectors(); j++) {
         const vec d = load(out->error_of(m) + W * j);
         Passed{*in}(m, W * j, 1, 1, &d);
@@ -266,19 +270,17 @@ struct Elementwise : Layer {
 struct Softmax : Layer {
   Lanes lanes;
   bool reserve(long rows) override { return lanes.reserve(rows, in->units); }
-  void forward(const Pass& pass) override {
-    each_chunk(pass.team, (pass.rows + W - 1) / W, 16.0 * pass.rows * in->units, [&](int from, int to) {
-      for (int m = from * W; m < to * W && m < pass.rows; m += W) {
-        const int rows = pass.rows - m < W ? pass.rows - m : W;
-        rows_to_lanes(in->value_of(m), in->ld, rows, in->units, lanes.at(m));
-        softmax_of(lanes.at(m), lanes.at(m), in->units);
-        lanes_to_rows(lanes.at(m), rows, in->units, out->value_of(m), out->ld);
-      }
-    });
+  void forward(const Pass&, int from, int to) override {
+    for (int m = from; m < to; m += W) {
+      const int rows = to - m < W ? to - m : W;
+      rows_to_lanes(in->value_of(m), in->ld, rows, in->units, lanes.at(m));
+      softmax_of(lanes.at(m), lanes.at(m), in->units);
+      lanes_to_rows(lanes.at(m), rows, in->units, out->value_of(m), out->ld);
+    }
   }
-  void backward(const Pass& pass) override {
+  void backward(const Pass&, int from, int to) override {
     if (!in->error.data()) return;
-    for (int m = 0; m < pass.rows; m++) {
+    for (int m = from; m < to; m++) {
       const float *d = out->error_of(m), *f = out->value_of(m);
       vec shared = {};
       for (int j = 0; j < in->vectors(); j++) shared += load(f + W * j) * load(d + W * j);

@@ -13,8 +13,8 @@ namespace tabgrad::TABGRAD_ISA {
 
 struct Scored {
   int outputs;
-  bool logits;            // `out` is z, and the loss leaves p in `linked`
-  const vec* out;         // the network's output, a vector an output
+  bool logits;     // `out` is z, and the loss leaves p in `linked`
+  const vec* out;  // the network's output, a vector an output
   vec* linked;
   const vec* y;           // the target, or null
   ivec label;             // the target's class where y is null

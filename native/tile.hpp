@@ -6,7 +6,6 @@
 // for any number of rows and threads.
 #pragma once
 
-#include "team.hpp"
 #include "vector.hpp"
 
 namespace tabgrad::TABGRAD_ISA {
@@ -55,73 +54,21 @@ static Tile pick_tile(int rows, int vectors) {
   return pick_rows<1, CONTIGUOUS>(rows, std::make_integer_sequence<int, tile_rows(1)>{});
 }
 
-// Below this many multiply-adds a product is not worth a second thread: a few microseconds.
-constexpr double WORTH_SHARING = 4e5;
-
-// Calls epilogue(m, n, rows, vectors, block) for each finished tile at row m and column n of C; N counts padded
-// columns.
+// Calls epilogue(m, n, rows, vectors, block) for each finished tile at row m and column n of C (M x N, N padded). Rows
+// are cut evenly into blocks of at most the tile's height.
 template <class Epilogue>
-struct Product {
-  int M, N, K;
-  Left A;
-  const float* B;
-  long ldb;
-  Epilogue epilogue;
-  int row_blocks = 0, chunks = 1;
-
-  // Rows of one panel of columns, cut evenly into blocks of at most the tile's height.
-  void panel(int n, int chunk) const {
+static void product(int M, int N, int K, Left A, const float* B, long ldb, const Epilogue& epilogue) {
+  alignas(64) vec block[MOST_TILE_ROWS * TILE_VECTORS];
+  for (int n = 0; n < N; n += W * TILE_VECTORS) {
     const int vectors = (N - n) / W < TILE_VECTORS ? (N - n) / W : TILE_VECTORS;
     const int most = tile_rows(vectors), blocks = (M + most - 1) / most;
-    const bool contiguous = A.row == 1;
-    alignas(64) vec block[MOST_TILE_ROWS * TILE_VECTORS];
-    for (int i = blocks * chunk / chunks; i < blocks * (chunk + 1) / chunks; i++) {
-      const int m = static_cast<int>(static_cast<long>(M) * i / blocks);
+    for (int i = 0, m = 0; i < blocks; i++) {
       const int rows = static_cast<int>(static_cast<long>(M) * (i + 1) / blocks) - m;
       const Left from = {A.a + m * A.row, A.row, A.step};
-      (contiguous ? pick_tile<true>(rows, vectors) : pick_tile<false>(rows, vectors))(from, B + n, ldb, K, block);
+      (A.row == 1 ? pick_tile<true>(rows, vectors) : pick_tile<false>(rows, vectors))(from, B + n, ldb, K, block);
       epilogue(m, n, rows, vectors, block);
+      m += rows;
     }
-  }
-  static void task(void* job, int number) {
-    const auto& self = *static_cast<const Product*>(job);
-    self.panel(number / self.chunks * W * TILE_VECTORS, number % self.chunks);
-  }
-  void run(Team* team) {
-    const int panels = (N + W * TILE_VECTORS - 1) / (W * TILE_VECTORS);
-    if (team && static_cast<double>(M) * N * K > WORTH_SHARING) {
-      const int wanted = 4 * team->threads(), blocks = (M + tile_rows(TILE_VECTORS) - 1) / tile_rows(TILE_VECTORS);
-      chunks = (wanted + panels - 1) / panels;
-      chunks = chunks < blocks ? chunks : blocks;
-      team->share(panels * chunks, task, this);
-    } else {
-      for (int p = 0; p < panels; p++) panel(p * W * TILE_VECTORS, 0);
-    }
-  }
-};
-
-template <class Epilogue>
-static void product(Team* team, int M, int N, int K, Left A, const float* B, long ldb, Epilogue epilogue) {
-  Product<Epilogue>{M, N, K, A, B, ldb, epilogue}.run(team);
-}
-
-// Rows that are independent of each other, shared out in chunks where there are many.
-template <class Body>
-[[gnu::always_inline]] static inline void each_chunk(Team* team, int rows, double work, const Body& body) {
-  struct Chunks {
-    int rows, chunks;
-    const Body& body;
-    static void task(void* job, int chunk) {
-      const auto& self = *static_cast<const Chunks*>(job);
-      const long rows = self.rows;
-      self.body(static_cast<int>(rows * chunk / self.chunks), static_cast<int>(rows * (chunk + 1) / self.chunks));
-    }
-  };
-  if (team && work > WORTH_SHARING && rows > 1) {
-    Chunks chunks{rows, rows < 4 * team->threads() ? rows : 4 * team->threads(), body};
-    team->share(chunks.chunks, Chunks::task, &chunks);
-  } else {
-    body(0, rows);
   }
 }
 

@@ -1,8 +1,7 @@
 // The training loop: a whole run in one call.
 //
-// Per step: rows gathered, layers forward, the loss, the error term back through the layers, each layer's arrays
-// stepped on the way. Per epoch: order drawn, validation scored, the state kept so that an interruption loses one epoch
-// at most.
+// Per step: rows gathered, layers forward, the loss, the error term back through the layers, then each array's step.
+// Per epoch: order drawn, validation scored, the state kept so that an interruption loses one epoch at most.
 #pragma once
 
 #include <chrono>
@@ -10,6 +9,7 @@
 
 #include "layers.hpp"
 #include "losses.hpp"
+#include "team.hpp"
 
 namespace tabgrad::TABGRAD_ISA {
 
@@ -31,6 +31,7 @@ class Trainer final : public Run {
     float* to = slot < 0 ? a.w : a.slot[slot];
     for (int i = 0; i < a.rows; i++)
       std::memcpy(to + i * a.ld, in + static_cast<long>(i) * a.columns, a.columns * sizeof(float));
+    stale_ = true;
   }
   void gradient(int array, float* out) const override { copy_out(*arrays_[array], arrays_[array]->gradient, out); }
 
@@ -43,6 +44,11 @@ class Trainer final : public Run {
  private:
   using Clock = std::chrono::steady_clock;
 
+  // Parts [from, to) of a layer's arrays: what one thread steps.
+  struct Lesson {
+    Layer* layer;
+    int from, to;
+  };
   // Sums over the rows of an epoch: the loss, then the metrics.
   struct Sums {
     double values[1 + 16] = {};
@@ -57,12 +63,26 @@ class Trainer final : public Run {
   Layer* append(std::unique_ptr<Layer> layer, int units);
   const char* reserve(std::int64_t most_rows);
 
-  void gather(const Rows& rows, const std::uint32_t* order, std::int64_t from, int count);
-  bool forward(int count, bool training, bool to_end);
-  double score(const Rows& rows, const std::uint32_t* order, std::int64_t from, int count, bool errors, Sums& sums);
+  // The rows of a step: places [from, from + count) of an order, or of the rows themselves where it is null.
+  struct Batch {
+    const Rows& rows;
+    const std::uint32_t* order;
+    std::int64_t from;
+    int count;
+    std::int64_t place(int i) const { return order ? order[from + i] : from + i; }
+  };
+  template <class Body>
+  bool each_row(int count, double work, const Body& body);
+  void gather(const Batch& batch, int from, int to);
+  void prefetch(const Rows& rows, std::int64_t row) const;
+  void begin(int count, bool training);
+  void forward(int from, int to, bool to_end);
+  void score(const Batch& batch, int from, int to, bool errors);
   void score_block(int m, int block, const vec* y, ivec labels, vec weights, int count, bool errors);
-  bool backward(int count);
-  bool step_on(const Rows& rows, const std::uint32_t* order, std::int64_t from, int count, Sums& sums, double& loss);
+  void backward(int from, int to);
+  void learn();
+  double add_up(int count, Sums& sums) const;
+  bool step_on(const Batch& batch, Sums& sums, double& loss);
   bool reserve_gradients();
   void clip_and_step();
   double penalty() const;
@@ -71,8 +91,6 @@ class Trainer final : public Run {
     for (int i = 0; i <= metric_count_; i++) values[i] = sums.values[i] / static_cast<double>(sums.rows);
   }
   bool tick(double work);
-  // Whether a batch takes so long that an interruption should not wait for its end.
-  bool heavy(int count) const { return work_ * count > 1e7; }
 
   Pass pass_;
   Step optimizer_;
@@ -80,6 +98,8 @@ class Trainer final : public Run {
   std::vector<std::unique_ptr<Signal>> signals_;
   std::vector<std::unique_ptr<Layer>> layers_;
   std::vector<Array*> arrays_;
+  std::vector<Lesson> lessons_;
+  bool stale_ = true;  // weights were written from outside
   int slots_ = 0, most_rows_ = 0;
   Floats parameters_, kept_, gradients_;
   Block<std::uint32_t> order_;
@@ -128,7 +148,10 @@ inline const char* Trainer::build(const ProgramSpec& program, std::int64_t most_
     slots_ = slots_of(optimizer_);
   }
   pass_.optimizer = &optimizer_;
-  if (threads > 1) team_.reset(make_team(threads)), pass_.team = team_.get();
+  if (threads > 1) team_.reset(make_team(threads));
+  for (auto& layer : layers_)
+    for (int i = 0, parts = layer->parts(), cuts = parts < threads ? parts : threads; i < cuts; i++)
+      lessons_.push_back({layer.get(), parts * i / cuts, parts * (i + 1) / cuts});
   return reserve(most_rows);
 }
 
@@ -155,7 +178,7 @@ inline const char* Trainer::add(const LayerSpec& spec, bool link) {
     if (same(spec.kind, "linear") && !link) return nullptr;
     if (!last || link || !last->joins_activation()) last = append(std::make_unique<Elementwise>(), inputs);
     last->finish = finish, last->activates = true;
-    std::memcpy(last->own_numbers, spec.numbers, sizeof spec.numbers);
+    std::memcpy(last->numbers, spec.numbers, sizeof spec.numbers);
   }
   return nullptr;
 }
@@ -220,63 +243,100 @@ inline bool Trainer::tick(double work) {
   return listener_->poll(step_of_epoch_, values);
 }
 
+// A shuffled row is far from the one before: ask for it while this batch is worked on.
+inline void Trainer::prefetch(const Rows& rows, std::int64_t row) const {
+  const std::int64_t columns = signals_.front()->units;
+  for (std::int64_t j = 0; j < columns; j += 16) __builtin_prefetch(rows.x + row * columns + j);
+  if (rows.y) __builtin_prefetch(rows.y + row * scored_->units);
+}
+
 // One row into padded memory, a vector at a time; `after`: floats that lie behind the row's beginning, itself included.
 static inline void copy_row(float* out, const float* in, int columns, std::int64_t after) {
   int j = 0;
   for (; j + W <= columns; j += W) store(out + j, load_loose(in + j));
+  if (j == columns) return;
   if (j + W <= after)
     store(out + j, first(columns - j) ? load_loose(in + j) : vec{});
   else
     std::memcpy(out + j, in + j, static_cast<std::size_t>(columns - j) * sizeof(float));
 }
 
-inline void Trainer::gather(const Rows& rows, const std::uint32_t* order, std::int64_t from, int count) {
-  const Signal& to = *signals_.front();
-  const std::int64_t columns = to.units;
-  each_chunk(pass_.team, count, static_cast<double>(count * columns) / 8, [&](int first_row, int last_row) {
-    for (int i = first_row; i < last_row; i++) {
-      const std::int64_t row = order ? order[from + i] : from + i;
-      copy_row(to.value_of(i), rows.x + row * columns, to.units, (rows.count - row) * columns);
-    }
-  });
+inline void Trainer::gather(const Batch& batch, int from, int to) {
+  const Rows& rows = batch.rows;
+  const Signal& signal = *signals_.front();
+  const std::int64_t columns = signal.units;
+  for (int i = from; i < to; i++) {
+    const std::int64_t row = batch.place(i), next = batch.from + batch.count + i;
+    copy_row(signal.value_of(i), rows.x + row * columns, signal.units, (rows.count - row) * columns);
+    if (batch.order && next < rows.count) prefetch(rows, batch.order[next]);
+  }
 }
 
-// Up to what the loss looks at, or, for a prediction, to the end.
-inline bool Trainer::forward(int count, bool training, bool to_end) {
-  pass_.rows = count, pass_.training = training, pass_.step = step;
-  const std::size_t layers = layers_.size() - (linked_ && !to_end ? 1 : 0);
-  for (std::size_t i = 0; i < layers; i++) {
-    layers_[i]->forward(pass_);
-    if (heavy(count) && !tick(layers_[i]->work() * count)) return false;
+// Below this many multiply-adds a batch is not worth a second thread.
+constexpr double WORTH_SHARING = 2e5;
+// Rows that go through all layers together, few enough for their values to stay in the cache.
+constexpr int ROWS_TOGETHER = 512;
+
+// body(from, to) over the rows of a batch in pieces of whole vectors, shared between the threads; false: interrupted.
+template <class Body>
+bool Trainer::each_row(int count, double work, const Body& body) {
+  const bool shared = team_ && work * count > WORTH_SHARING && count > W;
+  const int threads = shared ? team_->threads() : 1;
+  int piece = ((count + threads - 1) / threads + W - 1) / W * W;
+  piece = piece < ROWS_TOGETHER ? piece : ROWS_TOGETHER;
+  struct Job {
+    const Body& body;
+    int count, piece, start;
+    static void task(void* job, int number) {
+      const auto& self = *static_cast<const Job*>(job);
+      const int from = self.start + number * self.piece, to = from + self.piece;
+      if (from < self.count) self.body(from, to < self.count ? to : self.count);
+    }
+  };
+  for (int start = 0; start < count; start += piece * threads) {
+    Job job{body, count, piece, start};
+    if (shared)
+      team_->share(threads, Job::task, &job);
+    else
+      Job::task(&job, 0);
+    const int left = count - start;
+    if (!tick(work * (left < piece * threads ? left : piece * threads))) return false;
   }
   return true;
 }
 
-// The batch's loss without the penalty; its error term, and the sums of the epoch.
-inline double Trainer::score(const Rows& rows, const std::uint32_t* order, std::int64_t from, int count, bool errors,
-                             Sums& sums) {
-  const auto place_of = [&](int i) { return order ? order[from + i] : from + i; };
+// Once before the rows of a pass.
+inline void Trainer::begin(int count, bool training) {
+  pass_.rows = count, pass_.training = training, pass_.step = step;
+  for (auto& layer : layers_) layer->begin(pass_);
+  if (!training || !stale_) return;
+  for (auto& layer : layers_) layer->refresh(0, layer->parts());
+  stale_ = false;
+}
+
+// Up to what the loss looks at, or, for a prediction, to the end.
+inline void Trainer::forward(int from, int to, bool to_end) {
+  const std::size_t layers = layers_.size() - (linked_ && !to_end ? 1 : 0);
+  for (std::size_t i = 0; i < layers; i++) layers_[i]->forward(pass_, from, to);
+}
+
+// Losses and metrics of rows, each row's to its place in `row_values_`, and the error term of the scored signal.
+inline void Trainer::score(const Batch& batch, int from, int to, bool errors) {
+  const Rows& rows = batch.rows;
   const int outputs = scored_->units;
-  each_chunk(pass_.team, (count + W - 1) / W, 32.0 * count * outputs, [&](int first_block, int last_block) {
-    for (int m = first_block * W; m < last_block * W && m < count; m += W) {
-      const int block = count - m < W ? count - m : W;
-      vec weights = all(1);
-      ivec labels = {};
-      for (int i = 0; rows.weight && i < block; i++) weights[i] = rows.weight[place_of(m + i)];
-      for (int i = 0; rows.labels && i < block; i++) labels[i] = static_cast<std::int32_t>(rows.labels[place_of(m + i)]);
-      for (int i = 0; rows.y && i < block; i++) {
-        const float* y = rows.y + place_of(m + i) * outputs;
-        for (int j = 0; j < outputs; j++) targets_.at(m)[j][i] = y[j];
-      }
-      score_block(m, block, rows.y ? targets_.at(m) : nullptr, labels, weights, count, errors);
+  for (int m = from; m < to; m += W) {
+    const int block = to - m < W ? to - m : W;
+    vec weights = all(1);
+    ivec labels = {};
+    for (int i = 0; rows.weight && i < block; i++) weights[i] = rows.weight[batch.place(m + i)];
+    for (int i = 0; rows.labels && i < block; i++)
+      labels[i] = static_cast<std::int32_t>(rows.labels[batch.place(m + i)]);
+    for (int i = 0; rows.y && i < block; i++) {
+      const float* y = rows.y + batch.place(m + i) * outputs;
+      for (int j = 0; j < outputs; j++) targets_.at(m)[j][i] = y[j];
     }
-  });
-  double loss = 0;
-  for (int i = 0; i < count; i++) loss += static_cast<double>(row_values_.data()[i]);
-  sums.values[0] += loss, sums.rows += count;
-  for (int k = 1; k <= metric_count_; k++)
-    for (int i = 0; i < count; i++) sums.values[k] += static_cast<double>(row_values_.data()[k * padded(most_rows_) + i]);
-  return loss / count;
+    score_block(m, block, rows.y ? targets_.at(m) : nullptr, labels, weights, batch.count, errors);
+  }
 }
 
 // At most W rows from row m on: losses and metrics to `row_values_`, their error to the scored signal.
@@ -300,45 +360,78 @@ inline void Trainer::score_block(int m, int block, const vec* y, ivec labels, ve
       store(scored_->error_of(i) + n, load(scored_->error_of(i) + n) * load(scored_->slope_of(i) + n));
 }
 
-// The error term goes from layer to layer, last first; on the way each layer's arrays take their step.
-inline bool Trainer::backward(int count) {
-  for (std::size_t i = layers_.size() - (linked_ ? 1 : 0); i-- > 0;) {
-    if (!layers_[i]->out->error.data()) break;
-    layers_[i]->backward(pass_);
-    if (heavy(count) && !tick(2 * layers_[i]->work() * count)) return false;
+// The error term goes from layer to layer, last first.
+inline void Trainer::backward(int from, int to) {
+  for (std::size_t i = layers_.size() - (linked_ ? 1 : 0); i-- > 0 && layers_[i]->out->error.data();)
+    layers_[i]->backward(pass_, from, to);
+}
+
+// Each array's gradient and step, the arrays shared between the threads.
+inline void Trainer::learn() {
+  const auto task = [](void* job, int number) {
+    const auto& self = *static_cast<const Trainer*>(job);
+    const Lesson& lesson = self.lessons_[static_cast<std::size_t>(number)];
+    lesson.layer->learn(self.pass_, lesson.from, lesson.to);
+  };
+  const int lessons = static_cast<int>(lessons_.size());
+  if (team_ && work_ * pass_.rows > WORTH_SHARING)
+    team_->share(lessons, task, this);
+  else
+    for (int i = 0; i < lessons; i++) task(this, i);
+}
+
+// The batch's mean loss, and the sums of the epoch: always in the order of the rows.
+inline double Trainer::add_up(int count, Sums& sums) const {
+  double loss = 0;
+  for (int i = 0; i < count; i++) loss += static_cast<double>(row_values_.data()[i]);
+  sums.values[0] += loss, sums.rows += count;
+  for (int k = 1; k <= metric_count_; k++)
+    for (int i = 0; i < count; i++)
+      sums.values[k] += static_cast<double>(row_values_.data()[k * padded(most_rows_) + i]);
+  return loss / count;
+}
+
+// The sum of f(w) over an array, in float along a row and in double over the rows.
+template <class F>
+static double sum_over(const float* from, const Array& array, F f) {
+  double total = 0;
+  for (int i = 0; i < array.rows; i++) {
+    vec row = {};
+    for (int n = 0; n < padded(array.columns); n += W) row += f(load(from + i * array.ld + n));
+    total += static_cast<double>(sum(row));
   }
-  return true;
+  return total;
 }
 
 // R(W) = sum over arrays of l1 |w| + l2 w^2
 inline double Trainer::penalty() const {
   double total = 0;
-  if (!penalised_) return total;
   for (const Array* array : arrays_) {
-    if (array->l1 == 0 && array->l2 == 0) continue;
-    double absolute = 0, squared = 0;
-    for (int i = 0; i < array->rows; i++)
-      for (int j = 0; j < array->columns; j++) {
-        const auto w = static_cast<double>(array->w[i * array->ld + j]);
-        absolute += std::fabs(w), squared += w * w;
-      }
-    total += static_cast<double>(array->l1) * absolute + static_cast<double>(array->l2) * squared;
+    if (array->l1 != 0)
+      total += static_cast<double>(array->l1) * sum_over(array->w, *array, [](vec w) { return abs(w); });
+    if (array->l2 != 0)
+      total += static_cast<double>(array->l2) * sum_over(array->w, *array, [](vec w) { return w * w; });
   }
   return total;
 }
 
-inline bool Trainer::step_on(const Rows& rows, const std::uint32_t* order, std::int64_t from, int count, Sums& sums,
-                             double& loss) {
+inline bool Trainer::step_on(const Batch& batch, Sums& sums, double& loss) {
   optimizer_.begin(learning_rate, step + 1);
-  gather(rows, order, from, count);
-  if (!forward(count, true, false)) return false;
-  const double added = penalty();
-  loss = score(rows, order, from, count, true, sums) + added;
-  sums.values[0] += added * count;
-  if (!backward(count)) return false;
+  begin(batch.count, true);
+  const double added = penalised_ ? penalty() : 0;
+  const bool done = each_row(batch.count, 2 * work_, [&](int from, int to) {
+    gather(batch, from, to);
+    forward(from, to, false);
+    score(batch, from, to, true);
+    backward(from, to);
+  });
+  if (!done) return false;
+  learn();
+  loss = add_up(batch.count, sums) + added;
+  sums.values[0] += added * batch.count;
   if (optimizer_.store_only && optimizer_.clips()) clip_and_step();
   step++;
-  return true;
+  return tick(work_ * batch.count);
 }
 
 // Gradients scaled down where their norm is too large, each array's own or all arrays' together; then the step.
@@ -349,13 +442,7 @@ inline void Trainer::clip_and_step() {
     return static_cast<float>(norm > limit ? limit / norm : 1.0);
   };
   const auto square_of = [](const Array& array) {
-    double total = 0;
-    for (int i = 0; i < array.rows; i++)
-      for (int j = 0; j < array.columns; j++) {
-        const auto g = static_cast<double>(array.gradient[i * array.ld + j]);
-        total += g * g;
-      }
-    return total;
+    return sum_over(array.gradient, array, [](vec g) { return g * g; });
   };
   for (const Array* array : arrays_)
     if (array->trainable) squares[1] += square_of(*array);
@@ -375,6 +462,7 @@ inline void Trainer::clip_and_step() {
         }
     });
   }
+  stale_ = true;
 }
 
 inline Status Trainer::fit(const Rows& rows, const Rows* validation, const Schedule& schedule, Listener& listener,
@@ -394,6 +482,7 @@ inline Status Trainer::fit(const Rows& rows, const Rows* validation, const Sched
   const auto end = [&](Status status) {
     if (status == Status::interrupted || status == Status::diverged) {
       std::memcpy(parameters_.data(), kept_.data(), parameters_.bytes());
+      stale_ = true;
       step = kept_step, learning_rate = kept_rate;
     }
     listener_ = nullptr, running_ = nullptr;
@@ -411,9 +500,8 @@ inline Status Trainer::fit(const Rows& rows, const Rows* validation, const Sched
       const int count = static_cast<int>(left < schedule.batch_size ? left : schedule.batch_size);
       double loss = 0, values[1 + 16];
       if (listener.hears_batches && !listener.batch_begin(step_of_epoch_)) return end(Status::interrupted);
-      if (!step_on(rows, schedule.shuffle ? order_.data() : nullptr, from, count, sums, loss) ||
-          !tick(3 * work_ * count))
-        return end(Status::interrupted);
+      const Batch batch = {rows, schedule.shuffle ? order_.data() : nullptr, from, count};
+      if (!step_on(batch, sums, loss)) return end(Status::interrupted);
       if (!(loss - loss == 0)) {
         failed_step = step_of_epoch_;
         return end(Status::diverged);
@@ -438,13 +526,17 @@ inline Status Trainer::fit(const Rows& rows, const Rows* validation, const Sched
 
 inline bool Trainer::score_all(const Rows& rows, double* values) {
   Sums sums;
-  for (std::int64_t from = 0; from < rows.count; from += most_rows_) {
-    const std::int64_t left = rows.count - from;
-    const int count = static_cast<int>(left < most_rows_ ? left : most_rows_);
-    gather(rows, nullptr, from, count);
-    if (!forward(count, false, false)) return false;
-    score(rows, nullptr, from, count, false, sums);
-    if (!tick(work_ * count)) return false;
+  for (std::int64_t start = 0; start < rows.count; start += most_rows_) {
+    const std::int64_t left = rows.count - start;
+    const Batch batch = {rows, nullptr, start, static_cast<int>(left < most_rows_ ? left : most_rows_)};
+    begin(batch.count, false);
+    const bool done = each_row(batch.count, work_, [&](int from, int to) {
+      gather(batch, from, to);
+      forward(from, to, false);
+      score(batch, from, to, false);
+    });
+    if (!done) return false;
+    add_up(batch.count, sums);
   }
   means(sums, values);
   values[0] += penalty();
@@ -462,13 +554,17 @@ inline bool Trainer::predict(const float* x, std::int64_t count, float* out, Lis
   listener_ = &listener, polled_ = Clock::now();
   const Rows rows = {x, nullptr, nullptr, nullptr, count};
   const Signal& output = *signals_.back();
-  for (std::int64_t from = 0; from < count; from += most_rows_) {
-    const std::int64_t left = count - from;
-    const int batch = static_cast<int>(left < most_rows_ ? left : most_rows_);
-    gather(rows, nullptr, from, batch);
-    if (!forward(batch, false, true) || !tick(work_ * batch)) return false;
-    for (int i = 0; i < batch; i++)
-      std::memcpy(out + (from + i) * output.units, output.value_of(i), output.units * sizeof(float));
+  for (std::int64_t start = 0; start < count; start += most_rows_) {
+    const std::int64_t left = count - start;
+    const Batch batch = {rows, nullptr, start, static_cast<int>(left < most_rows_ ? left : most_rows_)};
+    begin(batch.count, false);
+    const bool done = each_row(batch.count, work_, [&](int from, int to) {
+      gather(batch, from, to);
+      forward(from, to, true);
+      for (int i = from; i < to; i++)
+        std::memcpy(out + (start + i) * output.units, output.value_of(i), output.units * sizeof(float));
+    });
+    if (!done) return false;
   }
   listener_ = nullptr;
   return true;
@@ -488,11 +584,16 @@ inline double Trainer::gradients(const Rows& rows) {
   if (!reserve_gradients()) return std::numeric_limits<double>::quiet_NaN();
   optimizer_.store_only = true;
   Sums sums;
-  gather(rows, nullptr, 0, static_cast<int>(rows.count));
-  forward(static_cast<int>(rows.count), true, false);
-  const double loss = score(rows, nullptr, 0, static_cast<int>(rows.count), true, sums) + penalty();
-  backward(static_cast<int>(rows.count));
-  return loss;
+  const Batch batch = {rows, nullptr, 0, static_cast<int>(rows.count)};
+  begin(batch.count, true);
+  each_row(batch.count, work_, [&](int from, int to) {
+    gather(batch, from, to);
+    forward(from, to, false);
+    score(batch, from, to, true);
+    backward(from, to);
+  });
+  learn();
+  return add_up(batch.count, sums) + penalty();
 }
 
 }  // namespace tabgrad::TABGRAD_ISA

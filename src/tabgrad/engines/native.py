@@ -24,7 +24,7 @@ from tabgrad.plan import Network, Plan
 # Rows in a batch where no step depends on it: enough to fill the kernels, few enough to stay in the cache.
 SCORING_ROWS = 256
 # Multiply-adds of a batch above which threads within a step pay for their start.
-WORTH_THREADS = 4e6
+WORTH_THREADS = 4e5
 
 _Part = tuple[str, tuple[float, ...]]
 _LoweredLayer = tuple[str, int, int, int, bool, tuple[float, ...]]
