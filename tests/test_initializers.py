@@ -35,7 +35,7 @@ def variance(name: str, shape: tuple[int, ...]) -> float:
 def test_mean_and_variance(name: str, shape: tuple[int, ...]) -> None:
     values, v = drawn(name, shape), variance(name, shape)
     assert (values.shape, values.dtype) == (shape, np.float32)
-    # A mean is within 5 of its deviations; the variance's own deviation is at most v sqrt(1 / n) for these distributions.
+    # A mean is within 5 of its deviations; the variance's own deviation is at most v / sqrt(n) for these distributions.
     assert abs(values.mean()) < 5 * np.sqrt(v / values.size)
     assert values.var() == pytest.approx(v, rel=5 / np.sqrt(values.size))
 
@@ -94,7 +94,7 @@ def test_a_generator_is_drawn_from_and_not_restarted() -> None:
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.parametrize("name", FORMS)
 def test_keras_draws_from_the_same_distribution(name: str) -> None:
-    """Quantiles of 40,000 draws each; a quantile's deviation is sqrt(q (1 - q) / n) over the density, below 0.015 of it all."""
+    """Quantiles of 40,000 draws each; their own deviation, sqrt(q (1 - q) / n) over the density, is below 0.015."""
     os.environ.setdefault("KERAS_BACKEND", "jax")
     keras = pytest.importorskip("keras")
     shape = (100, 400)

@@ -1,4 +1,4 @@
-"""Counted randomness: known answers, a second writing of each formula, and the statistics that dropout and shuffles need."""
+"""Counted randomness: known answers, each formula written again, the statistics that dropout and shuffles need."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ def _together(a: np.ndarray, b: np.ndarray) -> float:
 
 @pytest.mark.parametrize("rate", [0.2, 0.5])
 def test_masks_of_steps_layers_and_seeds_are_independent(rate: float) -> None:
-    """All pairs of 60 masks, 1,770 correlations: none beyond 5.5 deviations, and together as scattered as chance has it."""
+    """All pairs of 60 masks, 1,770 correlations: none beyond 5.5 deviations, together as scattered as chance has it."""
     shape = (96, 96)
     counters = [(0, step, 0) for step in range(20)] + [(0, 5, layer) for layer in range(1, 21)]
     counters += [(seed, 5, 0) for seed in range(1, 11)] + [(0, 2**k, 0) for k in range(5, 15)]

@@ -31,10 +31,10 @@ class Interval:
     closed: str = "[]"
 
     def holds(self, value: float) -> bool:
-        """Whether `value` lies inside (NaN never does)."""
+        """Whether `value` lies inside (NaN and infinity never do)."""
         above = self.low <= value if self.closed[0] == "[" else self.low < value
         below = value <= self.high if self.closed[1] == "]" else value < self.high
-        return above and below
+        return above and below and abs(value) != math.inf
 
     def __str__(self) -> str:
         """The interval in words that a message can use."""
@@ -84,7 +84,7 @@ def check(value: Any, name: str, owner: str, kinds: tuple[type, ...], interval: 
 
 def known_name(name: str, what: str, catalogue: Iterable[str]) -> str:
     """`name` as it is spelled in the catalogue; an error that suggests the nearest where there is none."""
-    names = list(catalogue)
+    names = sorted(set(catalogue))
     if name in names:
         return name
     lower = {known.lower(): known for known in names}
@@ -92,7 +92,7 @@ def known_name(name: str, what: str, catalogue: Iterable[str]) -> str:
         return lower[name.lower()]
     close = difflib.get_close_matches(name.lower(), lower, n=1, cutoff=0.5)
     hint = f" Did you mean '{lower[close[0]]}'?" if close else ""
-    raise UnknownNameError(f"Unknown {what} '{name}'.{hint} Known: {', '.join(sorted(set(names), key=str.lower))}.")
+    raise UnknownNameError(f"Unknown {what} '{name}'.{hint} Known: {', '.join(sorted(names, key=str.lower))}.")
 
 
 def _number(value: Any, name: str, owner: str, kinds: tuple[type, ...]) -> int | float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from dataclasses import fields
 from math import prod
@@ -10,7 +9,7 @@ from math import prod
 from tabgrad._record import Record
 from tabgrad.layers import Input, Layer
 from tabgrad.plan import Network
-from tabgrad.progress import writable
+from tabgrad.progress import terminal_columns, writable
 
 # Keras's table: at most so wide, its columns ending at these shares of the width.
 WIDTH, ENDS = 88, (0.45, 0.80, 1.0)
@@ -41,7 +40,7 @@ def summary(name: str, layers: Sequence[Layer], network: Network | None, optimiz
     """Keras's table of a model: layers, shapes, numbers of parameters, and their sums."""
     shown = [layer for layer in layers if not isinstance(layer, Input)]
     box = BOX if writable("".join(BOX), "") else ASCII_BOX
-    width = min(WIDTH, shutil.get_terminal_size().columns) - 4
+    width = min(WIDTH, terminal_columns()) - 4
     ends = [int(end * width) for end in ENDS]
     widths = [max(end - start - 3, 4) for start, end in zip([0, *ends], ends, strict=False)]
     lines = [f'Model: "{name}"', _rule(box[0], widths), _row(box[1], HEAD, widths), _rule(box[2], widths)]

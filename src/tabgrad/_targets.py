@@ -180,9 +180,8 @@ def _labels(entries: Numbers, array: np.ndarray, outputs: int) -> np.ndarray:
             "For numbers rather than classes, use loss='mean_squared_error'."
         )
     if low < 0 or high >= outputs:
-        fix = (
-            "Number the classes from 0: y - 1." if (low, high) == (1, outputs) else _MORE_UNITS.format(float(high) + 1)
-        )
+        more = f"Give the last layer {float(high) + 1:g} units, or number the classes from 0 without gaps."
+        fix = "Number the classes from 0: y - 1." if (low, high) == (1, outputs) else more
         raise DataError(
             f"{entries.name} must hold labels from 0 to {outputs - 1}, as the network has {outputs} outputs. Got "
             f"{shown(high if low >= 0 else low)} in {_where(entries, (column < 0) | (column >= outputs))}. "
@@ -192,7 +191,6 @@ def _labels(entries: Numbers, array: np.ndarray, outputs: int) -> np.ndarray:
 
 
 _RELABEL = "Number the classes 0, 1, 2, ...: classes, y = np.unique(y, return_inverse=True)."
-_MORE_UNITS = "Give the last layer {:g} units, or number the classes from 0 without gaps."
 
 
 def _within_unit_interval(entries: Numbers, y: np.ndarray) -> None:

@@ -693,8 +693,8 @@ def _network(width: int, layers: tuple[Layer, ...]) -> Network:
     for layer, inputs, _ in network.widths():
         if layer.input_shape and layer.input_shape[0] != inputs:
             raise ArgumentError(
-                f"A {type(layer).__name__} declares {layer.input_shape[0]} columns, but receives {inputs}. Only the first "
-                "layer needs input_dim: leave it out of the others."
+                f"A {type(layer).__name__} declares {layer.input_shape[0]} columns, but receives {inputs}. Only the "
+                "first layer needs input_dim: leave it out of the others."
             )
     return network
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import math
 import os
-import shutil
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -23,6 +22,7 @@ from tabgrad.errors import ArgumentError
 
 SECONDS_BETWEEN_WRITES = 0.05  # twenty redraws a second
 BAR = 20  # Keras's width
+SHORTEST_BAR = 5  # what is left of it in a narrow terminal, or nothing
 SMALL = 1e-3  # below which Keras writes a value as 1.2345e-04
 
 _VERBOSE: Mapping[Any, int] = {"auto": 1, 0: 0, 1: 1, 2: 2, "0": 0, "1": 1, "2": 2}
@@ -51,6 +51,13 @@ def say(text: str) -> None:
     if sys.stdout is not None:
         sys.stdout.write(text + "\n")
         sys.stdout.flush()
+
+
+def terminal_columns() -> int:
+    """The width of the terminal; COLUMNS overrides it."""
+    from shutil import get_terminal_size  # loads three compression libraries
+
+    return get_terminal_size().columns
 
 
 def writable(text: str, fallback: str, stream: TextIO | None = None) -> str:
@@ -116,7 +123,7 @@ class Progress:
             return
         each = (now - self._began) / (step + 1)
         left = _duration(each * (self._steps - step - 1))
-        width = shutil.get_terminal_size().columns - 1
+        width = terminal_columns() - 1
         text, length = self._line(step + 1, f"{left} {_each(each)}/step", logs, width)
         if length > width:
             text, length = _cut(text, width), width
@@ -131,7 +138,7 @@ class Progress:
         seconds = self._clock() - self._began
         timing = f"{seconds:.0f}s {{}}{_each(seconds / max(self._steps, 1))}/step"
         if self.verbose == 1:
-            width = shutil.get_terminal_size().columns - 1 if self.live else 10**9
+            width = terminal_columns() - 1 if self.live else 10**9
             text, length = self._line(self._steps, timing.format(""), logs, width)
             self._pending.append(self._over(text, length) + "\n")
             self._shown = 0
@@ -159,14 +166,16 @@ class Progress:
         """Count, bar, times and values, with the bar made shorter where the line is too narrow; and its length."""
         count = f"{step:{len(str(self._steps))}d}/{self._steps}"
         rest = f"{timing}{_values(logs)}"
-        bar = min(BAR, max(0, width - len(count) - len(rest) - 2))
+        bar = min(BAR, width - len(count) - len(rest) - 2)
+        if bar < SHORTEST_BAR:
+            bar = 0
         full = bar * step // max(self._steps, 1)
         done, left = self._done * full, self._left * (bar - full)
-        length = len(count) + 1 + bar + 1 + len(rest)
-        if not self._colours:
-            return f"{count} {done}{left} {rest}", length
-        coloured = (f"\x1b[32m{done}\x1b[0m" if done else "") + (f"\x1b[37m{left}\x1b[0m" if left else "")
-        return f"\x1b[1m{count}\x1b[0m {coloured} {rest}", length
+        length = len(count) + (bar + 1 if bar else 0) + 1 + len(rest)
+        if self._colours:
+            count = f"\x1b[1m{count}\x1b[0m"
+            done, left = f"\x1b[32m{done}\x1b[0m" if done else "", f"\x1b[37m{left}\x1b[0m" if left else ""
+        return f"{count} {done}{left} {rest}" if bar else f"{count} {rest}", length
 
     def _over(self, text: str, length: int) -> str:
         """The text written over the line that lives."""

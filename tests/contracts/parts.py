@@ -1,7 +1,7 @@
 """The table of all parts: one row for each activation, loss, optimizer, ... with each option that changes a formula.
 
-Adding a part to tabgrad means adding its row here: `test_parts.py` fails until it is there, and from then on every suite
-in this folder holds every engine to it.
+Adding a part to tabgrad means adding its row here: `test_parts.py` fails until it is there, and from then on every
+suite in this folder holds every engine to it.
 """
 
 from __future__ import annotations
@@ -171,8 +171,8 @@ REGULARIZERS = (
 # Limits of the norm far below and above that of a gradient, so that both sides are met.
 _EVERY_OPTIMIZER = ({"weight_decay": 0.1}, {"clipnorm": 0.05}, {"clipnorm": 50.0}, {"global_clipnorm": 0.1})
 
-# RMSprop's step is a gradient over its own size. Where a slot holds that step, or a difference is under the root, epsilon is
-# large enough that a gradient near zero, which is all rounding, does not become a step of full length.
+# RMSprop's step is a gradient over its own size. Where a slot holds that step, or a difference is under the root,
+# epsilon is large enough that a gradient near zero, which is all rounding, does not become a step of full length.
 OPTIMIZERS = (
     optimizers.SGD(),
     optimizers.SGD(0.1),
@@ -205,8 +205,8 @@ _CATEGORICAL, _SPARSE = losses.CategoricalCrossentropy, losses.SparseCategorical
 _BINARY = losses.BinaryCrossentropy
 _CLASSES, _LABELS = (metrics.CategoricalAccuracy(), *SCORES), (metrics.SparseCategoricalAccuracy(),)
 _SIDES = (metrics.BinaryAccuracy(), *SCORES)
-# Outputs for a loss that must keep them within (0, 1) itself: all above 0, some at 0 and the others far from it, all at 0
-# or far above 1. A jump between them, because a slope like 1 / (p (1 - p)) near its poles makes chaos of rounding.
+# Outputs for a loss that must keep them within (0, 1) itself: all above 0, some at 0 and the others far from it, all at
+# 0 or far above 1. A jump between them, because a slope like 1 / (p (1 - p)) near its poles makes chaos of rounding.
 _ABOVE = Dense(3, "softplus")
 _SOME_ZERO = Dense(4, activations.Relu(threshold=0.2), bias_initializer="ones")
 _BETWEEN = Dense(3, activations.Relu(max_value=0.9, threshold=0.2), bias_initializer="ones")
@@ -263,9 +263,7 @@ LAYERS = (
     replace(
         _loss(_CATEGORICAL(), Dense(4), *_CLASSES),
         record=Activation("softmax"),
-        plan=replace(
-            _PLAIN, network=_network(Dense(6, "relu"), Dense(4), Activation("softmax")), loss=_CATEGORICAL()
-        ),
+        plan=replace(_PLAIN, network=_network(Dense(6, "relu"), Dense(4), Activation("softmax")), loss=_CATEGORICAL()),
     ),
 )
 

@@ -15,7 +15,8 @@ from tabgrad.plan import Plan
 from .parts import PARTS, Part, started
 
 EXACT = ReferenceEngine(np.float64)
-# (L(w + h) - L(w - h)) / 2h is wrong by h^2 L''' / 6 ~ 1e-10 and by rounding ~ 1e-16 / h ~ 1e-11, beside gradients of 1e-2.
+# (L(w + h) - L(w - h)) / 2h is wrong by h^2 L''' / 6 ~ 1e-10 and by rounding ~ 1e-16 / h ~ 1e-11; gradients are
+# about 1e-2.
 NUDGE = 1e-5
 # float32 rounds to 6e-8; the sums behind a gradient are of at most a few hundred terms, each through three layers.
 FLOAT32 = 1e-5

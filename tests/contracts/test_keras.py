@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tabgrad import activations, layers, losses, optimizers, regularizers
+from tabgrad import activations, layers, losses, regularizers
 from tabgrad.engines.base import Engine, Job, initial_state
 from tabgrad.engines.select import get_engine
 from tabgrad.plan import Plan
@@ -18,6 +18,7 @@ from .conftest import HAS_NATIVE
 from .parts import ACTIVATIONS, LAYERS, METRICS, OPTIMIZERS, PARTS, REGULARIZERS, Part, started
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
+os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")  # a hundred tiny models: compiling them is what takes time
 keras = pytest.importorskip("keras")
 pytestmark = [pytest.mark.peers, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
 

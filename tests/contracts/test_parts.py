@@ -26,7 +26,9 @@ def test_a_part_that_the_table_misses_would_be_seen() -> None:
     assert ("Dense", "use_bias") in [(record.__name__, option) for record, option in OPTIONS]
 
 
-@pytest.mark.parametrize("record", sorted(catalogued(), key=str), ids=lambda record: f"{record.__module__}.{record.__name__}")
+@pytest.mark.parametrize(
+    "record", sorted(catalogued(), key=str), ids=lambda record: f"{record.__module__}.{record.__name__}"
+)
 def test_every_part_has_a_row(record: type[Record]) -> None:
     assert any(type(part.record) is record for part in PARTS), f"no row in parts.py is about {record.__name__}"
 

@@ -14,11 +14,13 @@ from tabgrad.matrix import Matrix
 from tabgrad.plan import Network, Plan
 
 
-def masks_seen(engine: Engine, before: tuple[Layer, ...], shape: tuple[int, int], *, seed: int, step: int) -> np.ndarray:
+def masks_seen(
+    engine: Engine, before: tuple[Layer, ...], shape: tuple[int, int], *, seed: int, step: int
+) -> np.ndarray:
     """What the layers before a last dense one do to rows of ones, read off a gradient.
 
-    With a kernel of zeros and the identity as target, ``dL/dW = x^T d`` has the error terms ``d = -2 I / batch^2``, and so
-    is the dense layer's input ``x`` itself, transposed and times a constant.
+    With a kernel of zeros and the identity as target, ``dL/dW = x^T d`` has the error terms ``d = -2 I / batch^2``, and
+    so is the dense layer's input ``x`` itself, transposed and times a constant.
     """
     batch, units = shape
     plan = Plan(

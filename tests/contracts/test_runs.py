@@ -62,9 +62,7 @@ def test_a_run_has_a_row_of_values_for_each_epoch(engine: Engine) -> None:
 
 def test_training_values_are_means_over_the_rows_as_the_steps_saw_them(engine: Engine) -> None:
     """A plan that does not move and drops nothing: each epoch's values are the scores of all rows."""
-    still = replace(
-        PLAN, network=Network(5, (Dense(8, "relu"), Dense(3, "softmax"))), optimizer=optimizers.SGD(0)
-    )
+    still = replace(PLAN, network=Network(5, (Dense(8, "relu"), Dense(3, "softmax"))), optimizer=optimizers.SGD(0))
     state = initial_state(still)
     scores = engine.evaluate(still, state.weights, ROWS, batch_size=7)
     np.testing.assert_allclose(run(engine, 2, still).training, [scores, scores], rtol=1e-6)
@@ -151,7 +149,7 @@ def test_listening_changes_nothing(engine: Engine) -> None:
         pass
 
     names = Listener.__dataclass_fields__
-    heard = run(engine, 3, **{name: nothing for name in names})
+    heard = run(engine, 3, **dict.fromkeys(names, nothing))
     assert_equal_states(heard.state, run(engine, 3).state)
 
 
@@ -185,10 +183,10 @@ def test_a_listener_reads_and_replaces_the_weights(engine: Engine) -> None:
     seen: list[tuple[np.ndarray, ...]] = []
 
     def replaced(session: Session, epoch: int, *_: object) -> None:
-        weights = session.get_weights()
-        for w in weights:
-            assert w.dtype == np.float32
-            w += 100  # a copy: writing to it reaches nothing
+        for place in range(len(ones)):
+            copy = session.get_weights()[place]
+            assert copy.dtype == np.float32
+            copy += 100  # reaches nothing
         seen.append(session.get_weights())
         if epoch == 1:
             session.set_weights(ones)
@@ -240,9 +238,9 @@ def test_a_listener_changes_the_learning_rate(engine: Engine) -> None:
         state = run(engine, epoch + 1, plan, initial_epoch=epoch, state=state).state
     assert_equal_states(result.state, replace(state, learning_rate=0.00125))
     # A run that goes on keeps the rate of its state.
-    again: list[float] = []
-    run(engine, 4, initial_epoch=3, state=result.state, epoch_begin=lambda session, _: again.append(session.learning_rate))
-    assert again == [0.00125]
+    rates.clear()
+    run(engine, 4, initial_epoch=3, state=result.state, epoch_begin=slower)
+    assert rates == [0.00125]
 
 
 def test_a_rate_of_zero_in_the_middle_of_an_epoch(engine: Engine) -> None:
@@ -278,11 +276,11 @@ def test_a_listener_stops_a_run_after_the_epoch(engine: Engine, moment: str) -> 
     assert len(result.validation) == 2
 
 
-class Refusal(Exception):
+class RefusalError(Exception):
     """What a listener of these tests raises."""
 
 
-@pytest.mark.parametrize("kind", [Refusal, KeyboardInterrupt, SystemExit])
+@pytest.mark.parametrize("kind", [RefusalError, KeyboardInterrupt, SystemExit])
 @pytest.mark.parametrize("moment", ["epoch_begin", "batch_begin", "batch_end", "epoch_end"])
 def test_what_a_listener_raises_ends_the_run_with_the_last_finished_epoch(
     engine: Engine, moment: str, kind: type[BaseException]
@@ -312,7 +310,7 @@ def test_an_interrupted_first_epoch_leaves_the_beginning(engine: Engine) -> None
     def refuse(session: Session, step: int) -> None:
         session.learning_rate = 7.0
         if step == 2:
-            raise Refusal
+            raise RefusalError
 
     result = run(engine, 5, batch_begin=refuse)
     assert_equal_states(result.state, initial_state(PLAN))
@@ -328,9 +326,7 @@ def diverging(rate: float) -> Plan:
 def test_a_loss_that_is_not_finite_ends_the_run(engine: Engine) -> None:
     plan = diverging(100.0)
     rows, ended = rows_for(plan, 40), []
-    result = run(
-        engine, 100, plan, rows=rows, validation=rows, epoch_end=lambda _, epoch, *__: ended.append(epoch)
-    )
+    result = run(engine, 100, plan, rows=rows, validation=rows, epoch_end=lambda _, epoch, *__: ended.append(epoch))
     done = len(ended)
     assert (result.status, result.failure) == ("diverged", None)
     assert 1 <= done < 100
@@ -353,7 +349,7 @@ def test_the_step_that_diverged_is_named(engine: Engine) -> None:
 
 def test_one_run_among_many_may_fail(engine: Engine) -> None:
     def refuse(*_: object) -> None:
-        raise Refusal
+        raise RefusalError
 
     good = Job(PLAN, initial_state(PLAN), ROWS, epochs=2)
     plan = diverging(100.0)
@@ -361,7 +357,7 @@ def test_one_run_among_many_may_fail(engine: Engine) -> None:
     refused = replace(good, listener=Listener(epoch_begin=refuse))
     results = engine.fit_many([good, bad, refused, good], threads=2)
     assert [result.status for result in results] == ["finished", "diverged", "interrupted", "finished"]
-    assert isinstance(results[2].failure, Refusal)
+    assert isinstance(results[2].failure, RefusalError)
     for place in (0, 3):
         assert_equal_states(results[place].state, engine.fit(good).state)
 
@@ -382,7 +378,9 @@ def test_what_goes_in_is_never_written_to(engine: Engine, part: Part) -> None:
     rows = Matrix(frozen(table.x), frozen(table.y), None if table.weight is None else frozen(table.weight))
     begun = engine.fit(Job(part.plan, state, rows, epochs=1, validation=rows)).state
     state = State(
-        tuple(frozen(w) for w in begun.weights), tuple(tuple(frozen(s) for s in slots) for slots in begun.slots), begun.step
+        tuple(frozen(w) for w in begun.weights),
+        tuple(tuple(frozen(s) for s in slots) for slots in begun.slots),
+        begun.step,
     )
     before = [array.copy() for array in (*state.weights, *(slot for slots in state.slots for slot in slots))]
     result = engine.fit(Job(part.plan, state, rows, epochs=2, initial_epoch=1, validation=rows))

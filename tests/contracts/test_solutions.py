@@ -14,7 +14,7 @@ from tabgrad.engines.base import Engine, Job, initial_state
 from tabgrad.layers import Dense, Dropout
 from tabgrad.matrix import Matrix
 from tabgrad.plan import Network, Plan
-from tabgrad.regularizers import L2, L1L2
+from tabgrad.regularizers import L1L2, L2
 
 from .parts import OPTIMIZERS, PARTS, Part, label, rows_for, started
 
@@ -60,7 +60,7 @@ def test_a_linear_layer_is_least_squares_and_ridge(engine: Engine, outputs: int,
 @pytest.mark.parametrize("form", ["sigmoid", "softmax", "sigmoid from logits", "softmax from logits"])
 def test_a_sigmoid_and_a_softmax_are_logistic_regression(engine: Engine, form: str, l2: float) -> None:
     # (1 / rows) sum of l + l2 |W|^2  =  (C sum of l + |W|^2 / 2) / (rows C)  where  1 / 2C = rows l2
-    name, logits = form.split()[0], form.endswith("logits")
+    name, logits = form.split(maxsplit=1)[0], form.endswith("logits")
     binary = name == "sigmoid"
     loss = (losses.BinaryCrossentropy if binary else losses.SparseCategoricalCrossentropy)(from_logits=logits)
     rows = table(loss, 1 if binary else 3)

@@ -33,8 +33,8 @@ def assert_same(job: Job, result: Result, expected: Result, tolerance: float) ->
     """Weights, slots, history, step and status; arrays to a tolerance relative to their largest element.
 
     How far a weight moved is compared, not where it is: a step may be short. Adam and RMSprop are the exception: they
-    divide a gradient by its own size, so that a gradient near zero keeps its rounding error in full and the weight is off
-    by a share of the learning rate. There the slots show whether the gradients are equal.
+    divide a gradient by its own size, so that a gradient near zero keeps its rounding error in full and the weight is
+    off by a share of the learning rate. There the slots show whether the gradients are equal.
     """
     assert (result.status, result.failed_step, result.state.step) == (expected.status, -1, expected.state.step)
     divides = not isinstance(job.plan.optimizer, optimizers.SGD)
@@ -56,7 +56,7 @@ def assert_same(job: Job, result: Result, expected: Result, tolerance: float) ->
 
 @pytest.mark.parametrize("part", PARTS, ids=str)
 def test_one_step_and_many(native: Engine, part: Part) -> None:
-    """Every part: one step on a batch of 33, then five epochs of three batches, the last of them smaller, and validation."""
+    """Every part: one step on a batch of 33, then five epochs of three batches, the last one smaller, then scores."""
     rows, others = part.rows(33), part.rows(20, seed=1)
     one = Job(replace(part.plan, batch_size=33), started(part.plan), rows, epochs=1)
     assert_same(one, native.fit(one), REFERENCE.fit(one), ONE_STEP)

@@ -12,6 +12,7 @@ from typing import Literal, Protocol
 
 import numpy as np
 
+from tabgrad.errors import DataError
 from tabgrad.matrix import Matrix
 from tabgrad.plan import Network, Plan
 
@@ -50,6 +51,13 @@ def initial_state(plan: Plan, weights: Sequence[np.ndarray] | None = None) -> St
         for weight in plan.network.weights
     )
     return State(arrays, slots)
+
+
+def check_shapes(weights: Sequence[np.ndarray], network: Network) -> None:
+    """Refuse weights that are not a network's."""
+    expected, got = [weight.shape for weight in network.weights], [np.shape(array) for array in weights]
+    if expected != got:
+        raise DataError(f"The weights must have the shapes {expected} of the network's arrays. Got {got}.")
 
 
 class Session(Protocol):

@@ -16,7 +16,7 @@ import numpy as np
 from tabgrad import _native, activations, layers
 from tabgrad._checks import COUNT, check, known_name
 from tabgrad._record import Record
-from tabgrad.engines.base import Job, Listener, Result, State
+from tabgrad.engines.base import Job, Listener, Result, State, check_shapes
 from tabgrad.errors import EngineError
 from tabgrad.matrix import Matrix
 from tabgrad.plan import Network, Plan
@@ -76,7 +76,7 @@ class NativeEngine:
     def gradients(self, plan: Plan, state: State, rows: Matrix) -> tuple[float, tuple[np.ndarray, ...]]:
         """Loss and gradients of one batch."""
         program = _native_program(plan.network, plan, len(rows), 1)
-        _write_state(program, state)
+        _write_state(program, state, plan.network)
         loss = program.gradients(rows.x, rows.y, rows.weight)
         shapes = [weight.shape for weight in plan.network.weights]
         return loss, tuple(program.gradient(place).reshape(shape) for place, shape in enumerate(shapes))
@@ -86,7 +86,7 @@ class NativeEngine:
     ) -> list[float]:
         """Loss and metrics on rows; the batch size changes nothing here."""
         program = _native_program(plan.network, plan, SCORING_ROWS, _useful(threads, plan.network, SCORING_ROWS))
-        _write_weights(program, weights)
+        _write_weights(program, weights, plan.network)
         values: list[float] = program.evaluate(rows.x, rows.y, rows.weight)
         return values
 
@@ -102,7 +102,7 @@ class NativeEngine:
         """The network's outputs; the batch size changes nothing here."""
         rows = min(max(len(x), 1), SCORING_ROWS)
         program = _native_program(network, None, rows, _useful(threads, network, rows))
-        _write_weights(program, weights)
+        _write_weights(program, weights, network)
         outputs: np.ndarray = program.predict(x)
         return outputs
 
@@ -112,7 +112,7 @@ class _NativeSession:
 
     def __init__(self, program: _native.Program, network: Network) -> None:
         self._program = program
-        self._shapes = [weight.shape for weight in network.weights]
+        self._network = network
 
     @property
     def learning_rate(self) -> float:
@@ -125,11 +125,11 @@ class _NativeSession:
 
     def get_weights(self) -> tuple[np.ndarray, ...]:
         """Copies of the weights as they are now."""
-        return _read_weights(self._program, self._shapes)
+        return _read_weights(self._program, self._network)
 
     def set_weights(self, weights: Sequence[np.ndarray]) -> None:
         """Replace the weights."""
-        _write_weights(self._program, weights)
+        _write_weights(self._program, weights, self._network)
 
     def stop(self) -> None:
         """End the run after this epoch."""
@@ -150,7 +150,7 @@ def _program(plan: Plan, job: Job, threads: int) -> _native.Program:
     batch = min(plan.batch_size, len(job.rows))
     rows = max(batch, min(SCORING_ROWS, len(job.validation))) if job.validation is not None else batch
     program = _native_program(plan.network, plan, rows, _useful(threads, plan.network, batch))
-    _write_state(program, job.state)
+    _write_state(program, job.state, plan.network)
     program.learning_rate = plan.optimizer.learning_rate if job.state.learning_rate is None else job.state.learning_rate
     return program
 
@@ -172,7 +172,7 @@ def _run(job: Job, program: _native.Program) -> Result:
     )
     rate = program.learning_rate
     state = State(
-        _read_weights(program, [weight.shape for weight in plan.network.weights]),
+        _read_weights(program, plan.network),
         tuple(
             tuple(program.read(place, slot).reshape(array.shape) for slot, array in enumerate(slots))
             for place, slots in enumerate(job.state.slots)
@@ -231,15 +231,16 @@ def _lower_activation(activation: activations.Activation, units: int, place: int
     return (activation.kind, units, place, 0, True, activation.numbers())
 
 
-def _write_state(program: _native.Program, state: State) -> None:
-    _write_weights(program, state.weights)
+def _write_state(program: _native.Program, state: State, network: Network) -> None:
+    _write_weights(program, state.weights, network)
     for place, slots in enumerate(state.slots):
         for slot, array in enumerate(slots):
             program.write(place, slot, _plain(array))
     program.step = state.step
 
 
-def _write_weights(program: _native.Program, weights: Sequence[np.ndarray]) -> None:
+def _write_weights(program: _native.Program, weights: Sequence[np.ndarray], network: Network) -> None:
+    check_shapes(weights, network)
     for place, array in enumerate(weights):
         program.write(place, -1, _plain(array))
 
@@ -248,5 +249,5 @@ def _plain(array: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(array, np.float32)
 
 
-def _read_weights(program: _native.Program, shapes: Sequence[tuple[int, ...]]) -> tuple[np.ndarray, ...]:
-    return tuple(program.read(place, -1).reshape(shape) for place, shape in enumerate(shapes))
+def _read_weights(program: _native.Program, network: Network) -> tuple[np.ndarray, ...]:
+    return tuple(program.read(place, -1).reshape(weight.shape) for place, weight in enumerate(network.weights))

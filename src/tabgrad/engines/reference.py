@@ -28,8 +28,7 @@ from tabgrad import _seeds, activations, layers
 from tabgrad.engines._reference_activations import activated
 from tabgrad.engines._reference_losses import loss_and_error, metric_of
 from tabgrad.engines._reference_optimizers import clipped, moved
-from tabgrad.engines.base import Job, Result, State
-from tabgrad.errors import DataError
+from tabgrad.engines.base import Job, Result, State, check_shapes
 from tabgrad.matrix import Matrix
 from tabgrad.plan import Network, Plan
 
@@ -387,7 +386,5 @@ def _rows(rows: Matrix, dtype: np.dtype[Any]) -> Matrix:
 
 def _arrays(weights: Sequence[np.ndarray], network: Network, dtype: np.dtype[Any]) -> tuple[np.ndarray, ...]:
     """Copies of a network's weights as the engine computes with them."""
-    expected, got = [weight.shape for weight in network.weights], [np.shape(array) for array in weights]
-    if expected != got:
-        raise DataError(f"The weights must have the shapes {expected} of the network's arrays. Got {got}.")
+    check_shapes(weights, network)
     return tuple(np.array(array, dtype) for array in weights)

@@ -63,13 +63,13 @@ class Builder:
         """For a function, or for an instance, which is copied; for anything else, one that takes no arguments."""
         if isinstance(model, Sequential) or not callable(model):
             return cls(lambda: deepcopy(model), copies=True)
+        name = f"{getattr(model, '__name__', type(model).__name__)}()"
         try:
             signature = inspect.signature(model).parameters.values()
-        except (TypeError, ValueError):
-            return cls(model)
+        except ValueError:  # a built-in function may have none
+            return cls(model, name)
         named = {p.name: p.default for p in signature if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
-        name = getattr(model, "__name__", None) or type(model).__name__
-        return cls(model, f"{name}()", named, any(p.kind is p.VAR_KEYWORD for p in signature))
+        return cls(model, name, named, any(p.kind is p.VAR_KEYWORD for p in signature))
 
 
 def check_names(names: Iterable[str], own: Iterable[str], builder: Builder, owner: str) -> None:
@@ -165,7 +165,9 @@ def build(
     arguments = {name: value for name, value in offers.items() if name in builder.arguments} | arguments
     required = (name for name, default in builder.arguments.items() if default is inspect.Parameter.empty)
     if missing := [name for name in required if name not in arguments]:
-        raise ArgumentError(f"{builder.name} has no default for {', '.join(missing)}: give {missing[0]}=... as well.")
+        raise ArgumentError(
+            f"{builder.name} has no default for {', '.join(missing)}: give {missing[0]}=... to the wrapper."
+        )
     with _session(seed):
         model = builder.function(**arguments)
     if not isinstance(model, Sequential):

@@ -175,7 +175,8 @@ class KerasWrapper(BaseEstimator):
         """The network's outputs on rows."""
         check_is_fitted(self)
         _building.check_options(options, "predict", type(self).__name__)
-        X = validate_data(self, X, reset=False, dtype=np.float32)
+        with np.errstate(over="ignore", invalid="ignore"):  # scikit-learn refuses what float32 cannot hold
+            X = validate_data(self, X, reset=False, dtype=np.float32)
         settings = {"verbose": 0} | _building.options(self.get_params(deep=False), "predict") | dict(options)
         return self.model_.predict(X, **settings)
 

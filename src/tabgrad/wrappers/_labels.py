@@ -12,6 +12,8 @@ A regressor's is numbers, (rows,) or (rows, outputs), and predictions are the sa
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Self
 
@@ -19,6 +21,7 @@ import numpy as np
 
 from tabgrad import activations, losses
 from tabgrad.errors import ArgumentError, DataError
+from tabgrad.matrix import shown
 from tabgrad.plan import Network, Plan
 
 Form = Literal["labels", "one_hot", "indicator"]
@@ -87,10 +90,8 @@ class ClassTarget:
         numbers = {label: number for number, label in enumerate(self.classes.tolist())}
         index = np.array([numbers.get(label, -1) for label in y.tolist()], dtype=np.int64)
         if (strange := np.flatnonzero(index < 0)).size:
-            raise DataError(
-                f"y holds {list_of(y[strange])} in row {list_of(strange)}: none of the {len(self.classes)} classes "
-                f"({list_of(self.classes)})."
-            )
+            found = ", ".join(f"{shown(y[row])} in row {row}" for row in strange[:SHOWN])
+            raise DataError(f"y has labels that are none of the classes ({list_of(self.classes)}): {found}.")
         return index
 
     def fitting_loss(self, network: Network) -> losses.Loss:
@@ -245,7 +246,33 @@ def _fix_outputs(outputs: int, classes: int) -> str:
 
 def _check_indicator(y: np.ndarray) -> None:
     if not np.isin(y, (0, 1)).all():
-        raise DataError(f"A y of shape {y.shape} must hold 0 and 1 only. Got {list_of(np.unique(y))}.")
+        found = list_of(np.unique(y))
+        raise DataError(f"y of shape {y.shape} must hold 0 and 1, in a column for each class or label. Got {found}.")
+
+
+def check_labels(y: Any) -> None:
+    """Refuse labels that are missing, or strings among others, before NumPy makes strings of both.
+
+    Raises
+    ------
+    DataError
+        With the first rows where it is so.
+    """
+    labels = np.asarray(y, dtype=object) if isinstance(y, (list, tuple)) else np.asarray(y)
+    if labels.ndim != 1 or labels.dtype.kind != "O":
+        return
+    values = labels.tolist()
+    if missing := [row for row, label in enumerate(values) if _is_missing(label)]:
+        raise DataError(f"y must have a label in every row. It contains NaN or None in row {list_of(missing)}.")
+    strings = [isinstance(label, str) for label in values]
+    if any(strings) and not all(strings):
+        first, other = strings.index(True), strings.index(False)
+        found = f"{shown(values[first])} in row {first} and {shown(values[other])} in row {other}"
+        raise DataError(f"y must have labels of one type. Got {found}.")
+
+
+def _is_missing(label: Any) -> bool:
+    return label is None or type(label).__name__ == "NAType" or (isinstance(label, float) and math.isnan(label))
 
 
 def _sigmoid(z: np.ndarray) -> np.ndarray:
@@ -260,7 +287,7 @@ def _softmax(z: np.ndarray) -> np.ndarray:
     return np.asarray(powers / powers.sum(axis=1, keepdims=True))
 
 
-def list_of(values: np.ndarray) -> str:
+def list_of(values: Sequence[Any] | np.ndarray) -> str:
     """The first few values, as Python writes them."""
-    shown = ", ".join(repr(value) for value in values[:SHOWN].tolist())
-    return f"{shown}, ..." if len(values) > SHOWN else shown
+    first = ", ".join(shown(value) for value in values[:SHOWN])
+    return f"{first}, ..." if len(values) > SHOWN else first

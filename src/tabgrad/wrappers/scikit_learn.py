@@ -28,10 +28,10 @@ from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import validate_data
 
-from tabgrad.errors import DataError
+from tabgrad.errors import ArgumentError, DataError
 from tabgrad.models import Sequential
 from tabgrad.wrappers._estimator import KerasWrapper
-from tabgrad.wrappers._labels import ClassTarget, Target, ValueTarget, list_of
+from tabgrad.wrappers._labels import ClassTarget, Target, ValueTarget, check_labels, list_of
 
 __all__ = ["KerasClassifier", "KerasRegressor"]
 
@@ -219,11 +219,11 @@ class KerasClassifier(ClassifierMixin, KerasWrapper):
         return logarithms
 
     def _checked(self, X: Any, y: Any, *, reset: bool) -> tuple[np.ndarray, np.ndarray]:
-        X, y = validate_data(self, X, y, reset=reset, dtype=np.float32, multi_output=True)
+        check_labels(y)
+        with np.errstate(over="ignore", invalid="ignore"):  # scikit-learn refuses what float32 cannot hold
+            X, y = validate_data(self, X, y, reset=reset, dtype=np.float32, multi_output=True)
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
-        if y.dtype.kind == "O" and (empty := [row for row, label in enumerate(y.tolist()) if label is None]):
-            raise DataError(f"y must have a label in every row. It is None in row {list_of(np.array(empty))}.")
         check_classification_targets(y)
         return X, y
 
@@ -239,9 +239,10 @@ class KerasClassifier(ClassifierMixin, KerasWrapper):
             known = set(target.classes.tolist())
             if strange := [label for label in self.class_weight if label not in known]:
                 raise DataError(
-                    f"'class_weight' has {list_of(np.array(strange, dtype=object))}, but the classes are "
-                    f"{list_of(target.classes)}."
+                    f"'class_weight' has {list_of(strange)}, but the classes are {list_of(target.classes)}."
                 )
+        elif self.class_weight != "balanced":
+            raise ArgumentError(f"'class_weight' must be a dict, 'balanced' or None. Got {self.class_weight!r}.")
         each: np.ndarray = compute_sample_weight(self.class_weight, target.classes[target.indices(y)])
         return each if weight is None else weight * each
 
@@ -348,7 +349,8 @@ class KerasRegressor(RegressorMixin, KerasWrapper):
         return predictions
 
     def _checked(self, X: Any, y: Any, *, reset: bool) -> tuple[np.ndarray, np.ndarray]:
-        X, y = validate_data(self, X, y, reset=reset, dtype=np.float32, multi_output=True, y_numeric=True)
+        with np.errstate(over="ignore", invalid="ignore"):
+            X, y = validate_data(self, X, y, reset=reset, dtype=np.float32, multi_output=True, y_numeric=True)
         return X, y
 
     def _target(self, y: np.ndarray, classes: Any) -> Target:
