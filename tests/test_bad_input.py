@@ -246,12 +246,12 @@ TARGETS = {
     "binary out of range": (
         SIGMOID,
         LABELS,
-        "y must lie in [0, 1] for binary_crossentropy. Got 2.0 in 6 places (row 2; row 5; row 8; ...). For more",
+        "y must lie in [0, 1] for binary_crossentropy. Got 2 in 6 places (row 2; row 5; row 8; ...). For more",
     ),
     "binary from -1": (
         SIGMOID,
         BINARY * 2 - 1,
-        "Got -1.0 in 10 places (row 0; row 2; row 4; ...). For classes -1 and 1",
+        "Got -1 in 10 places (row 0; row 2; row 4; ...). For classes -1 and 1",
     ),
     "binary from 1": (SIGMOID, BINARY + 1, "Number the two classes 0 and 1."),
     "binary one-hot": (SIGMOID, np.eye(2)[BINARY], "Got 2 one-hot columns. Use 2 softmax units with"),
@@ -275,8 +275,9 @@ def test_targets_of_validation_are_held_against_the_loss_too():
 
 def test_softmax_over_one_output_warns():
     alone = model("categorical_crossentropy", activation="softmax")
-    with pytest.warns(UserWarning, match=r"A softmax over one output is always 1.*sigmoid"):
+    with pytest.warns(UserWarning, match=r"A softmax over one output is always 1.*sigmoid") as caught:
         alone.fit(X, np.ones(20), verbose=0)
+    assert caught[0].filename == __file__
 
 
 WEIGHTS = {
@@ -325,7 +326,8 @@ ARGUMENTS = {
         ArgumentTypeError,
         "'batch_size' of fit must be an integer or None. Got 1.5",
     ),
-    "epochs": ({"epochs": -1}, ArgumentError, "'epochs' of fit must be at least 0. Got -1."),
+    "epochs": ({"epochs": -1}, ArgumentError, "'epochs' of fit must be in [0, 1e+09]. Got -1."),
+    "many epochs": ({"epochs": 10**12}, ArgumentError, "'epochs' of fit must be in [0, 1e+09]. Got 1000000000000."),
     "epochs type": ({"epochs": "3"}, ArgumentTypeError, "'epochs' of fit must be an integer. Got '3'"),
     "split": (
         {"validation_split": 20},

@@ -35,7 +35,14 @@ MODULES = {
     "regularizer": regularizers,
 }
 NAMES = [(what, name) for what, module in MODULES.items() for name in module.CATALOGUE]
-RECORDS = sorted({record for part in PARTS for record in (part.record, *records_of(part.plan))}, key=repr)
+
+
+def _order(record: Record) -> tuple[str, str]:
+    """The same in every process, also where a loss and a metric bear one name."""
+    return type(record).__module__, repr(record)
+
+
+RECORDS = sorted({record for part in PARTS for record in (part.record, *records_of(part.plan))}, key=_order)
 CLASSES = sorted(catalogued(), key=str)
 # A value for each field that has no default.
 REQUIRED: dict[str, Any] = {"units": 3, "rate": 0.5, "shape": (4,), "activation": "tanh"}

@@ -17,12 +17,12 @@ def _names() -> keras_like.Names:
     return keras_like.Names(keras.Sequential, layers.Dense, layers.Dropout, None, keras.utils.set_random_seed)
 
 
-def step_times(**settings: Any) -> dict[str, Any]:  # noqa: ANN401 (passed on as they come)
+def step_times(**settings: Any) -> dict[str, Any]:
     """Time the steps of a program; the warm-up compiles."""
     return keras_like.step_times(_names(), **settings)
 
 
-def train(**settings: Any) -> dict[str, Any]:  # noqa: ANN401
+def train(**settings: Any) -> dict[str, Any]:
     """Train a program from a seed."""
     return keras_like.train(_names(), **settings)
 

@@ -39,7 +39,8 @@ class Interval:
     def __str__(self) -> str:
         """The interval in words that a message can use."""
         if self.high == math.inf:
-            return "finite" if self.low == -math.inf else f"{'at least' if self.closed[0] == '[' else 'above'} {self.low:g}"
+            least = "at least" if self.closed[0] == "[" else "above"
+            return "finite" if self.low == -math.inf else f"{least} {self.low:g}"
         return f"in {self.closed[0]}{self.low:g}, {self.high:g}{self.closed[1]}"
 
 
@@ -52,10 +53,10 @@ SEED = Interval(0, 2**63 - 1)
 
 def check_record(record: Any) -> None:
     """Check every annotated field of a frozen record, turning NumPy scalars into Python's own numbers."""
-    owner = type(record).__name__
-    for name, kinds, interval in _constraints(type(record)):
+    kind: Any = type(record)
+    for name, kinds, interval in _constraints(kind):
         value = getattr(record, name)
-        checked = check(value, name, owner, kinds, interval)
+        checked = check(value, name, kind.__name__, kinds, interval)
         if checked is not value:
             object.__setattr__(record, name, checked)
 

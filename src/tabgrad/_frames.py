@@ -7,8 +7,8 @@ from typing import Any
 import narwhals.stable.v2 as nw
 import numpy as np
 
+from tabgrad._refusals import SHOWN, refusal, shown
 from tabgrad.errors import DataError
-from tabgrad.matrix import SHOWN, refusal, shown
 
 _KINDS: tuple[tuple[tuple[type, ...], str], ...] = (
     ((nw.String, nw.Binary), "text"),

@@ -7,13 +7,15 @@ them for one call of `fit`; `evaluated` and `predicted` do the same for a pass w
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tabgrad.activations import Softmax
 from tabgrad.callbacks import CallbackList, History, Logs
-from tabgrad.engines.base import Engine, Listener, Result, Session, Values
+from tabgrad.engines.base import Engine, Job, Listener, Result, Session, Values
 from tabgrad.matrix import Matrix
 from tabgrad.plan import Network, Plan
 from tabgrad.progress import Progress
@@ -45,6 +47,12 @@ class Names:
             return {name: float(values[place]) for name, place in self._alone}
         both = [*values, *validation]
         return {name: float(both[place]) for name, place in self._both}
+
+    def returned(self, values: list[float], *, as_dict: bool) -> float | list[float] | dict[str, float]:
+        """Values as `evaluate` gives them: alone, as a list in their order, or by name."""
+        if as_dict:
+            return self.logs(values)
+        return values[0] if len(values) == 1 else values
 
     def columns(self, training: np.ndarray, validation: np.ndarray | None) -> dict[str, list[float]]:
         """The epochs' values by name, from arrays of shape (epochs, values)."""
@@ -228,3 +236,28 @@ def predicted(
         outputs.append(engine.predict(network, weights, part, batch_size=batch_size))
         callbacks.tell("on_predict_batch_end", step, logs={"outputs": outputs[-1]})
     return np.concatenate(outputs)
+
+
+def warn_of_one_softmax(network: Network) -> None:
+    """Say that a softmax over one output cannot learn."""
+    if network.outputs == 1 and isinstance(network.last_activation, Softmax):
+        warnings.warn(
+            "A softmax over one output is always 1, so nothing can be learned. For two classes use "
+            "Dense(1, activation='sigmoid') with loss='binary_crossentropy'.",
+            UserWarning,
+            stacklevel=3,
+        )
+
+
+def divergence(result: Result, epoch: int | None, job: Job) -> str:
+    """Where a loss stopped being finite, what the weights are now, what to try."""
+    steps = math.ceil(len(job.rows) / job.plan.batch_size)
+    rate = job.plan.optimizer.learning_rate if result.state.learning_rate is None else result.state.learning_rate
+    where = "" if epoch is None else f" in epoch {epoch + 1}, step {result.failed_step + 1} of {steps}"
+    largest = float(np.abs(job.rows.x).max())
+    kept = "those of the last finished epoch" if len(result.training) else "those of before this call"
+    return (
+        f"The loss stopped being finite{where}; the weights are {kept}. Try a learning rate below {rate:g}, inputs and "
+        f"targets scaled to about 1 in size (the largest input is {largest:.3g}), or clipnorm=1 of "
+        "the optimizer."
+    )

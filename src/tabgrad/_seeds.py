@@ -19,7 +19,7 @@ _session: np.random.Generator | None = None
 
 
 def mix(z: int) -> int:
-    """The output function of SplitMix64 (Steele, Lea, Flood, "Fast splittable pseudorandom number generators", 2014)."""
+    """SplitMix64's output function (Steele, Lea, Flood, "Fast splittable pseudorandom number generators", 2014)."""
     z = (z + 0x9E3779B97F4A7C15) & _MASK
     z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
     z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & _MASK
@@ -27,7 +27,7 @@ def mix(z: int) -> int:
 
 
 def key(seed: int, stream: str, *counters: int) -> int:
-    """64 bits that belong to a seed, a named stream and some counters: ``mix(... mix(mix(seed) ^ stream) ^ counter)``."""
+    """64 bits that belong to a seed, a named stream and counters: ``mix(... mix(mix(seed) ^ stream) ^ counter)``."""
     bits = mix(mix(seed & _MASK) ^ STREAMS[stream])
     for counter in counters:
         bits = mix(bits ^ counter)
@@ -70,7 +70,8 @@ def kept_units(seed: int, step: int, layer: int, shape: tuple[int, int], rate: f
     x += high
     x *= np.uint32(0xD35A2D97)
     x ^= x >> np.uint32(15)
-    return (x >= drop_threshold(rate)).reshape(shape)
+    kept: np.ndarray = x >= drop_threshold(rate)
+    return kept.reshape(shape)
 
 
 def drop_threshold(rate: float) -> np.uint32:
@@ -93,7 +94,7 @@ def set_random_seed(seed: int) -> None:
     >>> import tabgrad
     >>> tabgrad.set_random_seed(0)
     """
-    global _session
+    global _session  # noqa: PLW0603  (one a process, as in Keras)
     _session = np.random.default_rng(check(seed, "seed", "set_random_seed", (int,), SEED))
 
 
@@ -105,7 +106,9 @@ def fresh_seed() -> int:
 
 
 def _mix_array(z: np.ndarray) -> np.ndarray:
+    """`mix` of each number."""
     z = z + np.uint64(0x9E3779B97F4A7C15)
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return z ^ (z >> np.uint64(31))
+    mixed: np.ndarray = z ^ (z >> np.uint64(31))
+    return mixed

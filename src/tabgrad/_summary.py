@@ -1,4 +1,4 @@
-"""A model as text: the table of `Sequential.summary`, and the names that its layers go by."""
+"""A model as text: the table of `Sequential.summary`, and its repr."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from dataclasses import fields
 from math import prod
 
 from tabgrad._record import Record
-from tabgrad.layers import Input, Layer
+from tabgrad._stack import layer_names, working
+from tabgrad.layers import Layer
 from tabgrad.plan import Network
 from tabgrad.progress import terminal_columns, writable
 
@@ -20,25 +21,9 @@ BOX = ("┏━┳┓", "┃", "┡━╇┩", "│", "├─┼┤", "└─┴�
 ASCII_BOX = ("+-++", "|", "+=++", "|", "+-++", "+-++")
 
 
-def layer_names(layers: Sequence[Layer]) -> list[str]:
-    """The layers' own names; where there is none, their kind, numbered from the second on: dense, dense_1."""
-    taken = {layer.name for layer in layers if layer.name}
-    counted: dict[str, int] = {}
-    names = []
-    for layer in layers:
-        name = layer.name
-        while not name:
-            number = counted.get(layer.kind, 0)
-            counted[layer.kind] = number + 1
-            candidate = f"{layer.kind}_{number}" if number else layer.kind
-            name = None if candidate in taken else candidate
-        names.append(name)
-    return names
-
-
 def summary(name: str, layers: Sequence[Layer], network: Network | None, optimizer_size: int | None) -> str:
     """Keras's table of a model: layers, shapes, numbers of parameters, and their sums."""
-    shown = [layer for layer in layers if not isinstance(layer, Input)]
+    shown = working(layers)
     box = BOX if writable("".join(BOX), "") else ASCII_BOX
     width = min(WIDTH, terminal_columns()) - 4
     ends = [int(end * width) for end in ENDS]
@@ -53,7 +38,7 @@ def summary(name: str, layers: Sequence[Layer], network: Network | None, optimiz
 
 def described(name: str, layers: Sequence[Layer], network: Network | None, compiled: Sequence[Record]) -> str:
     """A model on a few lines: its layers, the number of its parameters, what it was compiled with."""
-    parts = [_brief(layer) for layer in layers if not isinstance(layer, Input)]
+    parts = [_brief(layer) for layer in working(layers)]
     if len(parts) > 9:
         parts = [*parts[:4], f"... {len(parts) - 8} more ...", *parts[-4:]]
     width = "?" if network is None else str(network.inputs)

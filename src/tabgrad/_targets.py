@@ -204,9 +204,9 @@ def _within_unit_interval(entries: Numbers, y: np.ndarray) -> None:
     elif len(values) > 2 and (values == np.rint(values)).all():
         fix = "For more than two classes use a softmax with loss='sparse_categorical_crossentropy'."
     outside = (y < 0) | (y > 1)
+    first = shown(entries.array.reshape(y.shape)[outside][0])
     raise DataError(
-        f"{entries.name} must lie in [0, 1] for binary_crossentropy. Got {shown(y[outside][0])} in "
-        f"{_where(entries, outside)}. {fix}"
+        f"{entries.name} must lie in [0, 1] for binary_crossentropy. Got {first} in {_where(entries, outside)}. {fix}"
     )
 
 
@@ -217,9 +217,10 @@ def _one_hot(entries: Numbers, y: np.ndarray) -> None:
         return
     outside = (y < 0) | (y > 1)
     if outside.any():
+        first = shown(entries.array.reshape(y.shape)[outside][0])
         raise DataError(
             f"{entries.name} must hold one-hot rows with entries in [0, 1] for categorical_crossentropy. Got "
-            f"{shown(y[outside][0])} in {_where(entries, outside)}."
+            f"{first} in {_where(entries, outside)}."
         )
     wrong = np.abs(sums - 1) > SUM_TOLERANCE
     fix = "For two classes in one column use a sigmoid with loss='binary_crossentropy'."

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tabgrad._summary import layer_names
+from tabgrad._stack import layer_names
 from tabgrad.errors import DataError
 from tabgrad.matrix import read, single
 from tabgrad.plan import Network

@@ -264,8 +264,6 @@ class EarlyStopping(Callback):
             )
         if current is None or epoch < self.start_from_epoch:
             return
-        if self.restore_best_weights and self.best_weights is None:
-            self.best_weights, self.best_epoch = self.model.get_weights(), epoch
         self.wait += 1
         if self._improves(current, self.best, higher=higher):
             self.best, self.best_epoch = current, epoch
@@ -273,7 +271,7 @@ class EarlyStopping(Callback):
                 self.best_weights = self.model.get_weights()
             if self.baseline is None or self._improves(current, self.baseline, higher=higher):
                 self.wait = 0
-        elif self.wait >= self.patience and epoch > 0:
+        elif self.wait >= self.patience:
             self.stopped_epoch = epoch
             self.model.stop_training = True
 
@@ -360,9 +358,10 @@ class CallbackList:
         for one in given:
             one.set_params(params)
             one.set_model(model)
+        self._given = given
         # A plain History can be filled once the run is over.
         self._waiting = [one for one in given if type(one) is not History]
-        self._heard = {hook: [getattr(one, hook) for one in given if overrides(one, hook)] for hook in HOOKS}
+        self._heard: dict[str, list[Callable[..., Any]]] = {}
         self.foreign = any(type(one) not in (History, EarlyStopping) for one in given)
 
     def listens(self, *hooks: str) -> bool:
@@ -371,16 +370,16 @@ class CallbackList:
 
     def tell(self, hook: str, *values: Any, **named: Any) -> None:
         """Call a hook of everybody who has it."""
+        if hook not in self._heard:
+            self._heard[hook] = [getattr(one, hook) for one in self._given if overrides(one, hook)]
         for function in self._heard[hook]:
             function(*values, **named)
 
 
 def overrides(callback: Callback, hook: str) -> bool:
     """Whether a callback has a hook of its own, by its class or set on the instance."""
-    function = getattr(callback, hook)
-    if getattr(function, "__func__", function) is not getattr(Callback, hook):
-        return True
-    return hook in ALIASES and overrides(callback, ALIASES[hook])
+    own = hook in vars(callback) or getattr(type(callback), hook) is not getattr(Callback, hook)
+    return own or (hook in ALIASES and overrides(callback, ALIASES[hook]))
 
 
 def _checked(callbacks: Any) -> list[Callback]:

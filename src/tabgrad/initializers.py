@@ -103,7 +103,8 @@ class VarianceScaling(Initializer):
         if not self.normal:
             limit = np.sqrt(3) * deviation
             return random.uniform(-limit, limit, shape).astype(np.float32)
-        return (_cut_normal(shape, random) * (deviation / CUT_NORMAL_DEVIATION)).astype(np.float32)
+        normal: np.ndarray = _cut_normal(shape, random) * (deviation / CUT_NORMAL_DEVIATION)
+        return normal.astype(np.float32)
 
 
 @dataclass(frozen=True)

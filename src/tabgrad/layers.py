@@ -127,6 +127,7 @@ class Dense(Layer):
     bias_initializer: initializers.Initializer
     kernel_regularizer: regularizers.Regularizer | None
     bias_regularizer: regularizers.Regularizer | None
+
     def __init__(
         self,
         units: int,

@@ -13,38 +13,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tabgrad._refusals import FIXES, KINDS, SHOWN, refusal, shown
 from tabgrad.errors import DataError
 
-# Places that a message names before it only counts.
-SHOWN = 3
+__all__ = ["Matrix", "Numbers", "features", "read", "shown", "single", "split"]
 
-# What NumPy's kinds of data are called in a message, and what to do about each.
-_KINDS = {
-    "U": "text",
-    "S": "text",
-    "T": "text",
-    "O": "Python objects",
-    "M": "dates",
-    "m": "durations",
-    "c": "complex numbers",
-    "V": "records",
-}
-_FIXES = {
-    "text": "Encode text as numbers, for instance with scikit-learn's OneHotEncoder, or leave it out.",
-    "categories": "Encode categories as numbers, for instance with scikit-learn's OneHotEncoder, or leave them out.",
-    "dates": "Turn dates into numbers, for instance into days since the first.",
-    "durations": "Turn durations into numbers, for instance into seconds.",
-    "complex numbers": "Take their real part, their imaginary part or their absolute value.",
-    "records": "Give each field a column of its own.",
-    "nested values": "Give each nested value a column of its own.",
-    "None": "Fill what is missing, or drop these rows.",
-    "Python objects": "If they are numbers, convert them with .astype('float32').",
-}
 _MISSING_FIXES = {
     "X": "Fill what is missing, for instance with the column's median, or drop these rows.",
     "y": "Drop the rows without a target.",
 }
-_CLASSES_FIX = "Number the classes 0, 1, 2, ...: classes, y = np.unique(y, return_inverse=True)."
 
 
 @dataclass(frozen=True)
@@ -178,22 +155,6 @@ def split(rows: Matrix, share: float) -> tuple[Matrix, Matrix]:
     return rows.part(slice(cut)), rows.part(slice(cut, None))
 
 
-def refusal(name: str, found: Sequence[tuple[str, str]], more: int = 0) -> str:
-    """The message for what is not a number: pairs of a kind and the place with its value, and what to do."""
-    listed = ", ".join(f"{kind} in {place}" for kind, place in found)
-    rest = f" and in {more} more column{'s' if more > 1 else ''}" if more else ""
-    kinds = dict.fromkeys(kind for kind, _ in found)
-    named = name.split(maxsplit=1)[0] == "y" and kinds.keys() & {"text", "categories", "Python objects"}
-    fixes = [_CLASSES_FIX] if named else [_FIXES[kind] for kind in kinds]
-    return f"{name} must hold numbers. Got {listed}{rest}. {' '.join(fixes)}"
-
-
-def shown(value: Any) -> str:
-    """A value of the user's, short enough for a message."""
-    text = repr(value.item() if isinstance(value, np.generic) else value)
-    return text if len(text) <= 40 else f"{text[:37]}..."
-
-
 def _dense(values: Any, name: str) -> tuple[np.ndarray, tuple[str, ...] | None]:
     """Anything but a plain array."""
     if values is None:
@@ -223,9 +184,7 @@ def _from_list(values: Sequence[Any], name: str) -> np.ndarray:
         lengths = [len(row) if hasattr(row, "__len__") else 1 for row in values]
         odd = next((row for row, length in enumerate(lengths) if length != lengths[0]), None)
         if odd is None:
-            raise DataError(
-                f"{name} must hold numbers. Got lists within its rows. {_FIXES['nested values']}"
-            ) from error
+            raise DataError(f"{name} must hold numbers. Got lists within its rows. {FIXES['nested values']}") from error
         raise DataError(
             f"The rows of {name} must be equally long. Row 0 has {lengths[0]} values, row {odd} has {lengths[odd]}."
         ) from error
@@ -264,7 +223,7 @@ def _not_finite(numbers: Numbers, lost: np.ndarray) -> str:
 
 def _not_numbers(values: Any, array: np.ndarray, name: str) -> str:
     """What an array or a list holds that is not a number, and where."""
-    kind = _KINDS.get(array.dtype.kind, "Python objects")
+    kind = KINDS.get(array.dtype.kind, "Python objects")
     # NumPy turns the numbers of a mixed list into text: look at the list itself.
     source = np.empty(0) if array.size == 0 else np.array(values, dtype=object) if isinstance(values, list) else array
     for index, value in np.ndenumerate(source):

@@ -1,7 +1,7 @@
 """Metrics: what is reported beside the loss, as a mean over the rows of an epoch.
 
-Rows: ``y`` is the target, ``p`` the network's output. As in Keras, sample weights do not enter a metric, and on training
-rows it is taken from the predictions that the step itself made, dropout on.
+Rows: ``y`` is the target, ``p`` the network's output. As in Keras, sample weights do not enter a metric, and on
+training rows it is taken from the predictions that the step itself made, dropout on.
 """
 
 from __future__ import annotations

@@ -15,24 +15,25 @@ from warnings import warn
 import numpy as np
 
 from tabgrad import _seeds, _summary, losses, metrics, optimizers
-from tabgrad._checks import COUNT, FRACTION, NOT_NEGATIVE, SEED, check
+from tabgrad._checks import COUNT, FRACTION, NOT_NEGATIVE, SEED, Interval, check
 from tabgrad._compiling import Compiled, listed, resolved
-from tabgrad._runs import Names, Training, evaluated, predicted
+from tabgrad._runs import Names, Training, divergence, evaluated, predicted, warn_of_one_softmax
+from tabgrad._stack import check_layer, network_of, working
 from tabgrad._targets import class_weighted, matrix
 from tabgrad._weights import checked_weights
-from tabgrad.activations import Softmax
 from tabgrad.callbacks import CallbackList, History
-from tabgrad.engines.base import Job, Result, Session, State, initial_state
+from tabgrad.engines.base import Job, Session, State, initial_state
 from tabgrad.engines.select import get_engine
-from tabgrad.errors import ArgumentError, ArgumentTypeError, DataError, DivergenceWarning, NotReadyError
-from tabgrad.layers import Input, Layer
-from tabgrad.matrix import Matrix, features, shown, split
+from tabgrad.errors import ArgumentError, DataError, DivergenceWarning, NotReadyError
+from tabgrad.layers import Layer
+from tabgrad.matrix import Matrix, features, split
 from tabgrad.plan import Network, Plan
 from tabgrad.progress import Progress, say, verbosity
 
 __all__ = ["Sequential"]
 
 BATCH_SIZE = 32  # Keras's default
+EPOCHS = Interval(0, 10**9)
 
 
 class Sequential:
@@ -102,7 +103,7 @@ class Sequential:
             The same layer may be added again: it stands for a new one with weights of its own.
         """
         self._refuse_while_fitting("add")
-        _check_layer(layer, self._layers)
+        check_layer(layer, self._layers)
         width = layer.input_shape[0] if layer.input_shape and not self._layers else self._width
         self._set_layers((*self._layers, layer), width)
 
@@ -124,8 +125,7 @@ class Sequential:
 
     def _set_layers(self, layers: tuple[Layer, ...], width: int | None) -> None:
         """New layers over rows of a width: weights that both have are kept, the optimizer begins anew."""
-        working = any(not isinstance(layer, Input) for layer in layers)
-        network = _network(width, layers) if width is not None and working else None
+        network = network_of(width, layers, "add") if width is not None and working(layers) else None
         if self._state is not None and network is not None:
             count = len(network.weights)
             kept = self._state.weights[:count]
@@ -155,16 +155,10 @@ class Sequential:
 
     def _network_for(self, width: int, caller: str) -> Network:
         """The network over rows of this width."""
-        if self._network is not None:
-            return self._network
-        if not any(not isinstance(layer, Input) for layer in self._layers):
-            raise NotReadyError(f"{caller} needs a model with layers: model.add(Dense(1)), for instance.")
-        return _network(width, self._layers)
+        return network_of(width, self._layers, caller) if self._network is None else self._network
 
     def _ready_network(self, caller: str) -> Network:
         if self._network is None:
-            if not any(not isinstance(layer, Input) for layer in self._layers):
-                raise NotReadyError(f"{caller} needs a model with layers: model.add(Dense(1)), for instance.")
             raise NotReadyError(
                 f"{caller} needs the width of a row. Give the first layer input_dim, or put Input((features,)) before "
                 "it, or call build((None, features)), or fit the model."
@@ -181,7 +175,7 @@ class Sequential:
     @property
     def layers(self) -> list[Layer]:
         """The layers without `Input`."""
-        return [layer for layer in self._layers if not isinstance(layer, Input)]
+        return working(self._layers)
 
     @property
     def built(self) -> bool:
@@ -225,6 +219,15 @@ class Sequential:
         ------
         UnknownNameError, ArgumentError, ArgumentTypeError
             Names that nothing bears, a metric that does not fit the loss's targets, other arguments.
+
+        Examples
+        --------
+        >>> from tabgrad.layers import Dense
+        >>> from tabgrad.models import Sequential
+        >>> model = Sequential([Dense(3, activation="softmax")])
+        >>> model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+        >>> model.metrics_names
+        ['loss', 'accuracy']
         """
         self._refuse_while_fitting("compile")
         self._compiled = resolved(optimizer, loss, metrics, unknown)
@@ -316,7 +319,7 @@ class Sequential:
         callbacks: Any = None,
         validation_split: float = 0.0,
         validation_data: Any = None,
-        shuffle: bool = True,  # noqa: FBT001, FBT002
+        shuffle: bool = True,  # noqa: FBT001, FBT002  (Keras's order)
         class_weight: Mapping[int, float] | None = None,
         sample_weight: Any = None,
         initial_epoch: int = 0,
@@ -372,7 +375,7 @@ class Sequential:
         level = verbosity(verbose, "fit")
         batch = check(batch_size, "batch_size", "fit", (int, NoneType), COUNT) or BATCH_SIZE
         scored = check(validation_batch_size, "validation_batch_size", "fit", (int, NoneType), COUNT)
-        epochs = check(epochs, "epochs", "fit", (int,), NOT_NEGATIVE)
+        epochs = check(epochs, "epochs", "fit", (int,), EPOCHS)
         initial_epoch = check(initial_epoch, "initial_epoch", "fit", (int,), NOT_NEGATIVE)
         check(validation_split, "validation_split", "fit", (float,), FRACTION)
         check(shuffle, "shuffle", "fit", (bool,))
@@ -383,16 +386,16 @@ class Sequential:
             )
         with self._fitting("fit"):
             network, rows = self._rows("fit", compiled, x, y, sample_weight)
-            if rows.weight is not None and not rows.weight.any():
-                raise DataError("sample_weight must not be 0 for every row: nothing would be learned.")
             validation = None
             if validation_data is not None:
                 validation = self._validation_rows(compiled, network, validation_data)
             elif validation_split:
                 rows, validation = split(rows, validation_split)
+            if rows.weight is not None and not rows.weight.any():
+                raise DataError("sample_weight must not be 0 for every row: nothing would be learned.")
             if class_weight is not None:
                 rows = class_weighted(rows, class_weight, compiled.loss, network.outputs)
-            _warn_of_one_softmax(network)
+            warn_of_one_softmax(network)
             self._network = network
             plan = self._plan(compiled, network, batch, shuffle=shuffle)
             steps = math.ceil(len(rows) / batch)
@@ -433,7 +436,7 @@ class Sequential:
         heard.tell("on_train_end", logs)
         if result.status == "diverged":
             epoch = training.first + len(result.training)
-            warn(_diverged(result, epoch, job), DivergenceWarning, stacklevel=3)
+            warn(divergence(result, epoch, job), DivergenceWarning, stacklevel=3)
         return training.history
 
     def _rows(
@@ -494,9 +497,9 @@ class Sequential:
         if result.failure is not None:
             raise result.failure
         if result.status == "diverged":
-            warn(_diverged(result, None, job), DivergenceWarning, stacklevel=2)
-            return _returned([math.nan] * (1 + len(plan.metrics)), Names(compiled.names), as_dict=return_dict)
-        return _returned(result.training[0].tolist(), Names(compiled.names), as_dict=return_dict)
+            warn(divergence(result, None, job), DivergenceWarning, stacklevel=2)
+            return Names(compiled.names).returned([math.nan] * (1 + len(plan.metrics)), as_dict=return_dict)
+        return Names(compiled.names).returned(result.training[0].tolist(), as_dict=return_dict)
 
     # ---- Scoring and predicting ------------------------------------------------------------------------------------
 
@@ -507,7 +510,7 @@ class Sequential:
         batch_size: int | None = None,
         verbose: int | str = "auto",
         sample_weight: Any = None,
-        return_dict: bool = False,  # noqa: FBT001, FBT002
+        return_dict: bool = False,  # noqa: FBT001, FBT002  (Keras's order)
         callbacks: Any = None,
     ) -> float | list[float] | dict[str, float]:
         """Loss, regularisation included, and metrics on rows, dropout off.
@@ -526,6 +529,15 @@ class Sequential:
         -------
         float, list or dict
             The loss, or if there are metrics a list of loss and metrics in the order of `metrics_names`, or a dict.
+
+        Examples
+        --------
+        >>> from tabgrad.layers import Activation
+        >>> from tabgrad.models import Sequential
+        >>> model = Sequential([Activation("linear")])
+        >>> model.compile(loss="mse", metrics=["mae"])
+        >>> model.evaluate([[1.0], [4.0]], [1.0, 2.0], verbose=0)
+        [2.0, 1.0]
         """
         compiled = self._ready_compiled("evaluate")
         batch = check(batch_size, "batch_size", "evaluate", (int, NoneType), COUNT) or BATCH_SIZE
@@ -540,7 +552,7 @@ class Sequential:
             logs = names.logs(values)
             heard.tell("on_test_end", logs)
             progress.epoch_end(logs)
-        return _returned(values, names, as_dict=return_dict)
+        return names.returned(values, as_dict=return_dict)
 
     def predict(
         self, x: Any, batch_size: int | None = None, verbose: int | str = "auto", callbacks: Any = None
@@ -560,6 +572,14 @@ class Sequential:
         -------
         array of shape (rows, outputs)
             float32.
+
+        Examples
+        --------
+        >>> from tabgrad.layers import Activation
+        >>> from tabgrad.models import Sequential
+        >>> Sequential([Activation("sigmoid")]).predict([[0], [0]])
+        array([[0.5],
+               [0.5]], dtype=float32)
         """
         batch = BATCH_SIZE if batch_size is None else check(batch_size, "batch_size", "predict", (int,), COUNT)
         level = verbosity(verbose, "predict", auto=0)
@@ -602,6 +622,15 @@ class Sequential:
         ----------
         weights : list of arrays
             Numbers and shapes as `get_weights` gives them.
+
+        Examples
+        --------
+        >>> from tabgrad.layers import Dense
+        >>> from tabgrad.models import Sequential
+        >>> model = Sequential([Dense(1, input_dim=2)])
+        >>> model.set_weights([[[1], [2]], [3]])
+        >>> model.predict([[10, 100]])
+        array([[213.]], dtype=float32)
         """
         network = self._ready_network("set_weights")
         arrays = checked_weights(list(weights), network)
@@ -685,61 +714,3 @@ class Sequential:
 
 
 _BUSY = "{} cannot be called while the model is being fitted. Wait for fit, or use a copy: copy.deepcopy(model)."
-
-
-def _network(width: int, layers: tuple[Layer, ...]) -> Network:
-    """The network over rows of a width; refused if a layer declares another width than it receives."""
-    network = Network(width, layers)
-    for layer, inputs, _ in network.widths():
-        if layer.input_shape and layer.input_shape[0] != inputs:
-            raise ArgumentError(
-                f"A {type(layer).__name__} declares {layer.input_shape[0]} columns, but receives {inputs}. Only the "
-                "first layer needs input_dim: leave it out of the others."
-            )
-    return network
-
-
-def _check_layer(layer: Any, before: tuple[Layer, ...]) -> None:
-    """Whether a layer may come after these."""
-    if isinstance(layer, type) and issubclass(layer, Layer):
-        raise ArgumentTypeError(f"A Sequential takes layers, not classes: write {layer.__name__}(...).")
-    if not isinstance(layer, Layer):
-        raise ArgumentTypeError(
-            f"A Sequential takes layers of tabgrad.layers. Got {shown(layer)} ({type(layer).__module__}."
-            f"{type(layer).__name__})."
-        )
-    if isinstance(layer, Input) and before:
-        raise ArgumentError("Input must be the first layer of a Sequential, and the only Input.")
-    if layer.name and layer.name in _summary.layer_names(before):
-        raise ArgumentError(f"The layers of a Sequential must have different names. '{layer.name}' is there already.")
-
-
-def _warn_of_one_softmax(network: Network) -> None:
-    if network.outputs == 1 and isinstance(network.last_activation, Softmax):
-        warn(
-            "A softmax over one output is always 1, so nothing can be learned. For two classes use "
-            "Dense(1, activation='sigmoid') with loss='binary_crossentropy'.",
-            UserWarning,
-            stacklevel=3,
-        )
-
-
-def _diverged(result: Result, epoch: int | None, job: Job) -> str:
-    """Where a loss stopped being finite, what the weights are now, what to try."""
-    steps = math.ceil(len(job.rows) / job.plan.batch_size)
-    rate = job.plan.optimizer.learning_rate if result.state.learning_rate is None else result.state.learning_rate
-    where = "" if epoch is None else f" in epoch {epoch + 1}, step {result.failed_step + 1} of {steps}"
-    largest = float(np.abs(job.rows.x).max())
-    kept = "those of the last finished epoch" if len(result.training) else "those of before this call"
-    return (
-        f"The loss stopped being finite{where}; the weights are {kept}. Try a learning rate below {rate:g}, inputs and "
-        f"targets scaled to about 1 in size (the largest input is {largest:.3g}), or clipnorm=1 of "
-        "the optimizer."
-    )
-
-
-def _returned(values: list[float], names: Names, *, as_dict: bool) -> float | list[float] | dict[str, float]:
-    """Values as `evaluate` gives them."""
-    if as_dict:
-        return names.logs(values)
-    return values[0] if len(values) == 1 else values

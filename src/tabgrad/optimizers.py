@@ -82,7 +82,9 @@ class SGD(Optimizer):
 
 @dataclass(frozen=True)
 class RMSprop(Optimizer):
-    """Divides the gradient by a running root mean square: ``v <- rho v + (1 - rho) g^2``, ``w <- w - lr g / sqrt(v + epsilon)``.
+    """Divides the gradient by its running root mean square.
+
+    ``v <- rho v + (1 - rho) g^2``, ``w <- w - lr g / sqrt(v + epsilon)``.
 
     Centered, with ``a <- rho a + (1 - rho) g``, the denominator is ``sqrt(v - a^2 + epsilon)``. With momentum the
     step ``s`` is gathered, ``m <- momentum m + s``, and ``w <- w - m``.

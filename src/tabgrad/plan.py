@@ -19,6 +19,7 @@ from tabgrad._checks import COUNT, SEED, check_record
 from tabgrad._record import Record
 from tabgrad._seeds import generator
 from tabgrad.errors import ArgumentError
+from tabgrad.layers import Input, Layer, Weight
 
 __all__ = ["Network", "Plan"]
 
@@ -36,14 +37,14 @@ class Network:
     """
 
     inputs: Annotated[int, COUNT]
-    layers: tuple[layers.Layer, ...]
+    layers: tuple[Layer, ...]
 
     def __post_init__(self) -> None:
         """Check the width, drop `Input`."""
         check_record(self)
-        object.__setattr__(self, "layers", tuple(layer for layer in self.layers if not isinstance(layer, layers.Input)))
+        object.__setattr__(self, "layers", tuple(layer for layer in self.layers if not isinstance(layer, Input)))
 
-    def widths(self) -> Iterator[tuple[layers.Layer, int, int]]:
+    def widths(self) -> Iterator[tuple[Layer, int, int]]:
         """Each layer with the widths of its input and output."""
         inputs = self.inputs
         for layer in self.layers:
@@ -57,7 +58,7 @@ class Network:
         return [self.inputs, *(outputs for _, _, outputs in self.widths())][-1]
 
     @property
-    def weights(self) -> tuple[layers.Weight, ...]:
+    def weights(self) -> tuple[Weight, ...]:
         """The arrays of all layers, in the order of `get_weights`."""
         return tuple(weight for layer, inputs, _ in self.widths() for weight in layer.weights(inputs))
 
@@ -125,7 +126,7 @@ class Plan:
 
     @staticmethod
     def from_json(text: str) -> Plan:
-        """The plan that `to_json` wrote. Class names are looked up in a fixed table, nothing is imported or called by name."""
+        """The plan that `to_json` wrote; class names are looked up in a fixed table, nothing is imported by name."""
         plan = _from_data(json.loads(text))
         if not isinstance(plan, Plan):
             raise ArgumentError(f"The JSON describes a {type(plan).__name__}, not a Plan.")

@@ -217,8 +217,18 @@ def test_weights_of_a_wrong_shape_are_refused(
 ) -> None:
     result = run(engine, 1, epoch_begin=lambda session, _: session.set_weights(wrong(session.get_weights())))
     assert result.status == "interrupted"
-    with pytest.raises(ValueError, match=r"weights.*shape|shape.*weights"):
+    message = r"weights.*shape|shape.*weights"
+    with pytest.raises(ValueError, match=message):
         raise result.failure or AssertionError
+    state = replace(initial_state(PLAN), weights=tuple(wrong(initial_state(PLAN).weights)))
+    for call in (
+        lambda: run(engine, 1, state=state),
+        lambda: engine.gradients(PLAN, state, ROWS),
+        lambda: engine.evaluate(PLAN, state.weights, ROWS, batch_size=32),
+        lambda: engine.predict(PLAN.network, state.weights, ROWS.x, batch_size=32),
+    ):
+        with pytest.raises(ValueError, match=message):
+            call()
 
 
 def test_a_listener_changes_the_learning_rate(engine: Engine) -> None:
@@ -304,6 +314,20 @@ def test_what_a_listener_raises_ends_the_run_with_the_last_finished_epoch(
     assert result.validation is not None
     assert expected.validation is not None
     np.testing.assert_array_equal(result.validation, expected.validation)
+
+
+def test_what_an_epochs_end_did_before_it_raised_is_kept(engine: Engine) -> None:
+    ones = tuple(np.ones(weight.shape, np.float32) for weight in PLAN.network.weights)
+
+    def refuse(session: Session, *_: object) -> None:
+        session.set_weights(ones)
+        session.learning_rate = 0.5
+        raise RefusalError
+
+    result = run(engine, 3, epoch_end=refuse)
+    assert (result.status, len(result.training), result.state.learning_rate) == ("interrupted", 1, 0.5)
+    for w, v in zip(result.state.weights, ones, strict=True):
+        np.testing.assert_array_equal(w, v)
 
 
 def test_an_interrupted_first_epoch_leaves_the_beginning(engine: Engine) -> None:

@@ -2,6 +2,7 @@
 
 import pickle
 import time
+from dataclasses import replace
 
 import joblib
 import numpy as np
@@ -33,7 +34,7 @@ from sklearn.utils.class_weight import compute_sample_weight
 
 import tabgrad
 from tabgrad import _seeds, losses, optimizers
-from tabgrad.callbacks import Callback, EarlyStopping
+from tabgrad.callbacks import Callback, EarlyStopping, LambdaCallback
 from tabgrad.errors import ArgumentError, DataError, UnknownNameError
 from tabgrad.layers import Dense
 from tabgrad.models import Sequential
@@ -276,6 +277,16 @@ def test_logits_become_the_probabilities_of_the_activation(units, last):
     logits.model_.set_weights(fitted.model_.get_weights())
     np.testing.assert_allclose(logits.predict_proba(X), fitted.predict_proba(X), atol=1e-6)
     np.testing.assert_array_equal(logits.predict(X), fitted.predict(X))
+
+
+def test_outputs_that_are_no_probabilities_become_some():
+    fitted = KerasClassifier(Sequential([Dense(3)]), loss="mse", verbose=0).fit(X, NAMES)
+    table = np.array([[1.2, 1.5, 0], [-1, -2, -3], [0.25, 0.5, 0.5], [0.25, -1, 0.75]])
+    fitted.model_.set_weights([np.eye(4, 3), np.zeros(3)])
+    rows = np.hstack([table, np.zeros((4, 1))])
+    assert fitted.predict(rows).tolist() == ["versicolor", "setosa", "versicolor", "virginica"]
+    expected = [[0.5, 0.5, 0], [1 / 3, 1 / 3, 1 / 3], [0.2, 0.4, 0.4], [0.25, 0, 0.75]]
+    np.testing.assert_allclose(fitted.predict_proba(rows), expected)
 
 
 @pytest.mark.parametrize("columns", [None, 1, 2])
@@ -574,6 +585,36 @@ def test_building_function_is_offered_what_it_asks_for():
         assert getattr(fitted, name) == value
 
 
+def test_building_function_is_given_parameters_by_name_and_prefix():
+    seen = []
+
+    def build(optimizer, hidden=1, units=1, batch_size=99, verbose=99, **others):
+        seen.append((hidden, units, batch_size, verbose, others))
+        return compiled(optimizer=optimizer)
+
+    estimator = KerasClassifier(build, hidden=4, model__units=5, rate=6, model__hidden=7, verbose=0)
+    estimator.fit(X, NAMES)
+    assert seen.pop() == (7, 5, 99, 0, {"rate": 6})  # the batch size is None: the function's own stays
+    estimator.set_params(batch_size=50, momentum=8, model__rate=9).fit(X, NAMES)
+    assert seen.pop() == (7, 5, 50, 0, {"rate": 9, "momentum": 8})
+    with pytest.raises(UnknownNameError, match="Unknown parameter 'sgd__rate'"):
+        estimator.set_params(sgd__rate=1)
+
+
+def test_model_is_compiled_with_what_is_behind_the_prefix():
+    fitted = KerasClassifier(uncompiled, verbose=0, compile__metrics=["accuracy"], compile__loss="mse").fit(X, NAMES)
+    assert fitted.history_.keys() == {"loss", "accuracy"}
+    assert fitted.model_.loss == losses.MeanSquaredError()
+
+
+def test_who_takes_compile_kwargs_may_change_them():
+    def build(compile_kwargs):
+        return compiled(optimizer=replace(compile_kwargs["optimizer"], clipnorm=1.0))
+
+    fitted = KerasClassifier(build, verbose=0, optimizer="adam").fit(X, NAMES)
+    assert fitted.model_.optimizer == optimizers.Adam(clipnorm=1.0)
+
+
 # ---- Going on --------------------------------------------------------------------------------------------------------
 
 
@@ -608,9 +649,20 @@ def test_partial_fit_alone_with_classes_that_come_later():
         fitted.partial_fit(X[:1], ["iris"])
     with pytest.raises(DataError, match=r"y must have the shape \(rows,\) of the first fit. Got \(150, 3\)"):
         fitted.partial_fit(X, ONE_HOT)
+    with pytest.raises(
+        DataError, match=r"y must have one 1 in each row, as in the first fit. Not so in row 0, 1, 2, 3, 4, ..."
+    ):
+        classifier(compiled, loss="categorical_crossentropy").fit(X, ONE_HOT).partial_fit(X, 1 - ONE_HOT)
     with pytest.raises(DataError, match="Stratify the folds, or give partial_fit all 'classes'"):
         classifier(compiled).partial_fit(X[:50], NAMES[:50])
     assert regressor().partial_fit(X, X[:, 0]).partial_fit(X, X[:, 0]).history_["loss"][1] > 0
+
+
+def test_partial_fit_goes_on_counting():
+    epochs = []
+    count = LambdaCallback(on_epoch_begin=lambda epoch, logs: epochs.append(epoch))
+    classifier(callbacks=[count], epochs=2).fit(X, NAMES).partial_fit(X, NAMES).partial_fit(X, NAMES)
+    assert epochs == [0, 1, 2, 3]
 
 
 def test_interrupted_fit_keeps_the_finished_epochs():
@@ -890,3 +942,5 @@ def test_batch_of_all_rows_and_verbose_as_a_string(capsys):
     assert capsys.readouterr().out == ""
     classifier(epochs=2, verbose="2").fit(X, NAMES).predict(X)
     assert capsys.readouterr().out.count("loss") == 2
+    whole.set_params(predict__verbose=2).predict(X)
+    assert capsys.readouterr().out != ""

@@ -17,7 +17,7 @@ from tabgrad.matrix import Matrix
 from tabgrad.plan import Network, Plan
 
 Status = Literal["finished", "stopped", "interrupted", "diverged"]
-"""How a run ended: all epochs done; a listener asked; an exception came (Ctrl-C or a listener's own); loss not finite."""
+"""How a run ended: all epochs done; a listener asked; an exception came (Ctrl-C, or a listener's); loss not finite."""
 
 
 @dataclass(frozen=True)
@@ -160,7 +160,7 @@ class Engine(Protocol):
         """Many runs side by side over shared rows; each result is what `fit` gives alone, bit for bit."""
 
     def gradients(self, plan: Plan, state: State, rows: Matrix) -> tuple[float, tuple[np.ndarray, ...]]:
-        """Loss and gradients of one batch (all rows, dropout on as in the state's next step), regularisation included."""
+        """Loss and gradients of one batch (all rows, dropout as in the state's next step), regularisation included."""
 
     def evaluate(
         self, plan: Plan, weights: Sequence[np.ndarray], rows: Matrix, *, batch_size: int, threads: int | None = None
@@ -168,6 +168,12 @@ class Engine(Protocol):
         """Loss (with regularisation) and metrics on rows, dropout off."""
 
     def predict(
-        self, network: Network, weights: Sequence[np.ndarray], x: np.ndarray, *, batch_size: int, threads: int | None = None
+        self,
+        network: Network,
+        weights: Sequence[np.ndarray],
+        x: np.ndarray,
+        *,
+        batch_size: int,
+        threads: int | None = None,
     ) -> np.ndarray:
         """The network's outputs, float32 of shape (rows, outputs), dropout off; the same bits for any batch size."""

@@ -193,8 +193,9 @@ def function_arguments(builder: Builder, parameters: Parameters, own: Iterable[s
 
 
 def compile_arguments(parameters: Parameters) -> dict[str, Any]:
-    """What the parameters say about compiling."""
-    records = {"optimizer": chosen(parameters, "optimizer", "rmsprop"), "loss": chosen(parameters, "loss")}
+    """What the parameters say about compiling: the optimizer as a record, the loss too or None."""
+    optimizer, loss = chosen(parameters, "optimizer", "rmsprop"), chosen(parameters, "loss")
+    records = {"optimizer": optimizers.get(optimizer), "loss": loss and losses.get(loss)}
     return {**records, "metrics": parameters["metrics"], **options(parameters, "compile")}
 
 

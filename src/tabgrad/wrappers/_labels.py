@@ -68,7 +68,6 @@ class ClassTarget:
                 "of a weight above 0. Is it a fold or a first batch that lacks the others? Stratify the folds, or give "
                 "partial_fit all 'classes'."
             )
-        target.indices(y)
         return target
 
     @property
