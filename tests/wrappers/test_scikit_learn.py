@@ -306,6 +306,7 @@ BAD_TARGETS = [
         pd.Series([*NAMES[:-1], None], dtype="string"),
         "must have a label in every row. It contains NaN or None in row 149",
     ),
+    (pd.DataFrame({"y": [None, *NAMES[1:]]}), "must have a label in every row. It contains NaN or None in row 0"),
     ([1, *NAMES[1:]], "labels of one type. Got 'setosa' in row 1 and 1 in row 0"),
     (X[:, 0], "Unknown label type: continuous"),
     (np.stack([NUMBERS, NUMBERS], axis=1), r"y of shape \(150, 2\) must hold 0 and 1, .* Got 0, 1, 2"),

@@ -258,6 +258,8 @@ def check_labels(y: Any) -> None:
         With the first rows where it is so.
     """
     labels = np.asarray(y, dtype=object) if isinstance(y, (list, tuple)) else np.asarray(y)
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        labels = labels[:, 0]
     if labels.ndim != 1 or labels.dtype.kind != "O":
         return
     values = labels.tolist()
