@@ -19,7 +19,7 @@ static inline vec linear(vec z, const float*, vec& slope) {
 static inline vec relu(vec z, const float* numbers, vec& slope) {
   const float negative = numbers[0], top = numbers[1], threshold = numbers[2];
   slope = z > threshold ? all(1) : all(negative);
-  vec value = z > threshold ? z : negative * (z - threshold);
+  vec value = z > threshold ? z : negative * (z - threshold) + 0.0f;  // + 0: no negative zero
   if (top == top) {
     slope = z >= top ? vec{} : slope;
     value = z >= top ? all(top) : value;

@@ -4,6 +4,7 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
+#include <algorithm>
 #include <atomic>
 #include <memory>
 #include <stdexcept>
@@ -198,8 +199,9 @@ class Program {
     listener.width = 1 + metric_count_, listener.cancelled = &cancelled_;
     const auto length = static_cast<std::size_t>(epochs - first_epoch),
                width = static_cast<std::size_t>(listener.width);
-    auto training = std::make_unique<double[]>(length * width + 1);
-    auto scores = std::make_unique<double[]>(validation.is_none() ? 1 : length * width + 1);
+    // Room for every epoch that may come, untouched until it does; what is handed out is as long as the run was.
+    const auto room = [](std::size_t size) { return std::unique_ptr<double[]>(new double[size]); };
+    const auto training = room(length * width + 1), scores = room(validation.is_none() ? 1 : length * width + 1);
     std::int64_t done = 0, failed_step = -1;
     Status status;
     {
@@ -214,9 +216,13 @@ class Program {
     const auto finished = static_cast<std::size_t>(done);
     nb::object failure = listener.failure.is_valid() ? listener.failure : nb::none();
     nb::object scored_values = nb::none();
-    if (!validation.is_none()) scored_values = nb::cast(numpy(std::move(scores), {finished, width}));
-    return nb::make_tuple(name_of(status), failed_step, numpy(std::move(training), {finished, width}), scored_values,
-                          failure);
+    const auto trimmed = [&](const std::unique_ptr<double[]>& values) {
+      auto copy = room(finished * width + 1);
+      std::copy_n(values.get(), finished * width, copy.get());
+      return nb::cast(numpy(std::move(copy), {finished, width}));
+    };
+    if (!validation.is_none()) scored_values = trimmed(scores);
+    return nb::make_tuple(name_of(status), failed_step, trimmed(training), scored_values, failure);
   }
 
   std::vector<double> evaluate(const Floats& x, const nb::object& target, const nb::object& weight) {

@@ -80,7 +80,7 @@ class Trainer final : public Run {
   void score(const Batch& batch, int from, int to, bool errors);
   void score_block(int m, int block, const vec* y, ivec labels, vec weights, int count, bool errors);
   void backward(int from, int to);
-  void learn();
+  bool learn();
   double add_up(int count, Sums& sums) const;
   bool step_on(const Batch& batch, Sums& sums, double& loss);
   bool reserve_gradients();
@@ -121,6 +121,9 @@ class Trainer final : public Run {
   const Sums* running_ = nullptr;
 };
 
+// Multiply-adds of one lesson: some milliseconds, so that an interruption need not wait for a long product.
+constexpr double LESSON = 2e8;
+
 inline const char* Trainer::build(const ProgramSpec& program, std::int64_t most_rows, int threads) {
   linked_ = program.linked;
   signals_.push_back(std::make_unique<Signal>(program.inputs));
@@ -149,9 +152,12 @@ inline const char* Trainer::build(const ProgramSpec& program, std::int64_t most_
   }
   pass_.optimizer = &optimizer_;
   if (threads > 1) team_.reset(make_team(threads));
-  for (auto& layer : layers_)
-    for (int i = 0, parts = layer->parts(), cuts = parts < threads ? parts : threads; i < cuts; i++)
-      lessons_.push_back({layer.get(), parts * i / cuts, parts * (i + 1) / cuts});
+  for (auto& layer : layers_) {
+    const int parts = layer->parts(),
+              enough = threads + static_cast<int>(layer->work() * static_cast<double>(most_rows) / LESSON);
+    const int cuts = parts < enough ? parts : enough;
+    for (int i = 0; i < cuts; i++) lessons_.push_back({layer.get(), parts * i / cuts, parts * (i + 1) / cuts});
+  }
   return reserve(most_rows);
 }
 
@@ -274,8 +280,10 @@ inline void Trainer::gather(const Batch& batch, int from, int to) {
 
 // Below this many multiply-adds a batch is not worth a second thread.
 constexpr double WORTH_SHARING = 2e5;
-// Rows that go through all layers together, few enough for their values to stay in the cache.
+// Rows that go through all layers together: few enough for their values to stay in the cache, and for an interruption
+// not to wait for many multiply-adds.
 constexpr int ROWS_TOGETHER = 512;
+constexpr double PIECE = 1e9;
 
 // body(from, to) over the rows of a batch in pieces of whole vectors, shared between the threads; false: interrupted.
 template <class Body>
@@ -283,7 +291,8 @@ bool Trainer::each_row(int count, double work, const Body& body) {
   const bool shared = team_ && work * count > WORTH_SHARING && count > W;
   const int threads = shared ? team_->threads() : 1;
   int piece = ((count + threads - 1) / threads + W - 1) / W * W;
-  piece = piece < ROWS_TOGETHER ? piece : ROWS_TOGETHER;
+  const double most = PIECE / work < ROWS_TOGETHER ? PIECE / work : ROWS_TOGETHER;
+  piece = piece < most ? piece : (static_cast<int>(most) + W) / W * W;
   struct Job {
     const Body& body;
     int count, piece, start;
@@ -366,18 +375,31 @@ inline void Trainer::backward(int from, int to) {
     layers_[i]->backward(pass_, from, to);
 }
 
-// Each array's gradient and step, the arrays shared between the threads.
-inline void Trainer::learn() {
-  const auto task = [](void* job, int number) {
-    const auto& self = *static_cast<const Trainer*>(job);
-    const Lesson& lesson = self.lessons_[static_cast<std::size_t>(number)];
-    lesson.layer->learn(self.pass_, lesson.from, lesson.to);
+// Each array's gradient and step, the arrays shared between the threads; false: interrupted.
+inline bool Trainer::learn() {
+  struct Job {
+    const Trainer& self;
+    int start;
+    static void task(void* job, int number) {
+      const auto& [self, start] = *static_cast<const Job*>(job);
+      const Lesson& lesson = self.lessons_[static_cast<std::size_t>(start + number)];
+      lesson.layer->learn(self.pass_, lesson.from, lesson.to);
+    }
   };
+  const bool shared = team_ && work_ * pass_.rows > WORTH_SHARING;
   const int lessons = static_cast<int>(lessons_.size());
-  if (team_ && work_ * pass_.rows > WORTH_SHARING)
-    team_->share(lessons, task, this);
-  else
-    for (int i = 0; i < lessons; i++) task(this, i);
+  const bool long_ones = work_ * pass_.rows > LESSON * lessons / 2;
+  const int group = long_ones ? (shared ? team_->threads() : 1) : 1024;
+  for (int start = 0; start < lessons; start += group) {
+    Job job{*this, start};
+    const int tasks = lessons - start < group ? lessons - start : group;
+    if (shared)
+      team_->share(tasks, Job::task, &job);
+    else
+      for (int i = 0; i < tasks; i++) Job::task(&job, i);
+    if (!tick(work_ * pass_.rows * tasks / lessons)) return false;
+  }
+  return true;
 }
 
 // The batch's mean loss, and the sums of the epoch: always in the order of the rows.
@@ -426,12 +448,12 @@ inline bool Trainer::step_on(const Batch& batch, Sums& sums, double& loss) {
     backward(from, to);
   });
   if (!done) return false;
-  learn();
+  if (!learn()) return false;
   loss = add_up(batch.count, sums) + added;
   sums.values[0] += added * batch.count;
   if (optimizer_.store_only && optimizer_.clips()) clip_and_step();
   step++;
-  return tick(work_ * batch.count);
+  return true;
 }
 
 // Gradients scaled down where their norm is too large, each array's own or all arrays' together; then the step.

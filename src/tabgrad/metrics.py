@@ -92,6 +92,6 @@ def accuracy_for(loss: losses.Loss, outputs: int) -> Metric:
     """The form of accuracy that the word "accuracy" means for a loss and a width of output, as Keras chooses it."""
     if loss.target == "labels":
         return SparseCategoricalAccuracy()
-    if outputs == 1 or loss.target == "probabilities":
+    if outputs == 1:
         return BinaryAccuracy()
     return CategoricalAccuracy()

@@ -680,6 +680,16 @@ def test_interrupted_fit_keeps_the_finished_epochs():
     assert_same(estimator.model_.get_weights(), classifier(epochs=done).fit(X, NAMES).model_.get_weights())
 
 
+def test_fit_that_fails_leaves_what_was_there():
+    fitted = classifier(compiled).fit(X, NAMES)
+    model, predicted = fitted.model_, fitted.predict_proba(X)
+    with pytest.raises(DataError, match="7 classes"):
+        fitted.fit(X, np.arange(150) % 7)
+    assert fitted.model_ is model
+    assert fitted.classes_.tolist() == ["setosa", "versicolor", "virginica"]
+    np.testing.assert_array_equal(fitted.predict_proba(X), predicted)
+
+
 # ---- Seeds and workers -----------------------------------------------------------------------------------------------
 
 

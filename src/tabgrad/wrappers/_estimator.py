@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_array, check_consistent_length, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from tabgrad.callbacks import History
 from tabgrad.errors import ArgumentError, ArgumentTypeError, DataError
 from tabgrad.models import Sequential
 from tabgrad.plan import Plan
@@ -119,11 +120,12 @@ class KerasWrapper(BaseEstimator):
         _building.check_options(options, "fit", type(self).__name__)
         X, y = self._checked(X, y, reset=not go_on)
         X, y, weight = weighted_rows(X, y, sample_weight)
+        meta: dict[str, Any] = {}
         if go_on:
             model, target = self.model_, self.target_encoder_
         else:
             target = self._target(y, classes)
-            meta = self._describe(X, y, target)
+            meta = described(X, y, target)
             model = _building.build(builder, parameters, self._get_param_names(), meta, self._seed())
             _building.complete(model, builder, parameters, X.shape[1], target.fitting_loss)
         settings = _building.fit_arguments(parameters, options, len(X))
@@ -135,27 +137,16 @@ class KerasWrapper(BaseEstimator):
             history = model.fit(X, encoded, sample_weight=weight, **settings)
         except KeyboardInterrupt:
             if model.history is not None and model.history.epoch:
-                self._keep(model, target, model.history.history)
+                self._keep(model, target, model.history, meta)
             raise
-        self._keep(model, target, history.history)
+        self._keep(model, target, history, meta)
         return self
 
-    def _keep(self, model: Sequential, target: Target, history: Mapping[str, list[float]]) -> None:
-        self.model_, self.target_encoder_, self.history_ = model, target, dict(history)
-
-    def _describe(self, X: np.ndarray, y: np.ndarray, target: Target) -> dict[str, Any]:
-        """Keep what the data is, and say it to a building function that asks for `meta`."""
-        meta = {
-            "n_features_in_": X.shape[1],
-            "X_shape_": X.shape,
-            "X_dtype_": X.dtype,
-            "y_dtype_": y.dtype,
-            "n_outputs_expected_": 1,
-            **target.meta,
-        }
+    def _keep(self, model: Sequential, target: Target, history: History, meta: Mapping[str, Any]) -> None:
+        """What a run gave, once it has given something: a fit that fails leaves what was there."""
+        self.model_, self.target_encoder_, self.history_ = model, target, dict(history.history)
         for name, value in meta.items():
             setattr(self, name, value)
-        return meta
 
     def _seed(self) -> int | None:
         """A seed drawn from `random_state`."""
@@ -193,6 +184,12 @@ class KerasWrapper(BaseEstimator):
     def _class_weighted(self, weight: np.ndarray | None, y: np.ndarray, target: Any) -> np.ndarray | None:
         """The rows' weights times those of their classes."""
         raise NotImplementedError
+
+
+def described(X: np.ndarray, y: np.ndarray, target: Target) -> dict[str, Any]:
+    """What the data is: attributes of the wrapper, and `meta` to a building function that asks for it."""
+    rows = {"n_features_in_": X.shape[1], "X_shape_": X.shape, "X_dtype_": X.dtype, "y_dtype_": y.dtype}
+    return {**rows, "n_outputs_expected_": 1, **target.meta}
 
 
 def weighted_rows(X: np.ndarray, y: np.ndarray, sample_weight: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:

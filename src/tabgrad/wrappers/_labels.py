@@ -87,10 +87,11 @@ class ClassTarget:
         if y.ndim == 2:
             return np.asarray(y.argmax(axis=1))
         numbers = {label: number for number, label in enumerate(self.classes.tolist())}
-        index = np.array([numbers.get(label, -1) for label in y.tolist()], dtype=np.int64)
+        found, places = np.unique(y, return_inverse=True)
+        index = np.array([numbers.get(label, -1) for label in found.tolist()], dtype=np.int64)[places]
         if (strange := np.flatnonzero(index < 0)).size:
-            found = ", ".join(f"{shown(y[row])} in row {row}" for row in strange[:SHOWN])
-            raise DataError(f"y has labels that are none of the classes ({list_of(self.classes)}): {found}.")
+            first = ", ".join(f"{shown(y[row])} in row {row}" for row in strange[:SHOWN])
+            raise DataError(f"y has labels that are none of the classes ({list_of(self.classes)}): {first}.")
         return index
 
     def fitting_loss(self, network: Network) -> losses.Loss:
