@@ -314,7 +314,7 @@ def test_none_where_it_means_something() -> None:
         (losses.SparseCategoricalCrossentropy(), 3, metrics.SparseCategoricalAccuracy()),
         (losses.CategoricalCrossentropy(), 3, metrics.CategoricalAccuracy()),
         (losses.BinaryCrossentropy(), 1, metrics.BinaryAccuracy()),
-        (losses.BinaryCrossentropy(), 3, metrics.BinaryAccuracy()),
+        (losses.BinaryCrossentropy(), 3, metrics.CategoricalAccuracy()),  # as Keras
         (losses.MeanSquaredError(), 1, metrics.BinaryAccuracy()),
         (losses.MeanSquaredError(), 3, metrics.CategoricalAccuracy()),
     ],
