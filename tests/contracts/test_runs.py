@@ -171,7 +171,7 @@ def test_progress_comes_at_times_with_running_values(engine: Engine) -> None:
     def progress(step: int, values: Sequence[float]) -> None:
         told.append((time.monotonic(), step, list(values)))
 
-    assert run(engine, 10_000, plan, rows=rows, epoch_end=stop, progress=progress).status == "stopped"
+    assert run(engine, 2_000, plan, rows=rows, epoch_end=stop, progress=progress).status == "stopped"
     moments, steps, values = zip(*told, strict=True)
     assert min(np.diff(moments)) > 0.04  # about ten times a second, not at each step, of which there are thousands
     assert all(0 <= step < 100 for step in steps)
