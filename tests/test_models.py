@@ -526,7 +526,16 @@ def test_an_exception_before_the_first_epoch():
     model.fit(X, Y, verbose=0)
 
 
+@pytest.fixture
+def python_hears_ctrl_c():
+    """A shell's background job begins with the signal ignored, and so does the suite that runs in one."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.skipif(os.name == "nt", reason="sends a POSIX signal")
+@pytest.mark.usefixtures("python_hears_ctrl_c")
 @pytest.mark.parametrize("verbose", [0, 1])
 def test_ctrl_c(verbose, capsys):
     model, twin = regression(), regression()
