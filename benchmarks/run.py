@@ -52,7 +52,7 @@ def _measure(options: argparse.Namespace) -> tuple[dict[str, object], list[Row]]
     given = [options.data.resolve()] if options.data else []
     rows: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="tabgrad-benchmarks-") as scratch:
-        folders = [*given, root.parent / "shared" / "data", root / "examples" / "data"]
+        folders = [*given, root / "examples" / "data"]
         bench = Bench(Path(scratch), folders, options.repeats, options.full)
         about = record.describe(options.repeats, [])
         for key in options.only:

@@ -20,6 +20,6 @@ static Run* make(const ProgramSpec& program, std::int64_t most_rows, int threads
 #define KERNELS(isa) JOINED(kernels_, isa)
 
 extern const Kernels KERNELS(TABGRAD_ISA);
-const Kernels KERNELS(TABGRAD_ISA) = {QUOTED(TABGRAD_ISA), TABGRAD_ISA::W, TABGRAD_ISA::make};
+const Kernels KERNELS(TABGRAD_ISA) = {QUOTED(TABGRAD_ISA), TABGRAD_ISA::make};
 
 }  // namespace tabgrad

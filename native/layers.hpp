@@ -16,6 +16,8 @@
 
 namespace tabgrad::TABGRAD_ISA {
 
+//
+// The padding of errors and of all arrays stays zero; that of values may hold f(0), and nobody lets it into a sum.
 struct Signal {
   int units;
   long ld;
@@ -46,7 +48,7 @@ struct Layer {
   virtual int parts() const { return 0; }
   virtual void learn(const Pass&, int, int) {}  // parts [from, to)
   virtual void refresh(int, int) {}             // what is derived from parts of the arrays, once they have changed
-  virtual bool reserve(long) { return true; }
+  virtual bool reserve(long) { return true; }   // once the arrays have their places
   // Whether a function that comes next can be taken in here.
   virtual bool joins_activation() const { return false; }
   virtual bool joins_dropout() const { return false; }
@@ -90,7 +92,7 @@ struct Gradient {
           store(array.gradient + at, regularised(array, block[i * vectors + j], load(array.w + at)));
         }
     } else {
-      with_rule(step, [&](auto rule) { step_block(rule, array, step.keep, m, n, rows, vectors, block); });
+      with_rule(step, [&](auto rule) { step_block(rule, array, step.decay, m, n, rows, vectors, block); });
     }
   }
 };
@@ -105,7 +107,7 @@ template <class Make>
     with_rule(step, [&](auto rule) {
       for (int n = 0; n < columns; n += W) {
         const vec g = make(n);
-        step_block(rule, array, step.keep, 0, n, 1, 1, &g);
+        step_block(rule, array, step.decay, 0, n, 1, 1, &g);
       }
     });
   }
@@ -121,7 +123,7 @@ static inline void bias_gradient(const Pass& pass, const Array& bias, const Sign
 }
 
 // dL/dx of a layer's input, a block at a time: times the input's own slope it is the input's error.
-struct Passed {
+struct InputError {
   const Signal& in;
   void operator()(int m, int n, int rows, int vectors, const vec* block) const {
     for (int i = 0; i < rows; i++) {
@@ -149,6 +151,7 @@ struct Dense : Layer {
     if (has_bias) arrays.push_back(&bias);
   }
   bool reserve(long) override {
+    end.bias = has_bias ? bias.w : nullptr;
     return !in->error.data() || transposed.reserve(padded(kernel.columns) * leading(kernel.rows));
   }
   bool joins_activation() const override { return !bends(); }
@@ -156,7 +159,6 @@ struct Dense : Layer {
   double work() const override { return static_cast<double>(kernel.rows) * kernel.columns; }
 
   void forward(const Pass& pass, int from, int to) override {
-    end.bias = has_bias ? bias.w : nullptr;
     product(to - from, padded(kernel.columns), kernel.rows, Left{in->value_of(from), in->ld, 1}, kernel.w, kernel.ld,
             [&](int m, int n, int rows, int vectors, const vec* block) {
               finish_block(pass, from + m, n, rows, vectors, block);
@@ -167,7 +169,7 @@ struct Dense : Layer {
     if (!in->error.data()) return;
     product(to - from, padded(kernel.rows), kernel.columns, Left{out->error_of(from), out->ld, 1}, transposed.data(),
             leading(kernel.rows), [&](int m, int n, int rows, int vectors, const vec* block) {
-              Passed{*in}(from + m, n, rows, vectors, block);
+              InputError{*in}(from + m, n, rows, vectors, block);
             });
   }
 
@@ -213,9 +215,12 @@ struct DenseUnit : Layer {
   bool joins_activation() const override { return !bends(); }
   bool joins_dropout() const override { return !dropout; }
   double work() const override { return kernel.columns; }
+  bool reserve(long) override {
+    end.bias = has_bias ? bias.w : nullptr;
+    return true;
+  }
 
   void forward(const Pass& pass, int from, int to) override {
-    end.bias = has_bias ? bias.w : nullptr;
     for (int m = from; m < to; m++) {
       vec total = {};
       for (int j = 0; j < in->vectors(); j++) total += load(in->value_of(m) + W * j) * load(kernel.w + W * j);
@@ -230,7 +235,7 @@ struct DenseUnit : Layer {
     for (int m = from; m < to; m++)
       for (int j = 0; j < in->vectors(); j++) {
         const vec g = *out->error_of(m) * load(kernel.w + W * j);
-        Passed{*in}(m, W * j, 1, 1, &g);
+        InputError{*in}(m, W * j, 1, 1, &g);
       }
   }
 
@@ -261,7 +266,7 @@ struct Elementwise : Layer {
     for (int m = from; m < to; m++)
       for (int j = 0; j < in->vectors(); j++) {
         const vec d = load(out->error_of(m) + W * j);
-        Passed{*in}(m, W * j, 1, 1, &d);
+        InputError{*in}(m, W * j, 1, 1, &d);
       }
   }
 };
@@ -287,7 +292,7 @@ struct Softmax : Layer {
       const float mean = sum(shared);
       for (int j = 0; j < in->vectors(); j++) {
         const vec g = load(f + W * j) * (load(d + W * j) - mean);
-        Passed{*in}(m, W * j, 1, 1, &g);
+        InputError{*in}(m, W * j, 1, 1, &g);
       }
     }
   }

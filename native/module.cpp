@@ -41,6 +41,16 @@ std::vector<const Kernels*> available() {
   return found;
 }
 
+// An array as it is: a converted copy would be gone before the kernels read it.
+template <class Array>
+Array plain(const nb::handle& object, const char* what) {
+  try {
+    return nb::cast<Array>(object, false);
+  } catch (const nb::cast_error&) {
+    throw std::invalid_argument(std::string(what) + " must be float32 (labels int64) in C order");
+  }
+}
+
 // Hands an owned array to NumPy.
 template <class T>
 nb::ndarray<nb::numpy, T> numpy(std::unique_ptr<T[]> data, std::vector<std::size_t> shape) {
@@ -63,6 +73,10 @@ struct PythonListener final : Listener {
       body();
     } catch (nb::python_error& error) {
       failure = nb::borrow(error.value());
+      return false;
+    } catch (const std::exception& error) {
+      PyErr_SetString(PyExc_RuntimeError, error.what());
+      failure = nb::borrow(nb::python_error().value());
       return false;
     }
     return true;
@@ -89,7 +103,7 @@ struct PythonListener final : Listener {
     if (cancelled && *cancelled) return false;
     return enter([&] {
       if (PyErr_CheckSignals() != 0) throw nb::python_error();
-      if (!on_progress.is_none()) on_progress(step, list(running));
+      if (running && !on_progress.is_none()) on_progress(step, list(running));
     });
   }
 };
@@ -122,18 +136,19 @@ class Program {
     for (nb::handle item : layers) {
       const auto layer = nb::cast<nb::tuple>(item);
       LayerSpec spec = {};
-      spec.kind = keep(nb::cast<std::string>(layer[0]));
+      spec.kind = stored(nb::cast<std::string>(layer[0]));
       spec.units = nb::cast<int>(layer[1]), spec.index = nb::cast<int>(layer[2]);
       spec.seed = nb::cast<std::uint64_t>(layer[3]), spec.trainable = nb::cast<bool>(layer[4]);
       copy_numbers(spec, nb::cast<std::vector<double>>(layer[5]));
       if (spec.units < 1) throw std::invalid_argument("a layer has no units");
       if (static_cast<double>(spec.units) * static_cast<double>(most_rows) > 2e9)
-        throw std::invalid_argument("batch too large");
+        throw std::invalid_argument("batch_size times units must stay below 2e9: take a smaller batch_size");
       outputs_ = spec.units;
       specs.push_back(spec);
     }
     std::vector<PartSpec> metric_specs;
     for (nb::handle item : metrics) metric_specs.push_back(part(nb::borrow(item)));
+    if (metric_specs.size() > MOST_METRICS) throw std::invalid_argument("the native engine takes at most 16 metrics");
     metric_count_ = static_cast<int>(metric_specs.size());
     trains_ = !loss.is_none();
     const ProgramSpec program = {inputs,
@@ -141,7 +156,6 @@ class Program {
                                  static_cast<int>(specs.size()),
                                  trains_ ? part(loss) : PartSpec{},
                                  linked,
-                                 labels,
                                  metric_specs.data(),
                                  metric_count_,
                                  trains_ ? part(optimizer) : PartSpec{}};
@@ -166,6 +180,7 @@ class Program {
     return nb::cast(numpy(std::move(data), {size_of(shape)}));
   }
   nb::object gradient(int array) const {
+    if (!has_gradients_) throw std::invalid_argument("no gradients were taken");
     const ArrayShape shape = checked(array, -1);
     auto data = std::make_unique<float[]>(size_of(shape));
     run_->gradient(array, data.get());
@@ -183,10 +198,10 @@ class Program {
     nb::object validation_target, validation_weight;
     if (!validation.is_none()) {
       const auto parts = nb::cast<nb::tuple>(validation);
-      validation_x = nb::cast<Floats>(parts[0]), validation_target = parts[1], validation_weight = parts[2];
+      validation_x = plain<Floats>(parts[0], "x"), validation_target = parts[1], validation_weight = parts[2];
       scored = rows_of(validation_x, validation_target, validation_weight);
     }
-    if (batch_size < 1 || epochs < first_epoch || first_epoch < 0)
+    if (batch_size < 1 || first_epoch < 0 || epochs < first_epoch || epochs - first_epoch > 1'000'000'000)
       throw std::invalid_argument("epochs or batch_size out of range");
     if (batch_size > most_rows_ && rows.count > most_rows_)
       throw std::invalid_argument("batch_size above the program's rows");
@@ -246,8 +261,13 @@ class Program {
     require_training();
     const Rows rows = rows_of(x, target, weight);
     if (rows.count > most_rows_) throw std::invalid_argument("more rows than the program was made for");
-    nb::gil_scoped_release release;
-    return run_->gradients(rows);
+    double loss = 0;
+    {
+      nb::gil_scoped_release release;
+      has_gradients_ = run_->gradients(rows, loss);
+    }
+    if (!has_gradients_) throw std::bad_alloc();
+    return loss;
   }
 
   void stop() const {
@@ -263,14 +283,14 @@ class Program {
   static std::size_t size_of(const ArrayShape& shape) {
     return static_cast<std::size_t>(shape.rows) * static_cast<std::size_t>(shape.columns);
   }
-  const char* keep(std::string name) {
+  const char* stored(std::string name) {
     names_.push_back(std::make_unique<std::string>(std::move(name)));
     return names_.back()->c_str();
   }
   PartSpec part(const nb::object& object) {
     const auto item = nb::cast<nb::tuple>(object);
     PartSpec spec = {};
-    spec.kind = keep(nb::cast<std::string>(item[0]));
+    spec.kind = stored(nb::cast<std::string>(item[0]));
     copy_numbers(spec, nb::cast<std::vector<double>>(item[1]));
     return spec;
   }
@@ -290,20 +310,20 @@ class Program {
     const std::size_t count = x.shape(0);
     Rows rows = {x.data(), nullptr, nullptr, nullptr, static_cast<std::int64_t>(count)};
     if (labels_) {
-      const auto labels = nb::cast<Labels>(target);
+      const auto labels = plain<Labels>(target, "labels");
       if (labels.size() != count) throw std::invalid_argument("labels and x differ in rows");
       for (std::size_t i = 0; i < count; i++)
         if (labels.data()[i] < 0 || labels.data()[i] >= outputs_)
           throw std::invalid_argument("a label is out of range");
       rows.labels = labels.data();
     } else {
-      const auto y = nb::cast<Floats>(target);
+      const auto y = plain<Floats>(target, "y");
       if (y.ndim() != 2 || y.shape(0) != count || y.shape(1) != static_cast<std::size_t>(outputs_))
         throw std::invalid_argument("y has the wrong shape");
       rows.y = y.data();
     }
     if (!weight.is_none()) {
-      const auto weights = nb::cast<Floats>(weight);
+      const auto weights = plain<Floats>(weight, "weight");
       if (weights.size() != count) throw std::invalid_argument("weight and x differ in rows");
       rows.weight = weights.data();
     }
@@ -324,7 +344,7 @@ class Program {
   }
 
   int inputs_, outputs_, metric_count_ = 0;
-  bool labels_, trains_ = false;
+  bool labels_, trains_ = false, has_gradients_ = false;
   std::int64_t most_rows_;
   std::vector<std::unique_ptr<std::string>> names_;
   std::unique_ptr<Run> run_;

@@ -30,7 +30,7 @@ struct Step {
   PartSpec part = {};
   Rule rule = Rule::unknown;
   float rate = 0;           // the learning rate, for Adam times its correction
-  float keep = 1;           // 1 - lr * weight_decay
+  float decay = 1;          // 1 - lr * weight_decay
   bool store_only = false;  // gradients are stored and no step is taken: for clipping, or to be looked at
 
   bool has(int number) const { return part.numbers[number] == part.numbers[number]; }
@@ -46,7 +46,7 @@ struct Step {
   }
   // For step t, counted from 1.
   void begin(double learning_rate, std::int64_t t) {
-    keep = has(WEIGHT_DECAY) ? static_cast<float>(1 - learning_rate * part.numbers[WEIGHT_DECAY]) : 1;
+    decay = has(WEIGHT_DECAY) ? static_cast<float>(1 - learning_rate * part.numbers[WEIGHT_DECAY]) : 1;
     rate = static_cast<float>(rule == Rule::adam ? learning_rate * adam_correction(t) : learning_rate);
   }
 
@@ -122,7 +122,7 @@ struct Rmsprop {
     vec under = v + epsilon;
     if constexpr (CENTERED) {
       const vec a = slot[1 + MOMENTUM] = rho * slot[1 + MOMENTUM] + rest * g;
-      under = v - a * a + epsilon;
+      under = max(v - a * a, vec{}) + epsilon;  // a variance, whatever rounding says
     }
     const vec s = rate * g * inverse_root(under);
     if constexpr (!MOMENTUM) return w - s;
@@ -146,7 +146,7 @@ struct Adam {
 
 // A block of finished gradients, rows x vectors at (m, n) of an array: regularisation joins, then decay, then the rule.
 template <class Rule>
-static inline void step_block(const Rule& rule, const Array& array, float keep, int m, int n, int rows, int vectors,
+static inline void step_block(const Rule& rule, const Array& array, float decay, int m, int n, int rows, int vectors,
                               const vec* block) {
   for (int i = 0; i < rows; i++)
     for (int j = 0; j < vectors; j++) {
@@ -154,7 +154,7 @@ static inline void step_block(const Rule& rule, const Array& array, float keep, 
       vec w = load(array.w + at), slot[MOST_SLOTS];
       const vec g = regularised(array, block[i * vectors + j], w);
       for (int s = 0; s < Rule::SLOTS; s++) slot[s] = load(array.slot[s] + at);
-      w = rule(w * keep, g, slot);
+      w = rule(w * decay, g, slot);
       for (int s = 0; s < Rule::SLOTS; s++) store(array.slot[s] + at, slot[s]);
       store(array.w + at, w);
     }

@@ -10,6 +10,7 @@ namespace tabgrad {
 
 constexpr int MOST_NUMBERS = 12;
 constexpr int MOST_SLOTS = 3;
+constexpr int MOST_METRICS = 16;
 
 // A layer of the program: dense layers, activations and dropout each stand alone here.
 struct LayerSpec {
@@ -33,7 +34,6 @@ struct ProgramSpec {
   int layer_count;
   PartSpec loss;  // kind null: a program for prediction only
   bool linked;    // the last layer is the loss's link: both share one derivative
-  bool labels;    // targets are class indices
   const PartSpec* metrics;
   int metric_count;
   PartSpec optimizer;
@@ -62,11 +62,12 @@ struct Listener {
   virtual bool epoch_end(std::int64_t epoch, const double* training, const double* validation) = 0;
   virtual bool batch_begin(std::int64_t step) = 0;
   virtual bool batch_end(std::int64_t step, const double* running) = 0;
-  virtual bool poll(std::int64_t step, const double* running) = 0;  // about twenty times a second
+  // About twenty times a second; null: nothing to tell yet.
+  virtual bool poll(std::int64_t step, const double* running) = 0;
   virtual ~Listener();
 };
 
-// Where the arrays of a run are, in the user's unpadded layout (rows, columns).
+// An array without its padding. The kernel of a single unit is one row.
 struct ArrayShape {
   int rows, columns, slots;
 };
@@ -85,7 +86,8 @@ struct Run {
                      std::int64_t& failed_step) = 0;
   virtual bool evaluate(const Rows& rows, Listener& listener, double* values) = 0;
   virtual bool predict(const float* x, std::int64_t count, float* out, Listener& listener) = 0;
-  virtual double gradients(const Rows& rows) = 0;  // leaves them where `gradient` reads them
+  // Leaves the gradients where `gradient` reads them; false: memory is short.
+  virtual bool gradients(const Rows& rows, double& loss) = 0;
   virtual void gradient(int array, float* out) const = 0;
   virtual ~Run();
 };
@@ -93,7 +95,6 @@ struct Run {
 // One entry an instruction set. Null where a kind is unknown or memory is short; `error` then says which.
 struct Kernels {
   const char* name;
-  int lanes;
   Run* (*make)(const ProgramSpec& program, std::int64_t most_rows, int threads, const char** error);
 };
 

@@ -5,7 +5,6 @@
 #pragma once
 
 #include <chrono>
-#include <limits>
 
 #include "layers.hpp"
 #include "losses.hpp"
@@ -39,7 +38,7 @@ class Trainer final : public Run {
              double* validation_values, std::int64_t& epochs_done, std::int64_t& failed_step) override;
   bool evaluate(const Rows& rows, Listener& listener, double* values) override;
   bool predict(const float* x, std::int64_t count, float* out, Listener& listener) override;
-  double gradients(const Rows& rows) override;
+  bool gradients(const Rows& rows, double& loss) override;
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -51,7 +50,7 @@ class Trainer final : public Run {
   };
   // Sums over the rows of an epoch: the loss, then the metrics.
   struct Sums {
-    double values[1 + 16] = {};
+    double values[1 + MOST_METRICS] = {};
     std::int64_t rows = 0;
   };
 
@@ -86,6 +85,7 @@ class Trainer final : public Run {
   bool reserve_gradients();
   void clip_and_step();
   double penalty() const;
+  bool finite() const;
   bool score_all(const Rows& rows, double* values);
   void means(const Sums& sums, double* values) const {
     for (int i = 0; i <= metric_count_; i++) values[i] = sums.values[i] / static_cast<double>(sums.rows);
@@ -99,7 +99,7 @@ class Trainer final : public Run {
   std::vector<std::unique_ptr<Layer>> layers_;
   std::vector<Array*> arrays_;
   std::vector<Lesson> lessons_;
-  bool stale_ = true;  // weights were written from outside
+  bool stale_ = true;  // what layers derive from their arrays lags behind them
   int slots_ = 0, most_rows_ = 0;
   Floats parameters_, kept_, gradients_;
   Block<std::uint32_t> order_;
@@ -109,8 +109,8 @@ class Trainer final : public Run {
   bool linked_ = false, logits_ = false, penalised_ = false;
   Signal* scored_ = nullptr;  // what the loss looks at: the output, or what the link receives
   Lanes targets_, outputs_, linked_values_, errors_;
-  Metric metrics_[16] = {};
-  PartSpec metric_parts_[16] = {};
+  Metric metrics_[MOST_METRICS] = {};
+  PartSpec metric_parts_[MOST_METRICS] = {};
   int metric_count_ = 0;
   Floats row_values_;
 
@@ -122,7 +122,7 @@ class Trainer final : public Run {
 };
 
 // Multiply-adds of one lesson: some milliseconds, so that an interruption need not wait for a long product.
-constexpr double LESSON = 2e8;
+constexpr double LESSON_WORK = 2e8;
 
 inline const char* Trainer::build(const ProgramSpec& program, std::int64_t most_rows, int threads) {
   linked_ = program.linked;
@@ -138,7 +138,6 @@ inline const char* Trainer::build(const ProgramSpec& program, std::int64_t most_
         logits_ = linked_ || (entry.from_logits >= 0 && program.loss.numbers[entry.from_logits] != 0);
       }
     if (!loss_) return program.loss.kind;
-    if (program.metric_count > 16) return "more than 16 metrics";
     for (metric_count_ = 0; metric_count_ < program.metric_count; metric_count_++) {
       const PartSpec& part = metric_parts_[metric_count_] = program.metrics[metric_count_];
       for (const MetricEntry& entry : METRICS)
@@ -154,9 +153,10 @@ inline const char* Trainer::build(const ProgramSpec& program, std::int64_t most_
   if (threads > 1) team_.reset(make_team(threads));
   for (auto& layer : layers_) {
     const int parts = layer->parts(),
-              enough = threads + static_cast<int>(layer->work() * static_cast<double>(most_rows) / LESSON);
+              enough = threads + static_cast<int>(layer->work() * static_cast<double>(most_rows) / LESSON_WORK);
     const int cuts = parts < enough ? parts : enough;
-    for (int i = 0; i < cuts; i++) lessons_.push_back({layer.get(), parts * i / cuts, parts * (i + 1) / cuts});
+    const auto share = [&](int i) { return static_cast<int>(static_cast<long>(parts) * i / cuts); };
+    for (int i = 0; i < cuts; i++) lessons_.push_back({layer.get(), share(i), share(i + 1)});
   }
   return reserve(most_rows);
 }
@@ -216,8 +216,6 @@ inline const char* Trainer::reserve(std::int64_t most_rows) {
     const bool last = i + 1 >= signals_.size() - (linked_ ? 1 : 0);
     if (trains && (learns || last) && !signal.error.reserve(size)) return SHORT;
   }
-  for (auto& layer : layers_)
-    if (!layer->reserve(most_rows)) return SHORT;
   std::size_t size = 0;
   for (const Array* array : arrays_) size += static_cast<std::size_t>(array->size()) * (1 + slots_);
   if (!parameters_.reserve(size)) return SHORT;
@@ -227,6 +225,8 @@ inline const char* Trainer::reserve(std::int64_t most_rows) {
     for (int s = 0; s < slots_; s++) array->slot[s] = at, at += array->size();
     penalised_ = penalised_ || array->l1 != 0 || array->l2 != 0;
   }
+  for (auto& layer : layers_)
+    if (!layer->reserve(most_rows)) return SHORT;
   if (!trains) return nullptr;
   scored_ = signals_[signals_.size() - (linked_ ? 2 : 1)].get();
   const auto values = static_cast<std::size_t>(padded(most_rows_)) * static_cast<std::size_t>(1 + metric_count_);
@@ -236,7 +236,7 @@ inline const char* Trainer::reserve(std::int64_t most_rows) {
   return room ? nullptr : SHORT;
 }
 
-// Python is entered from here alone, about twenty times a second; false: the run is to end.
+// Between two pieces of work: Python is entered at most twenty times a second; false: the run is to end.
 inline bool Trainer::tick(double work) {
   work_since_ += work + 2000;
   if (work_since_ < 2e6 || !listener_) return true;
@@ -244,9 +244,10 @@ inline bool Trainer::tick(double work) {
   const auto now = Clock::now();
   if (now - polled_ < std::chrono::milliseconds(50)) return true;
   polled_ = now;
-  double values[1 + 16] = {};
-  if (running_ && running_->rows > 0) means(*running_, values);
-  return listener_->poll(step_of_epoch_, values);
+  const bool any = running_ && running_->rows > 0;
+  double values[1 + MOST_METRICS];
+  if (any) means(*running_, values);
+  return listener_->poll(step_of_epoch_, any ? values : nullptr);
 }
 
 // A shuffled row is far from the one before: ask for it while this batch is worked on.
@@ -388,7 +389,7 @@ inline bool Trainer::learn() {
   };
   const bool shared = team_ && work_ * pass_.rows > WORTH_SHARING;
   const int lessons = static_cast<int>(lessons_.size());
-  const bool long_ones = work_ * pass_.rows > LESSON * lessons / 2;
+  const bool long_ones = work_ * pass_.rows > LESSON_WORK * lessons / 2;
   const int group = long_ones ? (shared ? team_->threads() : 1) : 1024;
   for (int start = 0; start < lessons; start += group) {
     Job job{*this, start};
@@ -463,8 +464,14 @@ inline void Trainer::clip_and_step() {
     const double norm = std::sqrt(square);
     return static_cast<float>(norm > limit ? limit / norm : 1.0);
   };
-  const auto square_of = [](const Array& array) {
-    return sum_over(array.gradient, array, [](vec g) { return g * g; });
+  const auto square_of = [](const Array& array) {  // in double: what is to be clipped may be huge
+    double total = 0;
+    for (int i = 0; i < array.rows; i++)
+      for (int n = 0; n < array.columns; n++) {
+        const auto g = static_cast<double>(array.gradient[i * array.ld + n]);
+        total += g * g;
+      }
+    return total;
   };
   for (const Array* array : arrays_)
     if (array->trainable) squares[1] += square_of(*array);
@@ -480,11 +487,21 @@ inline void Trainer::clip_and_step() {
       for (int i = 0; i < plain.rows; i++)
         for (int n = 0; n < padded(plain.columns); n += W) {
           const vec g = scale * load(plain.gradient + i * plain.ld + n);
-          step_block(rule, plain, optimizer_.keep, i, n, 1, 1, &g);
+          step_block(rule, plain, optimizer_.decay, i, n, 1, 1, &g);
         }
     });
   }
   stale_ = true;
+}
+
+// Whether every weight is.
+inline bool Trainer::finite() const {
+  for (const Array* array : arrays_) {
+    vec nothing = {};
+    for (long i = 0; i < array->size(); i += W) nothing += load(array->w + i) * 0.0f;
+    if (!(sum(nothing) == 0)) return false;
+  }
+  return true;
 }
 
 inline Status Trainer::fit(const Rows& rows, const Rows* validation, const Schedule& schedule, Listener& listener,
@@ -520,7 +537,7 @@ inline Status Trainer::fit(const Rows& rows, const Rows* validation, const Sched
     for (std::int64_t from = 0; from < rows.count; from += schedule.batch_size, step_of_epoch_++) {
       const std::int64_t left = rows.count - from;
       const int count = static_cast<int>(left < schedule.batch_size ? left : schedule.batch_size);
-      double loss = 0, values[1 + 16];
+      double loss = 0, values[1 + MOST_METRICS];
       if (listener.hears_batches && !listener.batch_begin(step_of_epoch_)) return end(Status::interrupted);
       const Batch batch = {rows, schedule.shuffle ? order_.data() : nullptr, from, count};
       if (!step_on(batch, sums, loss)) return end(Status::interrupted);
@@ -531,6 +548,10 @@ inline Status Trainer::fit(const Rows& rows, const Rows* validation, const Sched
       if (!listener.hears_batches) continue;
       means(sums, values);
       if (!listener.batch_end(step_of_epoch_, values)) return end(Status::interrupted);
+    }
+    if (!finite()) {  // the last step's work, which no loss has seen
+      failed_step = step_of_epoch_ - 1;
+      return end(Status::diverged);
     }
     means(sums, training + epochs_done * width);
     running_ = nullptr;
@@ -586,7 +607,10 @@ inline bool Trainer::predict(const float* x, std::int64_t count, float* out, Lis
       for (int i = from; i < to; i++)
         std::memcpy(out + (start + i) * output.units, output.value_of(i), output.units * sizeof(float));
     });
-    if (!done) return false;
+    if (!done) {
+      listener_ = nullptr;
+      return false;
+    }
   }
   listener_ = nullptr;
   return true;
@@ -602,8 +626,8 @@ inline bool Trainer::reserve_gradients() {
 }
 
 // Loss and whole gradients of one batch, nothing stepped.
-inline double Trainer::gradients(const Rows& rows) {
-  if (!reserve_gradients()) return std::numeric_limits<double>::quiet_NaN();
+inline bool Trainer::gradients(const Rows& rows, double& loss) {
+  if (!reserve_gradients()) return false;
   optimizer_.store_only = true;
   Sums sums;
   const Batch batch = {rows, nullptr, 0, static_cast<int>(rows.count)};
@@ -615,7 +639,8 @@ inline double Trainer::gradients(const Rows& rows) {
     backward(from, to);
   });
   learn();
-  return add_up(batch.count, sums) + penalty();
+  loss = add_up(batch.count, sums) + penalty();
+  return true;
 }
 
 }  // namespace tabgrad::TABGRAD_ISA

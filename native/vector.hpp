@@ -36,7 +36,6 @@ typedef float loose_vec __attribute__((vector_size(4 * W), aligned(4), may_alias
 static inline vec load(const float* p) { return *reinterpret_cast<const vec*>(p); }
 static inline vec load_loose(const float* p) { return *reinterpret_cast<const loose_vec*>(p); }
 static inline void store(float* p, vec v) { *reinterpret_cast<vec*>(p) = v; }
-static inline void store_loose(float* p, vec v) { *reinterpret_cast<loose_vec*>(p) = v; }
 static inline vec all(float x) { return vec{} + x; }
 static inline vec as_float(ivec x) { return reinterpret_cast<vec>(x); }
 static inline ivec as_int(vec x) { return reinterpret_cast<ivec>(x); }
@@ -67,7 +66,7 @@ static inline vec swapped(vec v, std::integer_sequence<int, i...>) {
   return __builtin_shuffle(v, ivec{(i ^ HALF)...});
 }
 #endif
-// Sums and maxima over lanes by halving: a fixed order, so the same bits everywhere.
+// Sums over lanes by halving: a fixed order, so the same bits everywhere.
 template <int HALF = W / 2>
 static inline float sum(vec v) {
   v += swapped<HALF>(v, std::make_integer_sequence<int, W>{});
@@ -76,15 +75,6 @@ static inline float sum(vec v) {
   else
     return v[0];
 }
-template <int HALF = W / 2>
-static inline float maximum(vec v) {
-  v = max(v, swapped<HALF>(v, std::make_integer_sequence<int, W>{}));
-  if constexpr (HALF > 1)
-    return maximum<HALF / 2>(v);
-  else
-    return v[0];
-}
-
 // e^x = 2^n e^r, n = round(x / log 2), |r| <= log(2) / 2, e^r by its Taylor polynomial of degree 7 (error below 1e-8).
 // Kept finite: x is cut to [-87.3, 88.3].
 static inline vec exp(vec x) {
@@ -120,7 +110,7 @@ static inline vec expm1(vec x) {
 }
 
 // log x for positive normal x: x = 2^n m with sqrt(1/2) <= m < sqrt(2), then with s = (m - 1) / (m + 1)
-// log m = 2 (s + s^3/3 + s^5/5 + ...), |s| < 0.172.
+// log m = 2 (s + s^3/3 + s^5/5 + ...), |s| < 0.172. Infinity and NaN stay what they are.
 static inline vec log(vec x) {
   const ivec bits = as_int(x) - 0x3f3504f3;
   const ivec exponent = bits >> 23;
@@ -132,7 +122,8 @@ static inline vec log(vec x) {
   p = p * q + 2.0f / 5;
   p = p * q + 2.0f / 3;
   const vec n = __builtin_convertvector(exponent, vec);
-  return n * 0.693359375f + (n * -2.12194440e-4f + (2.0f * s + s * q * p));
+  const vec value = n * 0.693359375f + (n * -2.12194440e-4f + (2.0f * s + s * q * p));
+  return x < __builtin_inff() ? value : x;
 }
 
 // log(1 + u) for u in [0, 1]: the same series, with s = u / (2 + u) taken without forming 1 + u; |s| <= 1/3.

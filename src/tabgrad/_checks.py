@@ -88,12 +88,37 @@ def known_name(name: str, what: str, catalogue: Iterable[str]) -> str:
     names = sorted(set(catalogue))
     if name in names:
         return name
-    lower = {known.lower(): known for known in names}
-    if name.lower() in lower:
-        return lower[name.lower()]
-    close = difflib.get_close_matches(name.lower(), lower, n=1, cutoff=0.5)
-    hint = f" Did you mean '{lower[close[0]]}'?" if close else ""
+    if (folded := _folded(name)) in (plain := {_folded(known): known for known in reversed(names)}):
+        return plain[folded]
+    close = difflib.get_close_matches(folded, plain, n=1, cutoff=0.5)
+    hint = f" Did you mean '{plain[close[0]]}'?" if close else ""
     raise UnknownNameError(f"Unknown {what} '{name}'.{hint} Known: {', '.join(sorted(names, key=str.lower))}.")
+
+
+# Names that other libraries, or older Keras, have for ours.
+ELSEWHERE = {"lr": "learning_rate", "alpha": "learning_rate", "decay": "weight_decay", "nesterovs_momentum": "momentum"}
+
+
+def unknown_arguments(owner: str, given: Iterable[str], known: Iterable[str]) -> ArgumentTypeError | None:
+    """The error for keywords that a class does not take, with the nearest that it does; None where all are known."""
+    names = list(known)
+    problems = []
+    for name in given:
+        if name in names:
+            continue
+        elsewhere = [ELSEWHERE[name]] if ELSEWHERE.get(name) in names else []
+        close = elsewhere or difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+        problems.append(f"'{name}'" + (f" (did you mean '{close[0]}'?)" if close else ""))
+    if not problems:
+        return None
+    return ArgumentTypeError(
+        f"{owner} takes no argument {', '.join(problems)}. It takes: {', '.join(names) or 'none'}."
+    )
+
+
+def _folded(name: str) -> str:
+    """A name without case and underscores: ``GlorotUniform`` is ``glorot_uniform``."""
+    return name.lower().replace("_", "")
 
 
 def _number(value: Any, name: str, owner: str, kinds: tuple[type, ...]) -> int | float:
@@ -104,7 +129,7 @@ def _number(value: Any, name: str, owner: str, kinds: tuple[type, ...]) -> int |
         if float not in kinds:
             return operator.index(value)
         number = float(value)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise wrong from error
     return number
 
@@ -121,7 +146,7 @@ def _types(kinds: tuple[type, ...]) -> str:
 
 
 def _percent(value: Any, interval: Interval) -> str:
-    percent = isinstance(value, (int, float)) and (interval.low, interval.high) == (0, 1) and 1 < value < 100
+    percent = isinstance(value, (int, float)) and (interval.low, interval.high) == (0, 1) and 5 <= value < 100
     return f" Did you mean {value / 100:g}?" if percent else ""
 
 

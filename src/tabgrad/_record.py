@@ -7,12 +7,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Self
 
-from tabgrad._checks import check_record, known_name
+from tabgrad._checks import check_record, known_name, unknown_arguments
 from tabgrad.errors import ArgumentTypeError
 
 
+class RecordType(type):
+    """Names what a record does not take, and the nearest that it does, where Python would only refuse it."""
+
+    def __call__(cls, *args: Any, **options: Any) -> Any:
+        """Construct a record."""
+        code = cls.__init__.__code__  # type: ignore[misc]
+        known = code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount]
+        if (error := unknown_arguments(cls.__name__, options, known)) is not None:
+            raise error
+        return super().__call__(*args, **options)
+
+
 @dataclass(frozen=True)
-class Record:
+class Record(metaclass=RecordType):
     """A specification: immutable, hashable, comparable, with no state and no execution.
 
     `kind` is the name under which both engines know the record: its class name in snake case, unless it says otherwise.
@@ -44,4 +56,6 @@ class Record:
             return identifier()
         if isinstance(identifier, str):
             return catalogue[known_name(identifier, what, catalogue)]()
-        raise ArgumentTypeError(f"{what.capitalize()} must be a name or a {cls.__name__}. Got {identifier!r}.")
+        article, example = "an" if cls.__name__[0] in "AEIO" else "a", next(iter(catalogue))
+        expected = f"a name, for instance '{example}', or {article} {cls.__name__} record"
+        raise ArgumentTypeError(f"{article.capitalize()} {what} must be {expected}. Got {identifier!r}.")

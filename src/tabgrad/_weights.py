@@ -12,8 +12,10 @@ from tabgrad.matrix import read, single
 from tabgrad.plan import Network
 
 
-def checked_weights(weights: list[Any], network: Network) -> tuple[np.ndarray, ...]:
+def checked_weights(weights: Any, network: Network) -> tuple[np.ndarray, ...]:
     """Weights as float32 copies, each held against what the network has in its place."""
+    if not isinstance(weights, (list, tuple)):
+        raise DataError(f"set_weights takes a list of arrays, as get_weights gives it. Got {type(weights).__name__}.")
     labels = _weight_labels(network)
     if len(weights) != len(labels):
         expected = ", ".join(f"{label} {weight.shape}" for label, weight in zip(labels, network.weights, strict=True))

@@ -204,7 +204,7 @@ class Dropout(Layer):
     """
 
     rate: Annotated[float, FRACTION]
-    seed: Annotated[int | None, SEED] = None
+    seed: Annotated[int | None, SEED] = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True, init=False)

@@ -125,6 +125,8 @@ CATALOGUE: dict[str, type[Loss]] = {
     "mse": MeanSquaredError,
     "MSE": MeanSquaredError,
     "binary_crossentropy": BinaryCrossentropy,
+    "bce": BinaryCrossentropy,
+    "BCE": BinaryCrossentropy,
     "categorical_crossentropy": CategoricalCrossentropy,
     "sparse_categorical_crossentropy": SparseCategoricalCrossentropy,
 }

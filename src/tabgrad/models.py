@@ -575,17 +575,18 @@ class Sequential:
 
         Examples
         --------
-        >>> from tabgrad.layers import Activation
+        >>> from tabgrad.layers import Activation, Input
         >>> from tabgrad.models import Sequential
-        >>> Sequential([Activation("sigmoid")]).predict([[0], [0]])
+        >>> Sequential([Input((1,)), Activation("sigmoid")]).predict([[0], [0]])
         array([[0.5],
                [0.5]], dtype=float32)
         """
         batch = BATCH_SIZE if batch_size is None else check(batch_size, "batch_size", "predict", (int,), COUNT)
         level = verbosity(verbose, "predict", auto=0)
+        if self._layers and self._width is None:
+            self._ready_network("predict")
         array = features(x, columns=self._width)
         network = self._network_for(array.shape[1], "predict")
-        self._network = network
         if not level and callbacks is None:
             return get_engine().predict(network, self._weights(network), array, batch_size=batch)
         with self._shown(level, callbacks, len(array), batch) as (progress, heard):
@@ -633,7 +634,7 @@ class Sequential:
         array([[213.]], dtype=float32)
         """
         network = self._ready_network("set_weights")
-        arrays = checked_weights(list(weights), network)
+        arrays = checked_weights(weights, network)
         if (session := self._session) is not None:
             session.set_weights(arrays)
             return

@@ -7,7 +7,7 @@ the number of the step from 1. Before each step, in this order: ``g`` is clipped
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Annotated, ClassVar
 
 from tabgrad._checks import FRACTION, NOT_NEGATIVE, POSITIVE
@@ -86,8 +86,8 @@ class RMSprop(Optimizer):
 
     ``v <- rho v + (1 - rho) g^2``, ``w <- w - lr g / sqrt(v + epsilon)``.
 
-    Centered, with ``a <- rho a + (1 - rho) g``, the denominator is ``sqrt(v - a^2 + epsilon)``. With momentum the
-    step ``s`` is gathered, ``m <- momentum m + s``, and ``w <- w - m``.
+    Centered, with ``a <- rho a + (1 - rho) g``, the denominator is ``sqrt(max(v - a^2, 0) + epsilon)``. With momentum
+    the step ``s`` is gathered, ``m <- momentum m + s``, and ``w <- w - m``.
 
     Parameters
     ----------
@@ -159,9 +159,18 @@ class Adam(Optimizer):
         return ("momentum", "velocity")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class AdamW(Adam):
-    """Adam with decoupled weight decay, by default 0.004.
+    """Adam with decoupled weight decay; its arguments in Keras's order.
+
+    Parameters
+    ----------
+    learning_rate : float, default 0.001
+    weight_decay : float or None, default 0.004
+    beta_1, beta_2, epsilon
+        See `Adam`.
+    clipnorm, global_clipnorm : float or None, default None
+        See `Optimizer`.
 
     References
     ----------
@@ -169,7 +178,23 @@ class AdamW(Adam):
     """
 
     kind: ClassVar[str] = "adam"
-    weight_decay: Annotated[float | None, NOT_NEGATIVE] = field(default=0.004, kw_only=True)
+
+    def __init__(
+        self,
+        learning_rate: float = 0.001,
+        weight_decay: float | None = 0.004,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-7,
+        *,
+        clipnorm: float | None = None,
+        global_clipnorm: float | None = None,
+    ) -> None:
+        """Check the numbers."""
+        given = (learning_rate, weight_decay, clipnorm, global_clipnorm, beta_1, beta_2, epsilon)
+        for field_of, value in zip(fields(self), given, strict=True):
+            object.__setattr__(self, field_of.name, value)
+        self.__post_init__()
 
 
 CATALOGUE: dict[str, type[Optimizer]] = {"sgd": SGD, "rmsprop": RMSprop, "adam": Adam, "adamw": AdamW}

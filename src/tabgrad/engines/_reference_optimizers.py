@@ -56,7 +56,7 @@ def _rmsprop(o: optimizers.RMSprop, step: Step, w: np.ndarray, g: np.ndarray, sl
     variance = v
     if o.centered:
         a = carried["average"] = o.rho * carried["average"] + (1 - o.rho) * g
-        variance = v - a**2
+        variance = np.maximum(v - a**2, 0)  # whatever rounding says
     s = lr * g / np.sqrt(variance + o.epsilon)
     if o.momentum > 0:
         s = carried["momentum"] = o.momentum * carried["momentum"] + s

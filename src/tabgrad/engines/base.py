@@ -90,7 +90,7 @@ class Listener:
     batch_begin : callable (session, step of the epoch)
     batch_end : callable (session, step of the epoch, running values of the epoch)
     progress : callable (step of the epoch, running values of the epoch)
-        Called about ten times a second at most.
+        Called about twenty times a second at most, once there are values.
     """
 
     epoch_begin: Callable[[Session, int], None] | None = None

@@ -6,6 +6,7 @@ What runs is in `native/`; here records become names and numbers, and arrays go 
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from tabgrad import _native, activations, layers
-from tabgrad._checks import COUNT, check, known_name
+from tabgrad._checks import Interval, check, known_name
 from tabgrad._record import Record
 from tabgrad.engines.base import Job, Listener, Result, State, check_shapes
 from tabgrad.errors import EngineError
@@ -24,6 +25,8 @@ from tabgrad.plan import Network, Plan
 SCORING_ROWS = 256
 # Multiply-adds of a batch above which threads within a step pay for their start.
 WORTH_THREADS = 1e6
+
+MOST_THREADS = 1024
 
 _Part = tuple[str, tuple[float, ...]]
 _LoweredLayer = tuple[str, int, int, int, bool, tuple[float, ...]]
@@ -45,8 +48,8 @@ def instruction_set() -> str:
 def default_threads() -> int:
     """Threads where nobody says how many: TABGRAD_NUM_THREADS, else OMP_NUM_THREADS, else the processor's cores."""
     for name in ("TABGRAD_NUM_THREADS", "OMP_NUM_THREADS"):
-        if (text := os.environ.get(name, "")).isdigit() and int(text) > 0:
-            return int(text)
+        if (text := os.environ.get(name, "")).isdecimal() and int(text) > 0:
+            return min(int(text), MOST_THREADS)
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -63,14 +66,26 @@ class NativeEngine:
         """Many runs, one a thread; the rows are shared, nothing is copied, the interpreter's lock is free."""
         from concurrent.futures import ThreadPoolExecutor  # 6 ms that a first fit need not wait for
 
-        programs = [_program(job.plan, job, 1) for job in jobs]
-        with ThreadPoolExecutor(_threads(threads)) as pool:
-            futures = [pool.submit(_run, job, program) for job, program in zip(jobs, programs, strict=True)]
+        running: set[_native.Program] = set()
+        cancelled = threading.Event()
+
+        def run(job: Job) -> Result:
+            program = _program(job.plan, job, 1)
+            running.add(program)  # before the flag is read: whoever cancels sees one of both
+            if cancelled.is_set():
+                program.cancel()
             try:
-                return [future.result() for future in futures]
+                return _run(job, program)
+            finally:
+                running.discard(program)
+
+        with ThreadPoolExecutor(_threads(threads)) as pool:
+            try:
+                return [future.result() for future in [pool.submit(run, job) for job in jobs]]
             except BaseException:
-                for program, future in zip(programs, futures, strict=True):
-                    future.cancel()
+                cancelled.set()
+                pool.shutdown(wait=False, cancel_futures=True)
+                for program in tuple(running):
                     program.cancel()
                 raise
 
@@ -138,7 +153,11 @@ class _NativeSession:
 
 
 def _threads(threads: int | None) -> int:
-    return default_threads() if threads is None else check(threads, "threads", "the engine", (int,), COUNT)
+    return (
+        default_threads()
+        if threads is None
+        else check(threads, "threads", "the engine", (int,), Interval(1, MOST_THREADS))
+    )
 
 
 def _useful(threads: int | None, network: Network, rows: int) -> int:

@@ -323,6 +323,8 @@ class _Run:
         values, failed_step = self._train(epoch)
         if failed_step is not None:
             return failed_step
+        if not all(np.isfinite(w).all() for w in self._state.weights):  # the last step's work, which no loss has seen
+            return (len(self._rows) - 1) // job.plan.batch_size
         scores, validation = None, None
         if job.validation is not None and done.validation is not None:
             size = job.validation_batch_size or job.plan.batch_size

@@ -1,0 +1,189 @@
+"""The native engine's border: what it is given that it cannot use is refused, and nothing runs on unseen."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tabgrad import losses, optimizers
+from tabgrad.engines.base import Job, Listener, initial_state
+from tabgrad.engines.reference import ReferenceEngine
+from tabgrad.layers import Dense
+from tabgrad.matrix import Matrix
+from tabgrad.plan import Network, Plan
+
+_native = pytest.importorskip("tabgrad._native")
+from tabgrad.engines.native import NativeEngine  # noqa: E402
+
+ENGINES = [NativeEngine(), ReferenceEngine()]
+RANDOM = np.random.default_rng(0)
+X = RANDOM.standard_normal((40, 3)).astype(np.float32)
+PLAN = Plan(Network(3, (Dense(4, "tanh"), Dense(2))), losses.MeanSquaredError(), optimizers.SGD(0.1), batch_size=8)
+Y = RANDOM.standard_normal((40, 2)).astype(np.float32)
+
+
+def job(plan: Plan = PLAN, y: np.ndarray = Y, epochs: int = 2, **options: object) -> Job:
+    return Job(plan, initial_state(plan), Matrix(X, y), epochs, **options)
+
+
+def python(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", code]
+    return subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("engine", ENGINES, ids=lambda engine: engine.name)
+@pytest.mark.parametrize("last", ["linear", "sigmoid", "tanh", "softmax", "relu"])
+@pytest.mark.parametrize(
+    "loss",
+    [
+        losses.MeanSquaredError(),
+        losses.BinaryCrossentropy(),
+        losses.BinaryCrossentropy(from_logits=True),
+        losses.CategoricalCrossentropy(),
+        losses.CategoricalCrossentropy(from_logits=True),
+        losses.SparseCategoricalCrossentropy(),
+        losses.SparseCategoricalCrossentropy(from_logits=True),
+    ],
+    ids=repr,
+)
+def test_a_weight_that_is_no_number_is_noticed(engine, last, loss) -> None:
+    plan = replace(PLAN, network=Network(3, (Dense(4, "tanh"), Dense(2, last))), loss=loss)
+    target = np.arange(40) % 2
+    y = target if loss.target == "labels" else np.eye(2, dtype=np.float32)[target]
+    state = initial_state(plan)
+    spoilt = state.weights[2].copy()
+    spoilt[0, 1] = np.nan
+    result = engine.fit(
+        replace(job(plan, y), state=replace(state, weights=(*state.weights[:2], spoilt, state.weights[3])))
+    )
+    assert (result.status, result.failed_step, len(result.training)) == ("diverged", 0, 0)
+
+
+@pytest.mark.parametrize("engine", ENGINES, ids=lambda engine: engine.name)
+def test_weights_that_leave_float32_in_the_last_step_are_noticed(engine) -> None:
+    plan = replace(PLAN, optimizer=optimizers.SGD(1e38), batch_size=40)
+    result = engine.fit(job(plan, Y * 1e4, epochs=1))
+    assert (result.status, result.failed_step) == ("diverged", 0)
+    np.testing.assert_array_equal(result.state.weights[0], initial_state(plan).weights[0])
+
+
+@pytest.mark.parametrize("option", ["clipnorm", "global_clipnorm"])
+def test_gradients_whose_squares_leave_float32_are_clipped(option) -> None:
+    optimizer = optimizers.SGD(0.1, **{option: 1.0})
+    plan = replace(PLAN, network=Network(3, (Dense(2),)), optimizer=optimizer, batch_size=40)
+    rows = Matrix(X, Y * 1e15, np.full(40, 1e6, np.float32))  # a loss of 1e36, gradients of 1e21
+    native, reference = (engine.fit(replace(job(plan, epochs=1), rows=rows)) for engine in ENGINES)
+    assert native.status == reference.status == "finished"
+    for w, expected, start in zip(
+        native.state.weights, reference.state.weights, initial_state(plan).weights, strict=True
+    ):
+        np.testing.assert_allclose(w, expected, rtol=1e-5, atol=1e-7)
+        assert np.abs(w - start).max() > 1e-3
+
+
+@pytest.mark.parametrize("wrong", [Y.astype(np.float64), np.asfortranarray(Y), np.repeat(Y, 2, axis=0)[::2]])
+def test_a_target_that_would_have_to_be_copied_is_refused(wrong) -> None:
+    with pytest.raises(ValueError, match="y must be float32"):
+        NativeEngine().fit(job(y=wrong))
+
+
+def test_shapes_and_counts_are_checked_at_the_border() -> None:
+    engine = NativeEngine()
+    with pytest.raises(ValueError, match="y has the wrong shape"):
+        engine.fit(job(y=Y[:, :1].copy()))
+    with pytest.raises(ValueError, match="x has the wrong shape"):
+        engine.fit(replace(job(), rows=Matrix(X[:, :2].copy(), Y)))
+    with pytest.raises(ValueError, match="out of range"):
+        engine.fit(job(epochs=2**62))
+    labels = replace(PLAN, loss=losses.SparseCategoricalCrossentropy(from_logits=True))
+    with pytest.raises(ValueError, match="label is out of range"):
+        engine.fit(job(labels, y=np.full(40, 2)))
+
+
+def test_a_program_says_what_it_was_not_made_for() -> None:
+    program = _native.Program(_native.instruction_sets()[0], 3, [], None, False, False, [], None, 8, 1)
+    with pytest.raises(ValueError, match="only predicts"):
+        program.evaluate(X, Y, None)
+    with pytest.raises(ValueError, match="no gradients were taken"):
+        program.gradient(0)
+    layers = [("swoosh", 4, 0, 0, True, ())]
+    with pytest.raises(ValueError, match="does not know 'swoosh'"):
+        _native.Program(_native.instruction_sets()[0], 3, layers, None, False, False, [], None, 8, 1)
+
+
+def test_progress_begins_with_the_first_values() -> None:
+    told: list[tuple[int, list[float]]] = []
+    plan = replace(PLAN, network=Network(3, (Dense(256, "tanh"), Dense(256, "tanh"), Dense(2))), batch_size=1)
+    heard = Listener(progress=lambda step, values: told.append((step, values)))
+    NativeEngine().fit(
+        job(plan, epochs=200, listener=heard, validation=Matrix(np.tile(X, (50, 1)), np.tile(Y, (50, 1))))
+    )
+    assert told
+    assert all(values[0] > 0 for _, values in told)
+
+
+def test_a_pool_of_runs_ends_with_the_first_exception() -> None:
+    def fails(*_: object) -> None:
+        raise KeyError("mine")
+
+    plan = replace(PLAN, network=Network(3, (Dense(64, "tanh"), Dense(2))))
+    endless = [job(plan, epochs=10**8) for _ in range(3)]
+    engine = NativeEngine()
+    seen: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            engine.fit_many(endless, threads=2)
+        except BaseException as error:
+            seen.append(error)
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    try:
+        run()
+    finally:
+        timer.join()
+        signal.signal(signal.SIGINT, before)
+    assert isinstance(seen[0], KeyboardInterrupt)
+    result = engine.fit_many([job(epochs=3, listener=Listener(epoch_end=fails)), job()], threads=2)
+    assert isinstance(result[0].failure, KeyError)
+    assert result[1].status == "finished"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "message"),
+    [
+        ("TABGRAD_ISA", "avx1024", "Unknown instruction set 'avx1024'"),
+        ("TABGRAD_ENGINE", "natve", "Unknown engine 'natve'. Did you mean 'native'?"),
+    ],
+)
+def test_an_unknown_choice_in_the_environment_is_named(variable, value, message) -> None:
+    code = """
+from tabgrad.engines.native import instruction_set
+from tabgrad.engines.select import get_engine
+get_engine(), instruction_set()
+"""
+    run = python(code, **{variable: value})
+    assert message in run.stderr
+
+
+@pytest.mark.parametrize("isa", _native.instruction_sets())
+def test_every_instruction_set_takes_the_reference_step(isa) -> None:
+    code = f"""
+from tests.engines.test_native import *
+from tabgrad.engines import native
+assert native.instruction_set() == {isa!r}
+ours, theirs = (engine.fit(job(epochs=3)).state.weights for engine in ENGINES)
+for w, expected in zip(ours, theirs):
+    np.testing.assert_allclose(w, expected, rtol=1e-5, atol=1e-6)
+"""
+    run = python(code, TABGRAD_ISA=isa)
+    assert run.returncode == 0, run.stderr
