@@ -60,7 +60,10 @@ def test_the_width_may_be_said_in_many_ways():
     said[3].build((None, 5))
     assert not said[4].built
     assert (said[4].input_shape, said[4].output_shape, said[4].get_weights()) == (None, None, [])
-    said[4].predict(X)
+    with pytest.raises(NotReadyError, match="predict needs the width of a row"):
+        said[4].predict(X)
+    said[4].compile("adam", "mse")
+    said[4].fit(X, np.tile(Y, 2), epochs=0, verbose=0)
     for layer in (Input((5,)), Dense(**hidden), Dense(2)):
         said[5].add(layer)
     expected = said[0].get_weights()

@@ -298,8 +298,10 @@ def test_a_name_far_from_all_others_has_no_suggestion(what: str) -> None:
 
 @pytest.mark.parametrize("what", MODULES)
 def test_what_is_neither_name_nor_record(what: str) -> None:
-    base = {"activation": "Activation", "loss": "Loss"}.get(what, what.capitalize())
-    with pytest.raises(ArgumentTypeError, match=rf"^{what.capitalize()} must be a name or a {base}\. Got 3\.$"):
+    article = "an" if what[0] in "aeio" else "a"
+    record = rf"'\w+', or {article} {what.capitalize()} record"
+    message = rf"^{article.capitalize()} {what} must be a name, for instance {record}\. Got 3\.$"
+    with pytest.raises(ArgumentTypeError, match=message):
         MODULES[what].get(3)
 
 
@@ -480,3 +482,38 @@ def test_keras_knows_every_name(keras: Any, what: str, name: str) -> None:
     theirs = found.__name__ if hasattr(found, "__name__") else type(found).__name__
     squeezed = {MODULES[what].CATALOGUE[name].__name__.lower(), MODULES[what].CATALOGUE[name].kind.replace("_", "")}
     assert theirs.replace("_", "").lower() in squeezed
+
+
+# ---- Arguments --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("construct", "message"),
+    [
+        (lambda: optimizers.Adam(lr=0.1), "Adam takes no argument 'lr' (did you mean 'learning_rate'?). It takes: "),
+        (
+            lambda: layers.Dense(3, activatoin="relu"),
+            "Dense takes no argument 'activatoin' (did you mean 'activation'?).",
+        ),
+        (lambda: losses.MeanSquaredError(name="x"), "MeanSquaredError takes no argument 'name'. It takes: none."),
+    ],
+)
+def test_arguments_that_are_not_known_are_named(construct: Callable[[], object], message: str) -> None:
+    with pytest.raises(ArgumentTypeError, match="^" + re.escape(message)):
+        construct()
+
+
+@pytest.mark.parametrize("name", ["GlorotUniform", "glorotuniform", "GLOROT_UNIFORM"])
+def test_names_are_known_without_case_and_underscores(name: str) -> None:
+    assert initializers.get(name) == initializers.GlorotUniform()
+
+
+def test_adamw_takes_its_arguments_in_the_order_of_keras() -> None:
+    assert optimizers.AdamW(0.1, 0.2, 0.3, 0.4, 0.5) == optimizers.AdamW(
+        learning_rate=0.1, weight_decay=0.2, beta_1=0.3, beta_2=0.4, epsilon=0.5
+    )
+
+
+def test_the_seed_of_dropout_has_a_name() -> None:
+    with pytest.raises(TypeError):
+        layers.Dropout(0.2, 3)  # in Keras the second is noise_shape

@@ -178,6 +178,7 @@ class AdamW(Adam):
     """
 
     kind: ClassVar[str] = "adam"
+    weight_decay: Annotated[float | None, NOT_NEGATIVE] = field(default=0.004, kw_only=True)
 
     def __init__(
         self,

@@ -205,10 +205,10 @@ _CATEGORICAL, _SPARSE = losses.CategoricalCrossentropy, losses.SparseCategorical
 _BINARY = losses.BinaryCrossentropy
 _CLASSES, _LABELS = (metrics.CategoricalAccuracy(), *SCORES), (metrics.SparseCategoricalAccuracy(),)
 _SIDES = (metrics.BinaryAccuracy(), *SCORES)
-# Outputs for a loss that must keep them within (0, 1) itself: all above 0, some at 0 and the others far from it, all at
-# 0 or far above 1. A jump between them, because a slope like 1 / (p (1 - p)) near its poles makes chaos of rounding.
+# Outputs for a loss that must keep them within (0, 1) itself: all above 0, some below 0, some at 0, some above 1. There
+# is a jump between them, because a slope like 1 / (p (1 - p)) near its poles makes chaos of rounding.
 _ABOVE = Dense(3, "softplus")
-_SOME_ZERO = Dense(4, activations.Relu(threshold=0.2), bias_initializer="ones")
+_SOME_BELOW = Dense(4, activations.Relu(negative_slope=0.1, threshold=0.2), bias_initializer="ones")
 _BETWEEN = Dense(3, activations.Relu(max_value=0.9, threshold=0.2), bias_initializer="ones")
 _OUTSIDE = Dense(3, activations.Relu(threshold=1.3), bias_initializer="ones")
 
@@ -231,12 +231,12 @@ LOSSES = (
     _loss(_CATEGORICAL(from_logits=True, label_smoothing=0.2), Dense(4), *_CLASSES),
     _loss(_CATEGORICAL(from_logits=True), Dense(4, "softmax"), *_CLASSES),
     _loss(_CATEGORICAL(), _ABOVE, *_CLASSES),
-    _loss(_CATEGORICAL(), _SOME_ZERO, *_CLASSES),
-    _loss(_CATEGORICAL(label_smoothing=0.2), _SOME_ZERO, *_CLASSES),
+    _loss(_CATEGORICAL(), _SOME_BELOW, *_CLASSES),
+    _loss(_CATEGORICAL(label_smoothing=0.2), _SOME_BELOW, *_CLASSES),
     _loss(_SPARSE(), Dense(4, "softmax"), *_LABELS),
     _loss(_SPARSE(from_logits=True), Dense(4), *_LABELS),
     _loss(_SPARSE(), _ABOVE, *_LABELS),
-    _loss(_SPARSE(), _SOME_ZERO, *_LABELS),
+    _loss(_SPARSE(), _SOME_BELOW, *_LABELS),
 )
 
 _LAST = Dense(3)
