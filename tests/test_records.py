@@ -484,7 +484,7 @@ def test_keras_knows_every_name(keras: Any, what: str, name: str) -> None:
     assert theirs.replace("_", "").lower() in squeezed
 
 
-# ---- Arguments --------------------------------------------------------------------------------------------------------
+# ---- Arguments -------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
