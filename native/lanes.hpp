@@ -43,14 +43,15 @@ static inline void lanes_to_rows(const vec* from, int rows, int units, float* to
   }
 }
 
-// p_j = e^(z_j) / sum e^z; returns log sum e^z.
-static inline vec softmax_of(const vec* z, vec* p, int units) {
-  vec most = z[0], whole = {};
+// p_j = e^(z_j) / sum e^z; returns log sum e^(z - most), `most` being the largest z.
+static inline vec softmax_of(const vec* z, vec* p, int units, vec& most) {
+  vec whole = {};
+  most = z[0];
   for (int j = 1; j < units; j++) most = max(most, z[j]);
   for (int j = 0; j < units; j++) whole += p[j] = exp(z[j] - most);
   const vec scale = 1 / whole;
   for (int j = 0; j < units; j++) p[j] *= scale;
-  return most + log(whole);
+  return log(whole);
 }
 
 // Vectors for a batch: for each W rows one for each unit.

@@ -279,7 +279,8 @@ struct Softmax : Layer {
     for (int m = from; m < to; m += W) {
       const int rows = to - m < W ? to - m : W;
       rows_to_lanes(in->value_of(m), in->ld, rows, in->units, lanes.at(m));
-      softmax_of(lanes.at(m), lanes.at(m), in->units);
+      vec most;
+      softmax_of(lanes.at(m), lanes.at(m), in->units, most);
       lanes_to_rows(lanes.at(m), rows, in->units, out->value_of(m), out->ld);
     }
   }

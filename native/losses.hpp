@@ -67,10 +67,11 @@ static vec crossentropy(const Scored& rows, float smoothing, vec* error) {
   const auto target = [&](int j) { return rows.target(j) * (1 - smoothing) + spread; };
   vec l = {}, mass = {};
   if (rows.logits) {
-    const vec log_whole = softmax_of(rows.out, rows.linked, rows.outputs);
+    vec most;
+    const vec log_whole = softmax_of(rows.out, rows.linked, rows.outputs, most);
     for (int j = 0; j < rows.outputs; j++) {
       const vec y = target(j);
-      l += y * (log_whole - rows.out[j]), mass += y;
+      l += y * (log_whole - (rows.out[j] - most)), mass += y;
     }
     for (int j = 0; error && j < rows.outputs; j++) error[j] = rows.share * (rows.linked[j] * mass - target(j));
     return l;

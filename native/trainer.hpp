@@ -426,10 +426,11 @@ static double sum_over(const float* from, const Array& array, F f) {
   return total;
 }
 
-// R(W) = sum over arrays of l1 |w| + l2 w^2
+// R(W) = sum over the arrays that move of l1 |w| + l2 w^2
 inline double Trainer::penalty() const {
   double total = 0;
   for (const Array* array : arrays_) {
+    if (!array->trainable) continue;
     if (array->l1 != 0)
       total += static_cast<double>(array->l1) * sum_over(array->w, *array, [](vec w) { return abs(w); });
     if (array->l2 != 0)

@@ -105,7 +105,7 @@ def _initializer(initializer: initializers.Initializer) -> Part:
 
 
 def _regularizer(regularizer: regularizers.Regularizer) -> Part:
-    """On a kernel, on a bias, and on a layer that does not move, whose penalty is in the loss all the same."""
+    """On a kernel, on a bias, and on a layer that does not move, whose penalty is then not in the loss."""
     network = _network(
         Dense(6, "tanh", kernel_regularizer=regularizer),
         Dense(4, "tanh", kernel_regularizer=regularizer, trainable=False),

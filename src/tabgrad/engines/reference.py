@@ -141,10 +141,10 @@ def with_logits(plan: Plan) -> tuple[Network, bool]:
 
 
 def penalty(network: Network, weights: Sequence[np.ndarray]) -> float:
-    """``R = l1 * sum |w| + l2 * sum w^2`` over all weights that have a regulariser, frozen ones too."""
+    """``R = l1 * sum |w| + l2 * sum w^2`` over the weights that have a regulariser and move, as in Keras."""
     total = 0.0
     for weight, w in zip(network.weights, weights, strict=True):
-        if weight.regularizer is not None:
+        if weight.regularizer is not None and weight.trainable:
             l1, l2 = weight.regularizer.factors
             total += l1 * float(np.abs(w).sum(dtype=np.float64)) + l2 * float(np.square(w).sum(dtype=np.float64))
     return total
