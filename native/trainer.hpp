@@ -8,6 +8,7 @@
 
 #include "layers.hpp"
 #include "losses.hpp"
+#include "pace.hpp"
 #include "team.hpp"
 
 namespace tabgrad::TABGRAD_ISA {
@@ -95,6 +96,8 @@ class Trainer final : public Run {
   Pass pass_;
   Step optimizer_;
   std::unique_ptr<Team> team_;
+  Pace pace_;
+  bool sharing_ = true;  // whether the team is called at all; a run finds out whether that pays
   std::vector<std::unique_ptr<Signal>> signals_;
   std::vector<std::unique_ptr<Layer>> layers_;
   std::vector<Array*> arrays_;
@@ -279,8 +282,8 @@ inline void Trainer::gather(const Batch& batch, int from, int to) {
   }
 }
 
-// Below this many multiply-adds a batch is not worth a second thread.
-constexpr double WORTH_SHARING = 2e5;
+// Below this many multiply-adds a batch is not worth a second thread; from there to the other, a run finds out.
+constexpr double WORTH_SHARING = 2e5, SURELY_WORTH_SHARING = 3e7;
 // Rows that go through all layers together: few enough for their values to stay in the cache, and for an interruption
 // not to wait for many multiply-adds.
 constexpr int ROWS_TOGETHER = 512;
@@ -289,7 +292,7 @@ constexpr double PIECE = 1e9;
 // body(from, to) over the rows of a batch in pieces of whole vectors, shared between the threads; false: interrupted.
 template <class Body>
 bool Trainer::each_row(int count, double work, const Body& body) {
-  const bool shared = team_ && work * count > WORTH_SHARING && count > W;
+  const bool shared = team_ && sharing_ && work * count > WORTH_SHARING && count > W;
   const int threads = shared ? team_->threads() : 1;
   int piece = ((count + threads - 1) / threads + W - 1) / W * W;
   const double most = PIECE / work < ROWS_TOGETHER ? PIECE / work : ROWS_TOGETHER;
@@ -387,7 +390,7 @@ inline bool Trainer::learn() {
       lesson.layer->learn(self.pass_, lesson.from, lesson.to);
     }
   };
-  const bool shared = team_ && work_ * pass_.rows > WORTH_SHARING;
+  const bool shared = team_ && sharing_ && work_ * pass_.rows > WORTH_SHARING;
   const int lessons = static_cast<int>(lessons_.size());
   const bool long_ones = work_ * pass_.rows > LESSON_WORK * lessons / 2;
   const int group = long_ones ? (shared ? team_->threads() : 1) : 1024;
@@ -529,6 +532,7 @@ inline Status Trainer::fit(const Rows& rows, const Rows* validation, const Sched
     return status;
   };
   keep();
+  const bool tries = team_ && work_ * static_cast<double>(schedule.batch_size) < SURELY_WORTH_SHARING;
   const int width = 1 + metric_count_;
   for (std::int64_t epoch = schedule.first_epoch; epoch < schedule.epochs; epoch++) {
     if (listener.hears_epochs && !listener.epoch_begin(epoch)) return end(Status::interrupted);
@@ -541,7 +545,9 @@ inline Status Trainer::fit(const Rows& rows, const Rows* validation, const Sched
       double loss = 0, values[1 + MOST_METRICS];
       if (listener.hears_batches && !listener.batch_begin(step_of_epoch_)) return end(Status::interrupted);
       const Batch batch = {rows, schedule.shuffle ? order_.data() : nullptr, from, count};
+      if (tries) sharing_ = pace_.begin_step();
       if (!step_on(batch, sums, loss)) return end(Status::interrupted);
+      if (tries) pace_.end_step();
       if (!(loss - loss == 0)) {
         failed_step = step_of_epoch_;
         return end(Status::diverged);

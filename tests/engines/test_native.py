@@ -15,7 +15,7 @@ import pytest
 from tabgrad import losses, optimizers
 from tabgrad.engines.base import Job, Listener, initial_state
 from tabgrad.engines.reference import ReferenceEngine
-from tabgrad.layers import Dense
+from tabgrad.layers import Dense, Dropout
 from tabgrad.matrix import Matrix
 from tabgrad.plan import Network, Plan
 
@@ -86,6 +86,17 @@ def test_gradients_whose_squares_leave_float32_are_clipped(option) -> None:
     ):
         np.testing.assert_allclose(w, expected, rtol=1e-5, atol=1e-7)
         assert np.abs(w - start).max() > 1e-3
+
+
+def test_a_run_that_tries_its_threads_keeps_its_bits() -> None:
+    layers = (Dense(64, "relu"), Dropout(0.5), Dense(64, "relu"), Dropout(0.5), Dense(2))
+    plan = replace(PLAN, network=Network(3, layers), optimizer=optimizers.RMSprop(), batch_size=128)
+    rows = Matrix(np.tile(X, (16, 1)), np.tile(Y, (16, 1)))
+    one, two = (NativeEngine().fit(replace(job(plan, epochs=60), rows=rows), threads=threads) for threads in (1, 2))
+    assert one.state.step == 300  # two trials and more, each of some steps alone and some shared
+    assert one.training.tobytes() == two.training.tobytes()
+    for alone, shared in zip(one.state.weights, two.state.weights, strict=True):
+        assert alone.tobytes() == shared.tobytes()
 
 
 @pytest.mark.parametrize("wrong", [Y.astype(np.float64), np.asfortranarray(Y), np.repeat(Y, 2, axis=0)[::2]])

@@ -23,8 +23,11 @@ from tabgrad.plan import Network, Plan
 
 # Rows in a batch where no step depends on it: enough to fill the kernels, few enough to stay in the cache.
 SCORING_ROWS = 256
-# Multiply-adds of a batch above which threads within a step pay for their start.
+# Multiply-adds of a batch above which threads within it pay for their start.
 WORTH_THREADS = 1e6
+# The same for the batches of a run, which finds out by the clock whether sharing them pays, if the run is as long as
+# WORTH_TRYING_RUN multiply-adds: some hundred times what starting a thread takes.
+WORTH_TRYING, WORTH_TRYING_RUN = 2.5e5, 1e8
 
 MOST_THREADS = 1024
 
@@ -160,16 +163,18 @@ def _threads(threads: int | None) -> int:
     )
 
 
-def _useful(threads: int | None, network: Network, rows: int) -> int:
-    """The threads that a batch of this many rows can use."""
+def _useful(threads: int | None, network: Network, rows: int, rows_of_run: int = 0) -> int:
+    """The threads that a batch of this many rows can use, or a run of such batches."""
     products = sum(float(w.shape[0] * w.shape[1]) for w in network.weights if len(w.shape) > 1)
-    return _threads(threads) if products * rows > WORTH_THREADS else 1
+    worth_trying = products * rows > WORTH_TRYING and products * rows_of_run > WORTH_TRYING_RUN
+    return _threads(threads) if worth_trying or products * rows > WORTH_THREADS else 1
 
 
 def _program(plan: Plan, job: Job, threads: int) -> _native.Program:
     batch = min(plan.batch_size, len(job.rows))
     rows = max(batch, min(SCORING_ROWS, len(job.validation))) if job.validation is not None else batch
-    program = _native_program(plan.network, plan, rows, _useful(threads, plan.network, batch))
+    whole = len(job.rows) * (job.epochs - job.initial_epoch)
+    program = _native_program(plan.network, plan, rows, _useful(threads, plan.network, batch, whole))
     _write_state(program, job.state, plan.network)
     program.learning_rate = plan.optimizer.learning_rate if job.state.learning_rate is None else job.state.learning_rate
     return program
