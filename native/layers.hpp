@@ -52,6 +52,7 @@ struct Layer {
   // Whether a function that comes next can be taken in here.
   virtual bool joins_activation() const { return false; }
   virtual bool joins_dropout() const { return false; }
+  virtual const float* shift() const { return nullptr; }          // what is added before the activation
   virtual double work() const { return in->units + out->units; }  // multiply-adds a row
   virtual ~Layer() = default;
 
@@ -67,7 +68,7 @@ struct Layer {
   bool bends() const { return activates || dropout; }
   // Once before the rows of a pass.
   void begin(const Pass& pass) {
-    end.numbers = numbers;
+    end.numbers = numbers, end.bias = shift();
     end.dropout = nullptr;
     if (!dropout || !pass.training) return;
     dropout->begin_step(dropout_seed, static_cast<std::uint64_t>(pass.step), static_cast<std::uint64_t>(dropout_index));
@@ -97,28 +98,33 @@ struct Gradient {
   }
 };
 
-// dL/dw of an array that is one row: make(n) is the vector at column n.
+// dL/dw of an array that is one row: make(n, g) writes as many vectors as `g` has, from column n on.
 template <class Make>
 [[gnu::always_inline]] static inline void row_gradient(const Array& array, const Step& step, const Make& make) {
   const int columns = padded(array.columns);
+  const auto each = [&](const auto& spend) __attribute__((always_inline)) {
+    int n = 0;
+    for (vec g[4]; n + 4 * W <= columns; n += 4 * W) make(n, g), spend(n, g);
+    for (vec g[1]; n < columns; n += W) make(n, g), spend(n, g);
+  };
   if (step.store_only) {
-    for (int n = 0; n < columns; n += W) store(array.gradient + n, regularised(array, make(n), load(array.w + n)));
+    each([&]<int V>(int n, const vec(&g)[V]) {
+      for (int j = 0; j < V; j++)
+        store(array.gradient + n + W * j, regularised(array, g[j], load(array.w + n + W * j)));
+    });
   } else {
     with_rule(step, [&](auto rule) {
-      for (int n = 0; n < columns; n += W) {
-        const vec g = make(n);
-        step_block(rule, array, step.decay, 0, n, 1, 1, &g);
-      }
+      each([&]<int V>(int n, const vec(&g)[V]) { step_block(rule, array, step.decay, 0, n, 1, V, g); });
     });
   }
 }
 
 // db = sum of d over the batch
 static inline void bias_gradient(const Pass& pass, const Array& bias, const Signal& out) {
-  row_gradient(bias, *pass.optimizer, [&](int n) __attribute__((always_inline)) {
-    vec total = {};
-    for (int i = 0; i < pass.rows; i++) total += load(out.error_of(i) + n);
-    return total;
+  row_gradient(bias, *pass.optimizer, [&]<int V>(int n, vec(&g)[V]) __attribute__((always_inline)) {
+    for (int j = 0; j < V; j++) g[j] = vec{};
+    for (int i = 0; i < pass.rows; i++)
+      for (int j = 0; j < V; j++) g[j] += load(out.error_of(i) + n + W * j);
   });
 }
 
@@ -140,7 +146,7 @@ struct InputError {
 struct Dense : Layer {
   Array kernel, bias;
   bool has_bias;
-  Floats transposed;
+  Floats transposed, sums;
 
   Dense(int inputs, const LayerSpec& spec) : has_bias(spec.numbers[0] != 0) {
     kernel = {inputs, spec.units, leading(spec.units), spec.numbers[1], spec.numbers[2], spec.trainable};
@@ -150,8 +156,9 @@ struct Dense : Layer {
     arrays.push_back(&kernel);
     if (has_bias) arrays.push_back(&bias);
   }
-  bool reserve(long) override {
-    end.bias = has_bias ? bias.w : nullptr;
+  const float* shift() const override { return has_bias ? bias.w : nullptr; }
+  bool reserve(long most_rows) override {
+    if (most_rows > DEPTH && !sums.reserve(kernel.rows * padded(kernel.columns))) return false;
     return !in->error.data() || transposed.reserve(padded(kernel.columns) * leading(kernel.rows));
   }
   bool joins_activation() const override { return !bends(); }
@@ -178,10 +185,12 @@ struct Dense : Layer {
   void learn(const Pass& pass, int from, int to) override {
     if (!kernel.trainable) return;
     const int top = from * W, rows = (to * W < kernel.rows ? to * W : kernel.rows) - top;
-    product(rows, padded(kernel.columns), pass.rows, Left{in->value.data() + top, 1, in->ld}, out->error.data(),
-            out->ld, [&](int m, int n, int height, int vectors, const vec* block) {
-              Gradient{kernel, *pass.optimizer}(top + m, n, height, vectors, block);
-            });
+    product(
+        rows, padded(kernel.columns), pass.rows, Left{in->value.data() + top, 1, in->ld}, out->error.data(), out->ld,
+        [&](int m, int n, int height, int vectors, const vec* block) {
+          Gradient{kernel, *pass.optimizer}(top + m, n, height, vectors, block);
+        },
+        pass.rows > DEPTH ? sums.data() + top * padded(kernel.columns) : nullptr);
     if (has_bias && to == parts()) bias_gradient(pass, bias, *out);
     if (!pass.optimizer->store_only) refresh(from, to);
   }
@@ -212,13 +221,10 @@ struct DenseUnit : Layer {
     arrays.push_back(&kernel);
     if (has_bias) arrays.push_back(&bias);
   }
+  const float* shift() const override { return has_bias ? bias.w : nullptr; }
   bool joins_activation() const override { return !bends(); }
   bool joins_dropout() const override { return !dropout; }
   double work() const override { return kernel.columns; }
-  bool reserve(long) override {
-    end.bias = has_bias ? bias.w : nullptr;
-    return true;
-  }
 
   void forward(const Pass& pass, int from, int to) override {
     for (int m = from; m < to; m++) {
@@ -242,10 +248,12 @@ struct DenseUnit : Layer {
   int parts() const override { return 1; }
   void learn(const Pass& pass, int, int) override {
     if (!kernel.trainable) return;
-    row_gradient(kernel, *pass.optimizer, [&](int n) __attribute__((always_inline)) {
-      vec g = {};
-      for (int m = 0; m < pass.rows; m++) g += *out->error_of(m) * load(in->value_of(m) + n);
-      return first(kernel.columns - n) ? g : vec{};  // what lies beyond the inputs stays zero
+    row_gradient(kernel, *pass.optimizer, [&]<int V>(int n, vec(&g)[V]) __attribute__((always_inline)) {
+      for (int j = 0; j < V; j++) g[j] = vec{};
+      for (int m = 0; m < pass.rows; m++)
+        for (int j = 0; j < V; j++) g[j] += *out->error_of(m) * load(in->value_of(m) + n + W * j);
+      for (int j = 0; j < V; j++)  // what lies beyond the inputs stays zero
+        g[j] = first(kernel.columns - n - W * j) ? g[j] : vec{};
     });
     if (has_bias) bias_gradient(pass, bias, *out);
   }

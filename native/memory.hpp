@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdlib>
 #include <cstring>
+#include <utility>
 
 namespace tabgrad::TABGRAD_ISA {
 
@@ -23,6 +24,9 @@ class Block {
     if (data_) std::memset(data_, 0, bytes);
     return data_ != nullptr;
   }
+  void swap(Block& other) { std::swap(data_, other.data_), std::swap(count_, other.count_); }
+  // Hands the memory over, to be freed with std::free.
+  T* release() { return std::exchange(data_, nullptr); }
   T* data() const { return data_; }
   std::size_t bytes() const { return count_ * sizeof(T); }
 

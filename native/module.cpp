@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstdlib>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -167,17 +168,49 @@ class Program {
     if (!run_) throw std::invalid_argument("this processor has no instruction set '" + isa + "'");
   }
 
-  void write(int array, int slot, const Floats& values) {
+  // Values in C order, or in rows that lie further apart than they are long, as `take` gives them.
+  void write(int array, int slot, const nb::ndarray<const float, nb::device::cpu>& values) {
     const ArrayShape shape = checked(array, slot);
-    if (values.size() != static_cast<std::size_t>(shape.rows) * static_cast<std::size_t>(shape.columns))
-      throw std::invalid_argument("an array has the wrong size");
-    run_->write(array, slot, values.data());
+    const auto rows = static_cast<std::size_t>(shape.rows), columns = static_cast<std::size_t>(shape.columns);
+    std::int64_t dense = 1;
+    bool contiguous = true;
+    for (std::size_t axis = values.ndim(); axis-- > 0; dense *= static_cast<std::int64_t>(values.shape(axis)))
+      contiguous = contiguous && (values.shape(axis) == 1 || values.stride(axis) == dense);
+    const bool apart = values.ndim() == 2 && values.shape(0) == rows && values.shape(1) == columns &&
+                       (columns == 1 || values.stride(1) == 1);
+    if (values.size() != rows * columns || !(contiguous || apart))
+      throw std::invalid_argument("an array has the wrong size or layout");
+    run_->write(array, slot, values.data(), contiguous ? shape.columns : values.stride(0));
   }
-  nb::object read(int array, int slot) const {
-    const ArrayShape shape = checked(array, slot);
+  nb::object read(int array) const {
+    const ArrayShape shape = checked(array, -1);
     auto data = std::make_unique<float[]>(size_of(shape));
-    run_->read(array, slot, data.get());
+    run_->read(array, data.get());
     return nb::cast(numpy(std::move(data), {size_of(shape)}));
+  }
+  // Each array's weights and slots, (rows, columns) of the memory they lie in: no copy, and no run afterwards.
+  nb::list take() {
+    require_arrays();
+    nb::list all;
+    std::vector<std::vector<float*>> places;
+    std::vector<std::int64_t> row(static_cast<std::size_t>(run_->array_count()));
+    for (int array = 0; array < run_->array_count(); array++) {
+      auto& of_array = places.emplace_back();
+      for (int slot = -1; slot < run_->array_shape(array).slots; slot++)
+        of_array.push_back(run_->place(array, slot, row[static_cast<std::size_t>(array)]));
+    }
+    taken_ = true;
+    const nb::capsule owner(run_->release(), [](void* memory) noexcept { std::free(memory); });
+    for (int array = 0; array < run_->array_count(); array++) {
+      const ArrayShape shape = run_->array_shape(array);
+      const std::size_t sizes[] = {static_cast<std::size_t>(shape.rows), static_cast<std::size_t>(shape.columns)};
+      const std::int64_t strides[] = {row[static_cast<std::size_t>(array)], 1};
+      nb::list of_array;
+      for (float* place : places[static_cast<std::size_t>(array)])
+        of_array.append(nb::ndarray<nb::numpy, float>(place, 2, sizes, owner, strides));
+      all.append(of_array);
+    }
+    return all;
   }
   nb::object gradient(int array) const {
     if (!has_gradients_) throw std::invalid_argument("no gradients were taken");
@@ -249,6 +282,7 @@ class Program {
     return values;
   }
   nb::object predict(const Floats& x) {
+    require_arrays();
     if (x.ndim() != 2 || x.shape(1) != static_cast<std::size_t>(inputs_))
       throw std::invalid_argument("x has the wrong width");
     const std::size_t count = x.shape(0), width = static_cast<std::size_t>(outputs_);
@@ -295,9 +329,14 @@ class Program {
     return spec;
   }
   void require_training() const {
+    require_arrays();
     if (!trains_) throw std::invalid_argument("this program only predicts");
   }
+  void require_arrays() const {
+    if (taken_) throw std::invalid_argument("the program's arrays were taken");
+  }
   ArrayShape checked(int array, int slot) const {
+    require_arrays();
     if (array < 0 || array >= run_->array_count()) throw std::invalid_argument("no such array");
     const ArrayShape shape = run_->array_shape(array);
     if (slot < -1 || slot >= shape.slots) throw std::invalid_argument("no such slot");
@@ -344,7 +383,7 @@ class Program {
   }
 
   int inputs_, outputs_, metric_count_ = 0;
-  bool labels_, trains_ = false, has_gradients_ = false;
+  bool labels_, trains_ = false, has_gradients_ = false, taken_ = false;
   std::int64_t most_rows_;
   std::vector<std::unique_ptr<std::string>> names_;
   std::unique_ptr<Run> run_;
@@ -371,6 +410,7 @@ NB_MODULE(_native, m) {
            nb::arg("labels"), nb::arg("metrics"), nb::arg("optimizer").none(), nb::arg("most_rows"), nb::arg("threads"))
       .def("write", &Program::write)
       .def("read", &Program::read)
+      .def("take", &Program::take)
       .def("gradient", &Program::gradient)
       .def("fit", &Program::fit, nb::arg("x"), nb::arg("target"), nb::arg("weight").none(),
            nb::arg("validation").none(), nb::arg("epochs"), nb::arg("first_epoch"), nb::arg("batch_size"),

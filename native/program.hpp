@@ -78,8 +78,12 @@ struct Run {
   std::int64_t step = 0;
   virtual int array_count() const = 0;
   virtual ArrayShape array_shape(int array) const = 0;
-  virtual void read(int array, int slot, float* out) const = 0;  // slot -1: the weights
-  virtual void write(int array, int slot, const float* in) = 0;
+  virtual void read(int array, float* out) const = 0;
+  virtual void write(int array, int slot, const float* in, std::int64_t row) = 0;  // slot -1: the weights
+  // Where an array or slot lies, and how far apart its rows.
+  virtual float* place(int array, int slot, std::int64_t& row) const = 0;
+  // Hands over the memory of all of them, to be freed with std::free; nothing runs afterwards.
+  virtual float* release() = 0;
   // training and validation: (epochs - first epoch, 1 + metrics), filled as far as epochs are done
   virtual Status fit(const Rows& rows, const Rows* validation, const Schedule& schedule, Listener& listener,
                      double* training, double* validation_values, std::int64_t& epochs_done,

@@ -16,12 +16,18 @@ struct Left {
   long row, step;
 };
 
-using Tile = void (*)(Left A, const float* B, long ldb, int K, vec* out);
+using Tile = void (*)(Left A, const float* B, long ldb, int K, vec* out, bool goes_on);
 
-// M x V vectors of the product. CONTIGUOUS: the rows of A follow each other in memory (A is a transposed matrix).
+// M x V vectors of the product, added to what is there if it goes on. CONTIGUOUS: the rows of A follow each other in
+// memory (A is a transposed matrix).
 template <int M, int V, bool CONTIGUOUS>
-static void tile(Left A, const float* B, long ldb, int K, vec* out) {
+static void tile(Left A, const float* B, long ldb, int K, vec* out, bool goes_on) {
   vec acc[M][V] = {};
+  if (goes_on)
+#pragma GCC unroll 8
+    for (int i = 0; i < M; i++)
+#pragma GCC unroll 8
+      for (int j = 0; j < V; j++) acc[i][j] = out[i * V + j];
   const long row = CONTIGUOUS ? 1 : A.row, step = CONTIGUOUS ? A.step : 1;
   const float* a = A.a;
   for (int k = 0; k < K; k++, a += step, B += ldb) {
@@ -54,20 +60,31 @@ static Tile pick_tile(int rows, int vectors) {
   return pick_rows<1, CONTIGUOUS>(rows, std::make_integer_sequence<int, tile_rows(1)>{});
 }
 
+// Terms of a sum that are taken in one go: so many rows of a tile's columns stay in the cache for the next tile.
+constexpr int DEPTH = 512;
+
 // Calls epilogue(m, n, rows, vectors, block) for each finished tile at row m and column n of C (M x N, N padded). Rows
-// are cut evenly into blocks of at most the tile's height.
+// are cut evenly into blocks of at most the tile's height. `sums`: room for C where K is large, to take DEPTH terms of
+// every tile at a time; null: all of them at once.
 template <class Epilogue>
-static void product(int M, int N, int K, Left A, const float* B, long ldb, const Epilogue& epilogue) {
-  alignas(64) vec block[MOST_TILE_ROWS * TILE_VECTORS];
-  for (int n = 0; n < N; n += W * TILE_VECTORS) {
-    const int vectors = (N - n) / W < TILE_VECTORS ? (N - n) / W : TILE_VECTORS;
-    const int most = tile_rows(vectors), blocks = (M + most - 1) / most;
-    for (int i = 0, m = 0; i < blocks; i++) {
-      const int rows = static_cast<int>(static_cast<long>(M) * (i + 1) / blocks) - m;
-      const Left from = {A.a + m * A.row, A.row, A.step};
-      (A.row == 1 ? pick_tile<true>(rows, vectors) : pick_tile<false>(rows, vectors))(from, B + n, ldb, K, block);
-      epilogue(m, n, rows, vectors, block);
-      m += rows;
+static void product(int M, int N, int K, Left A, const float* B, long ldb, const Epilogue& epilogue,
+                    float* sums = nullptr) {
+  alignas(64) vec single[MOST_TILE_ROWS * TILE_VECTORS];
+  for (int k = 0, depth = sums ? DEPTH : K; k < K; k += depth) {
+    const bool last = K - k <= depth;
+    auto* block = sums ? reinterpret_cast<vec*>(sums) : single;
+    for (int n = 0; n < N; n += W * TILE_VECTORS) {
+      const int vectors = (N - n) / W < TILE_VECTORS ? (N - n) / W : TILE_VECTORS;
+      const int most = tile_rows(vectors), blocks = (M + most - 1) / most;
+      for (int i = 0, m = 0; i < blocks; i++) {
+        const int rows = static_cast<int>(static_cast<long>(M) * (i + 1) / blocks) - m;
+        const Left from = {A.a + m * A.row + k * A.step, A.row, A.step};
+        (A.row == 1 ? pick_tile<true>(rows, vectors) : pick_tile<false>(rows, vectors))(
+            from, B + k * ldb + n, ldb, last ? K - k : depth, block, k > 0);
+        if (last) epilogue(m, n, rows, vectors, block);
+        m += rows;
+        if (sums) block += rows * vectors;
+      }
     }
   }
 }

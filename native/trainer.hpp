@@ -23,16 +23,18 @@ class Trainer final : public Run {
     const Array& a = *arrays_[array];
     return {a.rows, a.columns, a.trainable ? slots_ : 0};
   }
-  void read(int array, int slot, float* out) const override {
-    copy_out(*arrays_[array], slot < 0 ? arrays_[array]->w : arrays_[array]->slot[slot], out);
-  }
-  void write(int array, int slot, const float* in) override {
+  void read(int array, float* out) const override { copy_out(*arrays_[array], arrays_[array]->w, out); }
+  void write(int array, int slot, const float* in, std::int64_t row) override {
     const Array& a = *arrays_[array];
     float* to = slot < 0 ? a.w : a.slot[slot];
-    for (int i = 0; i < a.rows; i++)
-      std::memcpy(to + i * a.ld, in + static_cast<long>(i) * a.columns, a.columns * sizeof(float));
+    for (int i = 0; i < a.rows; i++) std::memcpy(to + i * a.ld, in + i * row, a.columns * sizeof(float));
     stale_ = true;
   }
+  float* place(int array, int slot, std::int64_t& row) const override {
+    row = arrays_[array]->ld;
+    return slot < 0 ? arrays_[array]->w : arrays_[array]->slot[slot];
+  }
+  float* release() override { return parameters_.release(); }
   void gradient(int array, float* out) const override { copy_out(*arrays_[array], arrays_[array]->gradient, out); }
 
   Status fit(const Rows& rows, const Rows* validation, const Schedule& schedule, Listener& listener, double* training,
@@ -62,6 +64,7 @@ class Trainer final : public Run {
   const char* add(const LayerSpec& spec, bool link);
   Layer* append(std::unique_ptr<Layer> layer, int units);
   const char* reserve(std::int64_t most_rows);
+  void lay_out();
 
   // The rows of a step: places [from, from + count) of an order, or of the rows themselves where it is null.
   struct Batch {
@@ -222,12 +225,8 @@ inline const char* Trainer::reserve(std::int64_t most_rows) {
   std::size_t size = 0;
   for (const Array* array : arrays_) size += static_cast<std::size_t>(array->size()) * (1 + slots_);
   if (!parameters_.reserve(size)) return SHORT;
-  float* at = parameters_.data();
-  for (Array* array : arrays_) {
-    array->w = at, at += array->size();
-    for (int s = 0; s < slots_; s++) array->slot[s] = at, at += array->size();
-    penalised_ = penalised_ || array->l1 != 0 || array->l2 != 0;
-  }
+  lay_out();
+  for (const Array* array : arrays_) penalised_ = penalised_ || array->l1 != 0 || array->l2 != 0;
   for (auto& layer : layers_)
     if (!layer->reserve(most_rows)) return SHORT;
   if (!trains) return nullptr;
@@ -237,6 +236,15 @@ inline const char* Trainer::reserve(std::int64_t most_rows) {
                     linked_values_.reserve(most_rows, scored_->units) && errors_.reserve(most_rows, scored_->units) &&
                     row_values_.reserve(values);
   return room ? nullptr : SHORT;
+}
+
+// Each array's place in the parameters, its slots behind it.
+inline void Trainer::lay_out() {
+  float* at = parameters_.data();
+  for (Array* array : arrays_) {
+    array->w = at, at += array->size();
+    for (int s = 0; s < slots_; s++) array->slot[s] = at, at += array->size();
+  }
 }
 
 // Between two pieces of work: Python is entered at most twenty times a second; false: the run is to end.
@@ -524,8 +532,8 @@ inline Status Trainer::fit(const Rows& rows, const Rows* validation, const Sched
   };
   const auto end = [&](Status status) {
     if (status == Status::interrupted || status == Status::diverged) {
-      std::memcpy(parameters_.data(), kept_.data(), parameters_.bytes());
-      stale_ = true;
+      parameters_.swap(kept_);
+      lay_out(), stale_ = true;
       step = kept_step, learning_rate = kept_rate;
     }
     listener_ = nullptr, running_ = nullptr;

@@ -129,6 +129,27 @@ def test_a_program_says_what_it_was_not_made_for() -> None:
         _native.Program(_native.instruction_sets()[0], 3, layers, None, False, False, [], None, 8, 1)
 
 
+def test_arrays_are_taken_without_a_copy_and_once() -> None:
+    layers = [("dense", 5, 0, 0, True, (1.0, 0.0, 0.0, 0.0, 0.0))]
+    sgd, mse = ("sgd", (0.1, np.nan, np.nan, np.nan, 0.9, 0.0)), ("mean_squared_error", ())
+    program = _native.Program(_native.instruction_sets()[0], 3, layers, mse, False, False, [], sgd, 8, 1)
+    kernel = np.arange(30, dtype=np.float32).reshape(3, 10)[:, ::2]
+    with pytest.raises(ValueError, match="wrong size or layout"):
+        program.write(0, -1, kernel)
+    program.write(0, -1, np.ascontiguousarray(kernel))
+    program.write(0, 0, np.arange(24, dtype=np.float32).reshape(3, 8)[:, 3:])  # rows further apart than they are long
+    (weights, momentum), (bias, _) = program.take()
+    np.testing.assert_array_equal(weights, kernel)
+    np.testing.assert_array_equal(momentum, np.arange(24).reshape(3, 8)[:, 3:])
+    assert not weights.flags.owndata
+    for method, arguments in {"take": (), "read": (0,), "predict": (X,), "write": (0, -1, kernel)}.items():
+        with pytest.raises(ValueError, match="arrays were taken"):
+            getattr(program, method)(*arguments)
+    del program, weights
+    assert bias.shape == (1, 5)
+    assert not bias.any()  # the memory lives as long as one of its arrays
+
+
 def test_progress_begins_with_the_first_values() -> None:
     told: list[tuple[int, list[float]]] = []
     plan = replace(PLAN, network=Network(3, (Dense(256, "tanh"), Dense(256, "tanh"), Dense(2))), batch_size=1)

@@ -196,12 +196,13 @@ def _run(job: Job, program: _native.Program) -> Result:
         *heard,
     )
     rate = program.learning_rate
+    arrays = [
+        [array.reshape(weight.shape) for array in arrays]
+        for weight, arrays in zip(plan.network.weights, program.take(), strict=True)
+    ]
     state = State(
-        _read_weights(program, plan.network),
-        tuple(
-            tuple(program.read(place, slot).reshape(array.shape) for slot, array in enumerate(slots))
-            for place, slots in enumerate(job.state.slots)
-        ),
+        tuple(weights for weights, *_ in arrays),
+        tuple(tuple(slots) for _, *slots in arrays),
         program.step,
         None if rate == plan.optimizer.learning_rate else rate,
     )
@@ -271,8 +272,10 @@ def _write_weights(program: _native.Program, weights: Sequence[np.ndarray], netw
 
 
 def _plain(array: np.ndarray) -> np.ndarray:
-    return np.ascontiguousarray(array, np.float32)
+    """Float32 in rows that each lie in one piece: as it is, if it is what a run gave."""
+    rows = array.dtype == np.float32 and array.ndim == 2 and array.strides[1] == array.itemsize
+    return array if rows else np.ascontiguousarray(array, np.float32)
 
 
 def _read_weights(program: _native.Program, network: Network) -> tuple[np.ndarray, ...]:
-    return tuple(program.read(place, -1).reshape(weight.shape) for place, weight in enumerate(network.weights))
+    return tuple(program.read(place).reshape(weight.shape) for place, weight in enumerate(network.weights))
