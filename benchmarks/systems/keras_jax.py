@@ -27,10 +27,10 @@ def train(**settings: Any) -> dict[str, Any]:
     return keras_like.train(_names(), **settings)
 
 
-def grid_search(*, table: str) -> dict[str, Any]:
+def grid_search(**settings: Any) -> dict[str, Any]:
     """Run the article's search through SciKeras."""
     from dataclasses import replace
 
     from scikeras.wrappers import KerasClassifier
 
-    return keras_like.grid_search(replace(_names(), KerasClassifier=KerasClassifier), table=table)
+    return keras_like.grid_search(replace(_names(), KerasClassifier=KerasClassifier), **settings)

@@ -33,12 +33,12 @@ def train(**settings: Any) -> dict[str, Any]:
     return keras_like.train(_names(), **settings)
 
 
-def grid_search(*, table: str) -> dict[str, Any]:
+def grid_search(**settings: Any) -> dict[str, Any]:
     """Run the article's search through the wrapper."""
     from tabgrad.wrappers.scikit_learn import KerasClassifier
 
     names = keras_like.Names(Sequential, Dense, Dropout, KerasClassifier, tabgrad.set_random_seed)
-    return keras_like.grid_search(names, table=table)
+    return keras_like.grid_search(names, **settings)
 
 
 def two_fits() -> dict[str, Any]:

@@ -29,6 +29,12 @@ def classifier(*, binary: str) -> dict[str, Any]:
     return {"seconds_per_step": [seconds * 1e-6], "score": score}
 
 
+def product(*, binary: str) -> dict[str, Any]:
+    """Run it and read the product's line: floating-point operations a second in a product of 256 x 256 x 256."""
+    printed = subprocess.run([binary], check=True, capture_output=True, text=True).stdout
+    return {"flops": float(re.search(r"product_gflops ([\d.]+)", printed)[1]) * 1e9}
+
+
 def _figure(binary: str, line: str) -> tuple[float, float]:
     printed = subprocess.run([binary], check=True, capture_output=True, text=True).stdout
     time, score = re.search(line, printed).groups()

@@ -550,10 +550,21 @@ def test_widths_are_those_of_fit():
 
 
 def test_numbers_that_float32_cannot_hold():
-    with pytest.raises(ValueError, match=r"Input X contains infinity or a value too large for dtype..float32"):
-        classifier().fit(X * 1e300, NAMES)
-    with pytest.raises(ValueError, match="Input X contains NaN"):
-        regressor().fit(np.where(X > 2, np.nan, X), X[:, 0])
+    with pytest.raises(
+        DataError, match=r"^X must hold finite numbers. Got 1e\+300, beyond float32's 3.4e\+38, in 150 places"
+    ):
+        classifier().fit(np.where(np.arange(4) == 2, 1e300, X), NAMES)
+    spoilt = pd.DataFrame(X, columns=list("abcd"))
+    spoilt.loc[17, "c"] = np.nan
+    with pytest.raises(DataError, match=r"^X must hold finite numbers. Got NaN in 1 place \(row 17, column 'c'\)"):
+        regressor().fit(spoilt, X[:, 0])
+    fitted = classifier(epochs=1).fit(X, NAMES)
+    with pytest.raises(DataError, match=r"infinity in 1 place \(row 1, column 3\)"):
+        fitted.predict([[0, 1, 2, 3], [0, 1, 2, np.inf]])
+    with pytest.raises(DataError, match=r"^y must hold finite numbers. Got NaN in 1 place \(row 2\). Drop the rows"):
+        regressor().fit(X, np.where(np.arange(len(X)) == 2, np.nan, X[:, 0]))
+    with pytest.raises(DataError, match=r"^y must hold finite numbers. Got infinity in 1 place \(row 2\)"):
+        classifier().fit(X, np.where(np.arange(len(X)) == 2, np.inf, np.arange(len(X)) % 3))
 
 
 def test_building_function_is_offered_what_it_asks_for():

@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from tabgrad.callbacks import History
 from tabgrad.errors import ArgumentError, ArgumentTypeError, DataError
+from tabgrad.matrix import Numbers, single
 from tabgrad.models import Sequential
 from tabgrad.plan import Plan
 from tabgrad.wrappers import _building
@@ -166,10 +167,25 @@ class KerasWrapper(BaseEstimator):
         """The network's outputs on rows."""
         check_is_fitted(self)
         _building.check_options(options, "predict", type(self).__name__)
-        with np.errstate(over="ignore", invalid="ignore"):  # scikit-learn refuses what float32 cannot hold
-            X = validate_data(self, X, reset=False, dtype=np.float32)
+        X, _ = self._finite(X, reset=False)
         settings = {"verbose": 0} | _building.options(self.get_params(deep=False), "predict") | dict(options)
         return self.model_.predict(X, **settings)
+
+    def _finite(self, X: Any, **options: Any) -> tuple[np.ndarray, Any]:
+        """X as float32 and y, if it is among the options, as scikit-learn's `validate_data` makes them.
+
+        Raises
+        ------
+        DataError
+            With row and column where a number is missing, infinite or beyond float32.
+        """
+        target = np.asarray(options.get("y", 0.0))
+        if target.dtype.kind == "f":
+            single(Numbers(target, "y"))
+        checked = validate_data(self, X, dtype="numeric", ensure_all_finite=False, **options)
+        X, y = checked if isinstance(checked, tuple) else (checked, None)
+        names = getattr(self, "feature_names_in_", None)
+        return single(Numbers(X, "X", None if names is None else tuple(names))), y
 
     # ---- What the two do differently -------------------------------------------------------------------------------
 

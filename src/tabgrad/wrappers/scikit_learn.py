@@ -26,7 +26,6 @@ from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.utils import Tags, column_or_1d
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
-from sklearn.utils.validation import validate_data
 
 from tabgrad.errors import ArgumentError, DataError
 from tabgrad.models import Sequential
@@ -220,8 +219,7 @@ class KerasClassifier(ClassifierMixin, KerasWrapper):
 
     def _checked(self, X: Any, y: Any, *, reset: bool) -> tuple[np.ndarray, np.ndarray]:
         check_labels(y)
-        with np.errstate(over="ignore", invalid="ignore"):  # scikit-learn refuses what float32 cannot hold
-            X, y = validate_data(self, X, y, reset=reset, dtype=np.float32, multi_output=True)
+        X, y = self._finite(X, y=y, reset=reset, multi_output=True)
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         check_classification_targets(y)
@@ -349,9 +347,7 @@ class KerasRegressor(RegressorMixin, KerasWrapper):
         return predictions
 
     def _checked(self, X: Any, y: Any, *, reset: bool) -> tuple[np.ndarray, np.ndarray]:
-        with np.errstate(over="ignore", invalid="ignore"):
-            X, y = validate_data(self, X, y, reset=reset, dtype=np.float32, multi_output=True, y_numeric=True)
-        return X, y
+        return self._finite(X, y=y, reset=reset, multi_output=True, y_numeric=True)
 
     def _target(self, y: np.ndarray, classes: Any) -> Target:
         return ValueTarget(None if y.ndim == 1 else y.shape[1], type_of_target(y))
