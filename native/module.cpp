@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdlib>
+#include <deque>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -136,12 +137,19 @@ class Program {
     std::vector<LayerSpec> specs;
     for (nb::handle item : layers) {
       const auto layer = nb::cast<nb::tuple>(item);
+      if (layer.size() != 7) throw std::invalid_argument("a layer must be 7 values");
       LayerSpec spec = {};
       spec.kind = stored(nb::cast<std::string>(layer[0]));
       spec.units = nb::cast<int>(layer[1]), spec.index = nb::cast<int>(layer[2]);
       spec.seed = nb::cast<std::uint64_t>(layer[3]), spec.trainable = nb::cast<bool>(layer[4]);
       copy_numbers(spec, nb::cast<std::vector<double>>(layer[5]));
+      const auto& constants = constants_.emplace_back(nb::cast<std::vector<float>>(layer[6]));
+      spec.constants = constants.data();
       if (spec.units < 1) throw std::invalid_argument("a layer has no units");
+      if (!constants.empty() && constants.size() != 3 * static_cast<std::size_t>(spec.units))
+        throw std::invalid_argument("a layer has the wrong number of constants");
+      if (constants.empty() && std::string(spec.kind) == "affine")
+        throw std::invalid_argument("an affine layer needs its constants");
       if (static_cast<double>(spec.units) * static_cast<double>(most_rows) > 2e9)
         throw std::invalid_argument("batch_size times units must stay below 2e9: take a smaller batch_size");
       outputs_ = spec.units;
@@ -231,6 +239,7 @@ class Program {
     nb::object validation_target, validation_weight;
     if (!validation.is_none()) {
       const auto parts = nb::cast<nb::tuple>(validation);
+      if (parts.size() != 3) throw std::invalid_argument("validation must be x, a target and weights");
       validation_x = plain<Floats>(parts[0], "x"), validation_target = parts[1], validation_weight = parts[2];
       scored = rows_of(validation_x, validation_target, validation_weight);
     }
@@ -323,6 +332,7 @@ class Program {
   }
   PartSpec part(const nb::object& object) {
     const auto item = nb::cast<nb::tuple>(object);
+    if (item.size() != 2) throw std::invalid_argument("a part must be a kind and its numbers");
     PartSpec spec = {};
     spec.kind = stored(nb::cast<std::string>(item[0]));
     copy_numbers(spec, nb::cast<std::vector<double>>(item[1]));
@@ -386,6 +396,7 @@ class Program {
   bool labels_, trains_ = false, has_gradients_ = false, taken_ = false;
   std::int64_t most_rows_;
   std::vector<std::unique_ptr<std::string>> names_;
+  std::deque<std::vector<float>> constants_;
   std::unique_ptr<Run> run_;
   PythonListener* listening_ = nullptr;
   std::atomic<bool> cancelled_{false};

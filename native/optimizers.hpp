@@ -76,15 +76,7 @@ static inline vec regularised(const Array& array, vec g, vec w) {
   return g;
 }
 
-// 1 / sqrt(x) for positive normal x: a first guess from the bits, then Newton's iterations r <- r (3 - x r^2) / 2, each
-// of which doubles the digits; a third of the time of root and division.
-static inline vec inverse_root(vec x) {
-  vec r = as_float(0x5f375a86 - (as_int(x) >> 1));
-  for (int i = 0; i < 3; i++) r = r * (1.5f - 0.5f * x * r * r);
-  return r;
-}
-
-// 1 / x in the same way: r <- r (2 - x r).
+// 1 / x in the way of `inverse_root`: r <- r (2 - x r).
 static inline vec inverse(vec x) {
   vec r = as_float(0x7ef311c3 - as_int(x));
   for (int i = 0; i < 3; i++) r = r * (2.0f - x * r);

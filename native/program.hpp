@@ -12,7 +12,8 @@ constexpr int MOST_NUMBERS = 12;
 constexpr int MOST_SLOTS = 3;
 constexpr int MOST_METRICS = 16;
 
-// A layer of the program: dense layers, activations and dropout each stand alone here.
+// A layer of the program: dense layers, activations and dropout each stand alone here; a branch remembers what flows
+// there, the join after it adds that again.
 struct LayerSpec {
   const char* kind;
   int units;           // width of the output
@@ -20,6 +21,7 @@ struct LayerSpec {
   std::uint64_t seed;  // of its dropout masks
   bool trainable;
   float numbers[MOST_NUMBERS];
+  const float* constants;  // numbers of each column, where a layer has such
 };
 
 // A loss, metric or optimizer: the name of its kind, and its record's fields as numbers, None as NaN.

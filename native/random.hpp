@@ -5,7 +5,7 @@
 
 namespace tabgrad::TABGRAD_ISA {
 
-enum Stream : std::uint64_t { SHUFFLE = 2, DROPOUT = 3 };
+enum Stream : std::uint64_t { SHUFFLE = 2, DROPOUT = 3, NOISE = 6 };
 
 static inline std::uint64_t mix(std::uint64_t z) {
   z += 0x9E3779B97F4A7C15u;
@@ -27,17 +27,11 @@ static inline void shuffle(std::uint32_t* order, std::int64_t count, std::uint64
   }
 }
 
-// The mask of a dropout layer in a step: `kept` of a position is all ones in the lanes of units that stay.
-struct Dropout {
-  float scale = 1;
-  std::uint32_t threshold = 0;
+// 32 bits of each position, W at a time, under a key of 64.
+struct Hash {
   std::uint32_t low = 0, high = 0;
-
-  void begin_step(std::uint64_t seed, std::uint64_t step, std::uint64_t layer) {
-    const std::uint64_t key = mix(mix(mix(mix(seed) ^ DROPOUT) ^ step) ^ layer);
-    low = static_cast<std::uint32_t>(key), high = static_cast<std::uint32_t>(key >> 32);
-  }
-  ivec kept(std::uint32_t position) const {
+  void set(std::uint64_t key) { low = static_cast<std::uint32_t>(key), high = static_cast<std::uint32_t>(key >> 32); }
+  uvec operator()(std::uint32_t position) const {
     uvec x = (reinterpret_cast<uvec>(lanes()) + position) ^ low;
     x ^= x >> 16;
     x *= 0x21F0AAADu;
@@ -45,9 +39,40 @@ struct Dropout {
     x += high;
     x *= 0xD35A2D97u;
     x ^= x >> 15;
-    return x >= threshold;
+    return x;
   }
+};
+static inline std::uint64_t key_of(std::uint64_t seed, Stream stream, std::uint64_t step, std::uint64_t layer) {
+  return mix(mix(mix(mix(seed) ^ stream) ^ step) ^ layer);
+}
+
+// The mask of a dropout layer in a step: `kept` of a position is all ones in the lanes of units that stay.
+struct Dropout {
+  float scale = 1;
+  std::uint32_t threshold = 0;
+  Hash bits;
+
+  void begin_step(std::uint64_t seed, std::uint64_t step, std::uint64_t layer) {
+    bits.set(key_of(seed, DROPOUT, step, layer));
+  }
+  ivec kept(std::uint32_t position) const { return bits(position) >= threshold; }
   vec apply(vec v, ivec kept) const { return kept ? v * scale : vec{}; }
+};
+
+// Numbers from the standard normal distribution: sqrt(-2 log u) cos(2 pi t).
+struct Normals {
+  Hash of_u, of_t;
+
+  void begin_step(std::uint64_t seed, std::uint64_t step, std::uint64_t layer) {
+    const std::uint64_t key = key_of(seed, NOISE, step, layer);
+    of_u.set(key), of_t.set(mix(key));
+  }
+  vec at(std::uint32_t position) const {
+    const vec u = (__builtin_convertvector(reinterpret_cast<ivec>(of_u(position) >> 9), vec) + 0.5f) * 0x1p-23f;
+    const vec t = __builtin_convertvector(reinterpret_cast<ivec>(of_t(position)) >> 8, vec) * 0x1p-24f;
+    const vec square = -2.0f * log(u);
+    return square * inverse_root(square) * cos_turns(t);
+  }
 };
 
 static inline Dropout dropout_of_rate(float rate) {

@@ -63,6 +63,7 @@ class Trainer final : public Run {
   }
   const char* add(const LayerSpec& spec, bool link);
   Layer* append(std::unique_ptr<Layer> layer, int units);
+  bool order();
   const char* reserve(std::int64_t most_rows);
   void lay_out();
 
@@ -79,10 +80,12 @@ class Trainer final : public Run {
   void gather(const Batch& batch, int from, int to);
   void prefetch(const Rows& rows, std::int64_t row) const;
   void begin(int count, bool training);
-  void forward(int from, int to, bool to_end);
+  void forward(int first, int end, int from, int to);
   void score(const Batch& batch, int from, int to, bool errors);
   void score_block(int m, int block, const vec* y, ivec labels, vec weights, int count, bool errors);
-  void backward(int from, int to);
+  void backward(int first, int end, int from, int to);
+  bool propagate(const Batch& batch);
+  bool meet(Layer& layer, bool back);
   bool learn();
   double add_up(int count, Sums& sums) const;
   bool step_on(const Batch& batch, Sums& sums, double& loss);
@@ -105,6 +108,10 @@ class Trainer final : public Run {
   std::vector<std::unique_ptr<Layer>> layers_;
   std::vector<Array*> arrays_;
   std::vector<Lesson> lessons_;
+  std::vector<Signal*> branches_;          // that have not been joined yet
+  std::vector<Layer*> settling_, active_;  // that move with the batch; that add to the loss of a row
+  Block<int> cuts_;  // the first layers of the stretches between two meetings of rows, and the end
+  int stretches_ = 1;
   bool stale_ = true;  // what layers derive from their arrays lags behind them
   int slots_ = 0, most_rows_ = 0;
   Floats parameters_, kept_, gradients_;
@@ -135,6 +142,7 @@ inline const char* Trainer::build(const ProgramSpec& program, std::int64_t most_
   signals_.push_back(std::make_unique<Signal>(program.inputs));
   for (int i = 0; i < program.layer_count; i++)
     if (const char* unknown = add(program.layers[i], linked_ && i == program.layer_count - 1)) return unknown;
+  if (!order()) return "memory";
   for (auto& layer : layers_) layer->list(arrays_), work_ += layer->work();
   if (program.loss.kind) {
     loss_part_ = program.loss;
@@ -167,32 +175,79 @@ inline const char* Trainer::build(const ProgramSpec& program, std::int64_t most_
   return reserve(most_rows);
 }
 
-// A dense layer begins a layer of its own; an activation or dropout joins the layer before where that is free.
+// Most kinds are a layer of their own; an activation or dropout joins the layer before where that is free.
 inline const char* Trainer::add(const LayerSpec& spec, bool link) {
   const int inputs = signals_.back()->units;
   Layer* last = layers_.empty() ? nullptr : layers_.back().get();
-  if (same(spec.kind, "dense")) {
+  const auto is = [&](const char* kind) { return same(spec.kind, kind); };
+  if (is("dense")) {
     if (spec.units == 1)
       append(std::make_unique<DenseUnit>(inputs, spec), 1);
     else
       append(std::make_unique<Dense>(inputs, spec), spec.units);
-  } else if (same(spec.kind, "dropout")) {
+  } else if (is("dropout")) {
     if (!last || !last->joins_dropout()) last = append(std::make_unique<Elementwise>(), inputs);
     last->dropout = std::make_unique<Dropout>(dropout_of_rate(spec.numbers[0]));
     last->dropout_seed = spec.seed, last->dropout_index = spec.index;
-  } else if (same(spec.kind, "softmax")) {
+  } else if (is("softmax")) {
     append(std::make_unique<Softmax>(), inputs);
+  } else if (is("batch_normalization")) {
+    append(std::make_unique<BatchNormalization>(inputs, spec), inputs);
+  } else if (is("layer_normalization")) {
+    append(std::make_unique<LayerNormalization>(inputs, spec), inputs);
+  } else if (is("p_re_lu")) {
+    append(std::make_unique<PRelu>(inputs, spec), inputs);
+  } else if (is("affine")) {
+    append(std::make_unique<Affine>(spec), inputs);
+  } else if (is("activity_regularization")) {
+    append(std::make_unique<Activity>(spec), inputs);
+  } else if (is("gaussian_noise")) {
+    append(std::make_unique<Noise>(Noise::Kind::gaussian_noise, spec), inputs);
+  } else if (is("gaussian_dropout")) {
+    append(std::make_unique<Noise>(Noise::Kind::gaussian_dropout, spec), inputs);
+  } else if (is("alpha_dropout")) {
+    append(std::make_unique<Noise>(Noise::Kind::alpha_dropout, spec), inputs);
+  } else if (is("branch")) {
+    if (last) last->sealed = true;
+    branches_.push_back(signals_.back().get());
+  } else if (is("join")) {
+    if (branches_.empty() || branches_.back()->units != inputs) return spec.kind;
+    append(std::make_unique<Sum>(branches_.back()), inputs);
+    branches_.pop_back();
   } else {
     FinishBlock finish = nullptr;
     for (const ActivationEntry& entry : ACTIVATIONS)
-      if (same(entry.kind, spec.kind)) finish = entry.finish;
+      if (is(entry.kind)) finish = entry.finish;
     if (!finish) return spec.kind;
-    if (same(spec.kind, "linear") && !link) return nullptr;
+    if (is("linear") && !link) return nullptr;
     if (!last || link || !last->joins_activation()) last = append(std::make_unique<Elementwise>(), inputs);
     last->finish = finish, last->activates = true;
     std::memcpy(last->numbers, spec.numbers, sizeof spec.numbers);
   }
   return nullptr;
+}
+
+// Cuts the layers where rows meet, and finds out who writes the error of a signal that is used twice first.
+inline bool Trainer::order() {
+  const int layers = static_cast<int>(layers_.size()), ends = layers - (linked_ ? 1 : 0);
+  if (!cuts_.reserve(layers + 2)) return false;
+  stretches_ = 1;
+  for (int i = 0; i < ends; i++) {
+    Layer& layer = *layers_[i];
+    if (layer.meets()) cuts_.data()[stretches_++] = i, settling_.push_back(&layer);
+    if (layer.adds_to_loss()) active_.push_back(&layer);
+  }
+  cuts_.data()[stretches_] = ends;
+  for (int i = ends; i-- > 0;) {
+    const auto written_before = [&](const Signal* signal, bool in_same) {
+      bool written = in_same && layers_[i]->in == signal;
+      for (int k = i + 1; k < ends; k++) written = written || layers_[k]->in == signal || layers_[k]->other() == signal;
+      return written;
+    };
+    layers_[i]->in_adds = written_before(layers_[i]->in, false);
+    if (layers_[i]->other()) layers_[i]->other_adds = written_before(layers_[i]->other(), true);
+  }
+  return true;
 }
 
 inline Layer* Trainer::append(std::unique_ptr<Layer> layer, int units) {
@@ -335,10 +390,8 @@ inline void Trainer::begin(int count, bool training) {
   stale_ = false;
 }
 
-// Up to what the loss looks at, or, for a prediction, to the end.
-inline void Trainer::forward(int from, int to, bool to_end) {
-  const std::size_t layers = layers_.size() - (linked_ && !to_end ? 1 : 0);
-  for (std::size_t i = 0; i < layers; i++) layers_[i]->forward(pass_, from, to);
+inline void Trainer::forward(int first, int end, int from, int to) {
+  for (int i = first; i < end; i++) layers_[i]->forward(pass_, from, to);
 }
 
 // Losses and metrics of rows, each row's to its place in `row_values_`, and the error term of the scored signal.
@@ -358,6 +411,8 @@ inline void Trainer::score(const Batch& batch, int from, int to, bool errors) {
     }
     score_block(m, block, rows.y ? targets_.at(m) : nullptr, labels, weights, batch.count, errors);
   }
+  for (const Layer* layer : active_)
+    for (int i = from; i < to; i++) row_values_.data()[i] += layer->activity()[i];
 }
 
 // At most W rows from row m on: losses and metrics to `row_values_`, their error to the scored signal.
@@ -382,9 +437,56 @@ inline void Trainer::score_block(int m, int block, const vec* y, ivec labels, ve
 }
 
 // The error term goes from layer to layer, last first.
-inline void Trainer::backward(int from, int to) {
-  for (std::size_t i = layers_.size() - (linked_ ? 1 : 0); i-- > 0 && layers_[i]->out->error.data();)
-    layers_[i]->backward(pass_, from, to);
+inline void Trainer::backward(int first, int end, int from, int to) {
+  for (int i = end; i-- > first && layers_[i]->out->error.data();) layers_[i]->backward(pass_, from, to);
+}
+
+// All rows forward, the loss, and the error term back: in one stretch, or in several where rows meet; false:
+// interrupted.
+inline bool Trainer::propagate(const Batch& batch) {
+  const int* cuts = cuts_.data();
+  // The layer at which a stretch begins is met before it goes forward, and again before it goes back.
+  const auto inner = [&](int s) { return cuts[s] + (s > 0 ? 1 : 0); };
+  for (int s = 0; s < stretches_; s++) {
+    if (s > 0 && !meet(*layers_[cuts[s]], false)) return false;
+    const bool done = each_row(batch.count, 2 * work_, [&](int from, int to) {
+      if (s == 0) gather(batch, from, to);
+      forward(cuts[s], cuts[s + 1], from, to);
+      if (s + 1 < stretches_) return;
+      score(batch, from, to, true);
+      backward(inner(s), cuts[s + 1], from, to);
+    });
+    if (!done) return false;
+  }
+  for (int s = stretches_ - 1; s > 0; s--) {
+    if (!meet(*layers_[cuts[s]], true)) return false;
+    const auto back = [&](int from, int to) { backward(inner(s - 1), cuts[s] + 1, from, to); };
+    if (!each_row(batch.count, work_, back)) return false;
+  }
+  return true;
+}
+
+// All rows at a layer, its units shared between the threads; false: interrupted.
+inline bool Trainer::meet(Layer& layer, bool back) {
+  struct Job {
+    Layer& layer;
+    const Pass& pass;
+    bool back;
+    int vectors, tasks;
+    static void task(void* job, int number) {
+      const auto& [layer, pass, back, vectors, tasks] = *static_cast<const Job*>(job);
+      const int from = vectors * number / tasks, to = vectors * (number + 1) / tasks;
+      back ? layer.meet_back(pass, from, to) : layer.meet(pass, from, to);
+    }
+  };
+  const bool shared = team_ && sharing_ && work_ * pass_.rows > WORTH_SHARING;
+  const int vectors = layer.in->vectors(), threads = shared ? team_->threads() : 1;
+  Job job{layer, pass_, back, vectors, vectors < threads ? vectors : threads};
+  if (shared)
+    team_->share(job.tasks, Job::task, &job);
+  else
+    Job::task(&job, 0);
+  return tick(static_cast<double>(layer.in->units) * pass_.rows);
 }
 
 // Each array's gradient and step, the arrays shared between the threads; false: interrupted.
@@ -454,17 +556,11 @@ inline bool Trainer::step_on(const Batch& batch, Sums& sums, double& loss) {
   optimizer_.begin(learning_rate, step + 1);
   begin(batch.count, true);
   const double added = penalised_ ? penalty() : 0;
-  const bool done = each_row(batch.count, 2 * work_, [&](int from, int to) {
-    gather(batch, from, to);
-    forward(from, to, false);
-    score(batch, from, to, true);
-    backward(from, to);
-  });
-  if (!done) return false;
-  if (!learn()) return false;
+  if (!propagate(batch) || !learn()) return false;
   loss = add_up(batch.count, sums) + added;
   sums.values[0] += added * batch.count;
   if (optimizer_.store_only && optimizer_.clips()) clip_and_step();
+  for (Layer* layer : settling_) layer->settle();
   step++;
   return true;
 }
@@ -590,7 +686,7 @@ inline bool Trainer::score_all(const Rows& rows, double* values) {
     begin(batch.count, false);
     const bool done = each_row(batch.count, work_, [&](int from, int to) {
       gather(batch, from, to);
-      forward(from, to, false);
+      forward(0, cuts_.data()[stretches_], from, to);
       score(batch, from, to, false);
     });
     if (!done) return false;
@@ -618,7 +714,7 @@ inline bool Trainer::predict(const float* x, std::int64_t count, float* out, Lis
     begin(batch.count, false);
     const bool done = each_row(batch.count, work_, [&](int from, int to) {
       gather(batch, from, to);
-      forward(from, to, true);
+      forward(0, static_cast<int>(layers_.size()), from, to);
       for (int i = from; i < to; i++)
         std::memcpy(out + (start + i) * output.units, output.value_of(i), output.units * sizeof(float));
     });
@@ -647,12 +743,7 @@ inline bool Trainer::gradients(const Rows& rows, double& loss) {
   Sums sums;
   const Batch batch = {rows, nullptr, 0, static_cast<int>(rows.count)};
   begin(batch.count, true);
-  each_row(batch.count, work_, [&](int from, int to) {
-    gather(batch, from, to);
-    forward(from, to, false);
-    score(batch, from, to, true);
-    backward(from, to);
-  });
+  propagate(batch);
   learn();
   loss = add_up(batch.count, sums) + penalty();
   return true;

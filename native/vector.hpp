@@ -171,6 +171,27 @@ static inline vec normal_share(vec z) {
   return z > 0 ? 1.0f - tail : tail;
 }
 
+// 1 / sqrt(x) for positive normal x: a first guess from the bits, then Newton's iterations r <- r (3 - x r^2) / 2, each
+// of which doubles the digits; a third of the time of root and division.
+static inline vec inverse_root(vec x) {
+  vec r = as_float(0x5f375a86 - (as_int(x) >> 1));
+  for (int i = 0; i < 3; i++) r = r * (1.5f - 0.5f * x * r * r);
+  return r;
+}
+
+// cos(2 pi t) for t in [-1/2, 1/2]: folded to a quarter of a turn, then its Taylor polynomial (error below 1e-8).
+static inline vec cos_turns(vec t) {
+  const vec a = abs(t), folded = a > 0.25f ? 0.5f - a : a, x = folded * 6.28318531f, q = x * x;
+  vec p = all(1.0f / 479001600);
+  p = p * q - 1.0f / 3628800;
+  p = p * q + 1.0f / 40320;
+  p = p * q - 1.0f / 720;
+  p = p * q + 1.0f / 24;
+  p = p * q - 0.5f;
+  p = p * q + 1.0f;
+  return a > 0.25f ? -p : p;
+}
+
 // The W x W block of rows r, transposed in place: at each stage lanes that differ from their row in one bit change
 // places.
 #if defined(__clang__)

@@ -45,7 +45,15 @@ def _order(record: Record) -> tuple[str, str]:
 RECORDS = sorted({record for part in PARTS for record in (part.record, *records_of(part.plan))}, key=_order)
 CLASSES = sorted(catalogued(), key=str)
 # A value for each field that has no default.
-REQUIRED: dict[str, Any] = {"units": 3, "rate": 0.5, "shape": (4,), "activation": "tanh"}
+REQUIRED: dict[str, Any] = {
+    "units": 3,
+    "rate": 0.5,
+    "shape": (4,),
+    "activation": "tanh",
+    "stddev": 0.5,
+    "scale": 0.5,
+    "layers": (layers.Dense(3),),
+}
 A_PLAN = PARTS[0].plan
 
 
@@ -108,6 +116,11 @@ def test_a_record_as_numbers() -> None:
     assert activations.Relu(0.1, threshold=2).numbers()[::2] == (0.1, 2.0)
     assert math.isnan(activations.Relu().numbers()[1])
     assert losses.BinaryCrossentropy(from_logits=True).numbers() == (1.0, 0.0)
+
+
+def test_a_record_has_the_signature_of_its_constructor() -> None:
+    assert list(inspect.signature(layers.Dropout).parameters) == ["rate", "input_shape", "name", "trainable", "seed"]
+    assert next(iter(inspect.signature(layers.Dense).parameters)) == "units"
 
 
 def test_numpy_numbers_become_python_numbers() -> None:
@@ -431,9 +444,10 @@ def keras() -> Any:
     return pytest.importorskip("keras")
 
 
-# Activations are functions there; Input is the constructor of a tensor.
+# Activations are functions there; Input is the constructor of a tensor, and a residual block is made of two layers.
+NOT_IN_KERAS = (layers.Input, layers.Residual)
 FUNCTIONS = [record for record in CLASSES if issubclass(record, activations.Activation)]
-OBJECTS = [record for record in CLASSES if record not in FUNCTIONS and record is not layers.Input]
+OBJECTS = [record for record in CLASSES if record not in (*FUNCTIONS, *NOT_IN_KERAS)]
 # Names that Keras itself cannot make anything of.
 OURS_ALONE = {("initializer", "constant"), ("regularizer", "l1_l2")}
 
@@ -442,16 +456,21 @@ OURS_ALONE = {("initializer", "constant"), ("regularizer", "l1_l2")}
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.parametrize("record", OBJECTS, ids=class_id)
 def test_defaults_are_those_of_keras(keras: Any, record: type[Record]) -> None:
-    module, name = record.__module__.removeprefix("tabgrad."), record.__name__
+    module, name = record.__module__.split(".")[1], record.__name__
     given = [REQUIRED[field.name] for field in fields(record) if field.name not in defaults_of(record)]
     config = getattr(getattr(keras, module), name)(*given).get_config()
     for field, ours in defaults_of(record).items():
         if field in ("input_shape", "name"):  # Keras has none for the one, and draws the other
             continue
-        theirs = config[field]
+        theirs = _scalar(config[field])
         if isinstance(ours, Record):  # an initialiser or activation, by its name in Keras's configuration
             theirs = MODULES["activation" if field == "activation" else "initializer"].get(_plain_name(theirs))
         assert theirs == (pytest.approx(ours, rel=1e-6) if isinstance(ours, float) else ours), field
+
+
+def _scalar(value: Any) -> Any:
+    """Keras keeps some numbers as arrays."""
+    return value.item() if isinstance(value, np.ndarray) and value.ndim == 0 else value
 
 
 def _plain_name(identifier: Any) -> str:

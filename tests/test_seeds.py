@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from itertools import combinations
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -159,6 +160,30 @@ def test_a_unit_is_dropped_as_often_in_every_place() -> None:
     steps, rate = 2000, 0.3
     counts = sum((~_seeds.kept_units(8, step, 2, (16, 16), rate)).ravel().astype(float) for step in range(steps))
     assert ((counts - steps * rate) ** 2 / (steps * rate * (1 - rate))).sum() < 350
+
+
+# ---- Noise -----------------------------------------------------------------------------------------------------------
+
+
+def test_normal_numbers_are_normal() -> None:
+    """Over a million: the first four moments, and the shares of a hundred equally likely cells (chi-square)."""
+    z = np.concatenate([_seeds.normals(3, step, 1, (100, 100)).ravel() for step in range(100)])
+    for power, (moment, variance) in {1: (0, 1), 2: (1, 2), 3: (0, 15), 4: (3, 96)}.items():
+        assert abs((z**power).mean() - moment) < 4.5 * np.sqrt(variance / z.size), power
+    edges = [NormalDist().inv_cdf(share / 100) for share in range(1, 100)]
+    counts = np.bincount(np.searchsorted(edges, z), minlength=100)
+    assert ((counts - z.size / 100) ** 2 / (z.size / 100)).sum() < 170  # 99 degrees of freedom: 1 in 80,000
+    assert np.abs(z).max() < 5.8
+
+
+def test_normal_numbers_follow_from_their_counters() -> None:
+    counters = [(3, 5, 1), (3, 6, 1), (4, 5, 1), (3, 5, 2)]
+    drawn = [_seeds.normals(*counter, (64, 64)) for counter in counters]
+    np.testing.assert_array_equal(drawn[0], _seeds.normals(3, 5, 1, (64, 64)))
+    assert max(_together(a, b) for a, b in combinations(drawn, 2)) < 4.5
+    for distance in (1, 2, 16, 64, 65):
+        flat = drawn[0].ravel()
+        assert _together(flat[:-distance], flat[distance:]) < 4.5
 
 
 # ---- The session's seed ----------------------------------------------------------------------------------------------

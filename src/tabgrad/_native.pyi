@@ -12,7 +12,7 @@ class Program:
         self,
         isa: str,
         inputs: int,
-        layers: Sequence[tuple[str, int, int, int, bool, tuple[float, ...]]],
+        layers: Sequence[tuple[str, int, int, int, bool, tuple[float, ...], Sequence[float]]],
         loss: tuple[str, tuple[float, ...]] | None,
         linked: bool,
         labels: bool,

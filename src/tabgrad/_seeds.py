@@ -12,7 +12,7 @@ import numpy as np
 
 from tabgrad._checks import SEED, check
 
-STREAMS = {"weights": 1, "shuffle": 2, "dropout": 3, "split": 4, "batch": 5}
+STREAMS = {"weights": 1, "shuffle": 2, "dropout": 3, "split": 4, "batch": 5, "noise": 6}
 
 _MASK = (1 << 64) - 1
 _session: np.random.Generator | None = None
@@ -61,7 +61,26 @@ def kept_units(seed: int, step: int, layer: int, shape: tuple[int, int], rate: f
     integer hash (constants: Wellons, "Prospecting for hash functions", 2018) with the upper half added between its
     multiplications; a unit is dropped where they lie below ``rate * 2^32``.
     """
-    bits = key(seed, "dropout", step, layer)
+    kept: np.ndarray = _hashed(key(seed, "dropout", step, layer), shape) >= drop_threshold(rate)
+    return kept
+
+
+def normals(seed: int, step: int, layer: int, shape: tuple[int, int]) -> np.ndarray:
+    """Numbers from the standard normal distribution for a noise layer, float64, none beyond 5.8.
+
+    ``sqrt(-2 log u) cos(2 pi t)`` (G. Box, M. Muller, "A note on the generation of random normal deviates", 1958) with
+    ``u = (floor(h / 2^9) + 1/2) / 2^23`` and ``t = floor(g / 2^8) / 2^24`` of the bits ``h`` and, as a signed number,
+    ``g`` of a position under the key and under ``mix(key)``.
+    """
+    bits = key(seed, "noise", step, layer)
+    u = ((_hashed(bits, shape) >> np.uint32(9)) + 0.5) / 2**23
+    t = (_hashed(mix(bits), shape).view(np.int32) >> np.int32(8)) / 2**24
+    drawn: np.ndarray = np.sqrt(-2 * np.log(u)) * np.cos(2 * np.pi * t)
+    return drawn
+
+
+def _hashed(bits: int, shape: tuple[int, int]) -> np.ndarray:
+    """32 bits of each position ``row * units + unit``, under a key of 64."""
     low, high = np.uint32(bits & 0xFFFFFFFF), np.uint32(bits >> 32)
     x = np.arange(shape[0] * shape[1], dtype=np.uint32) ^ low
     x ^= x >> np.uint32(16)
@@ -70,8 +89,7 @@ def kept_units(seed: int, step: int, layer: int, shape: tuple[int, int], rate: f
     x += high
     x *= np.uint32(0xD35A2D97)
     x ^= x >> np.uint32(15)
-    kept: np.ndarray = x >= drop_threshold(rate)
-    return kept.reshape(shape)
+    return x.reshape(shape)
 
 
 def drop_threshold(rate: float) -> np.uint32:

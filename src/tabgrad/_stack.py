@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from tabgrad._refusals import shown
 from tabgrad.errors import ArgumentError, ArgumentTypeError, NotReadyError
-from tabgrad.layers import Input, Layer
+from tabgrad.layers import BatchNormalization, Input, Layer
 from tabgrad.plan import Network
 
 
@@ -45,6 +46,30 @@ def check_layer(layer: Any, before: tuple[Layer, ...]) -> None:
         raise ArgumentError("Input must be the first layer of a Sequential, and the only Input.")
     if layer.name and layer.name in layer_names(before):
         raise ArgumentError(f"The layers of a Sequential must have different names. '{layer.name}' is there already.")
+
+
+def check_batches(network: Network, rows: int, batch: int) -> None:
+    """Whether each batch has enough rows for the statistics that the layers take of it.
+
+    Raises
+    ------
+    ArgumentError
+        If every batch is a single row; a single one that is left at the end is only warned of.
+    """
+    if not any(isinstance(layer, BatchNormalization) and layer.trainable for layer in network.leaves()):
+        return
+    if min(batch, rows) == 1:
+        raise ArgumentError(
+            "BatchNormalization takes mean and variance over the rows of a batch, and one row has no variance. Got "
+            f"{rows} row{'s' if rows > 1 else ''} in batches of {batch}. Use a larger batch, or LayerNormalization."
+        )
+    if rows % batch == 1:
+        warnings.warn(
+            f"The last of the batches of {batch} out of {rows} rows is a single row, which has no variance: there "
+            f"BatchNormalization gives its beta alone. Another batch_size leaves more: {batch + 1}, for instance.",
+            UserWarning,
+            stacklevel=4,
+        )
 
 
 def network_of(width: int, layers: tuple[Layer, ...], caller: str) -> Network:

@@ -18,7 +18,7 @@ from tabgrad import _seeds, _summary, losses, metrics, optimizers
 from tabgrad._checks import COUNT, FRACTION, NOT_NEGATIVE, SEED, Interval, check
 from tabgrad._compiling import Compiled, listed, resolved
 from tabgrad._runs import Names, Training, divergence, evaluated, predicted, warn_of_one_softmax
-from tabgrad._stack import check_layer, network_of, working
+from tabgrad._stack import check_batches, check_layer, network_of, working
 from tabgrad._targets import class_weighted, matrix
 from tabgrad._weights import checked_weights
 from tabgrad.callbacks import CallbackList, History
@@ -396,6 +396,7 @@ class Sequential:
             if class_weight is not None:
                 rows = class_weighted(rows, class_weight, compiled.loss, network.outputs)
             warn_of_one_softmax(network)
+            check_batches(network, len(rows), batch)
             self._network = network
             plan = self._plan(compiled, network, batch, shuffle=shuffle)
             steps = math.ceil(len(rows) / batch)
@@ -489,6 +490,7 @@ class Sequential:
             network, rows = self._rows("train_on_batch", compiled, x, y, sample_weight)
             if class_weight is not None:
                 rows = class_weighted(rows, class_weight, compiled.loss, network.outputs)
+            check_batches(network, len(rows), len(rows))
             self._network = network
             plan = self._plan(compiled, network, len(rows), shuffle=False)
             job = Job(plan, self.state, rows, 1)

@@ -19,7 +19,7 @@ from tabgrad._checks import COUNT, SEED, check_record
 from tabgrad._record import Record
 from tabgrad._seeds import generator
 from tabgrad.errors import ArgumentError
-from tabgrad.layers import Input, Layer, Weight
+from tabgrad.layers import Input, Layer, Residual, Weight
 
 __all__ = ["Network", "Plan"]
 
@@ -51,6 +51,16 @@ class Network:
             outputs = layer.units_out(inputs)
             yield layer, inputs, outputs
             inputs = outputs
+
+    def leaves(self) -> Iterator[Layer]:
+        """Each layer that computes something itself: those inside a residual block in its place."""
+        waiting = list(reversed(self.layers))
+        while waiting:
+            layer = waiting.pop()
+            if isinstance(layer, Residual):
+                waiting += reversed(layer.inside())
+            else:
+                yield layer
 
     @property
     def outputs(self) -> int:
@@ -146,7 +156,7 @@ def _records() -> dict[str, type]:
 
 
 def _name(record: type) -> str:
-    return f"{record.__module__.rpartition('.')[2]}.{record.__name__}"
+    return f"{record.__module__.split('.')[1]}.{record.__name__}"
 
 
 def _to_data(value: Any) -> Any:

@@ -6,6 +6,7 @@ suite in this folder holds every engine to it.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator
 from dataclasses import MISSING, dataclass, fields, replace
 from typing import Any
@@ -240,6 +241,18 @@ LOSSES = (
 )
 
 _LAST = Dense(3)
+
+
+def _between(layer: layers.Layer) -> Part:
+    """On what the table holds, and on what a layer makes of it."""
+    return _layer(layer, layer, Dense(6, "tanh"), layer, _LAST)
+
+
+def _last(layer: layers.Layer) -> Part:
+    """Where the loss looks at what it gives."""
+    return _layer(layer, Dense(6, "tanh"), Dense(3, "tanh"), layer)
+
+
 _FROZEN = Dense(6, "tanh", trainable=False)
 LAYERS = (
     _layer(Dense(6), Dense(6), _LAST),
@@ -260,6 +273,90 @@ LAYERS = (
     _layer(Activation("tanh"), Activation("tanh"), Dense(6, "sigmoid"), Activation("elu"), _LAST, Activation("silu")),
     _layer(Activation("softmax"), Dense(6), Activation("softmax"), _LAST, Activation("softmax")),
     _layer(layers.Input((INPUTS,)), layers.Input((INPUTS,)), Dense(6, "tanh"), _LAST),
+    *(
+        _between(layer)
+        for layer in (
+            layers.ReLU(),
+            layers.ReLU(max_value=0.8, negative_slope=0.1, threshold=0.2),
+            layers.LeakyReLU(),
+            layers.LeakyReLU(0.1),
+            layers.ELU(),
+            layers.ELU(0.7),
+            layers.Softmax(),
+            layers.PReLU(),
+            layers.PReLU("he_normal", "l2"),
+            layers.PReLU("he_normal", trainable=False),
+            layers.Rescaling(0.5),
+            layers.Rescaling(2.0, offset=-0.3),
+            layers.Normalization(mean=0.1, variance=2.0),
+            layers.Normalization(mean=0.1, variance=2.0, invert=True),
+            layers.ActivityRegularization(),
+            layers.ActivityRegularization(l1=0.05, l2=0.1),
+            layers.GaussianNoise(0.3),
+            layers.GaussianNoise(0.3, seed=4),
+            layers.GaussianDropout(0.2),
+            layers.GaussianDropout(0.2, seed=4),
+            layers.AlphaDropout(0.2),
+            layers.AlphaDropout(0.2, seed=4),
+            layers.BatchNormalization(),
+            layers.BatchNormalization(momentum=0.8, epsilon=0.1),
+            layers.BatchNormalization(center=False),
+            layers.BatchNormalization(scale=False),
+            layers.BatchNormalization(center=False, scale=False),
+            layers.BatchNormalization(
+                gamma_initializer="he_normal",
+                beta_initializer="he_normal",
+                gamma_regularizer="l2",
+                beta_regularizer="l1",
+                moving_mean_initializer="he_normal",
+                moving_variance_initializer=initializers.Constant(0.7),
+            ),
+            layers.BatchNormalization(trainable=False),
+            layers.LayerNormalization(),
+            layers.LayerNormalization(epsilon=0.1),
+            layers.LayerNormalization(center=False),
+            layers.LayerNormalization(scale=False),
+            layers.LayerNormalization(
+                gamma_initializer="he_normal",
+                beta_initializer="he_normal",
+                gamma_regularizer="l2",
+                beta_regularizer="l1",
+            ),
+            layers.LayerNormalization(trainable=False),
+        )
+    ),
+    *(
+        _last(layer)
+        for layer in (
+            layers.PReLU("he_normal"),
+            layers.Rescaling((0.5, 1.5, 2.0), offset=(0.1, 0.2, 0.3)),
+            layers.ActivityRegularization(l1=0.05, l2=0.1),
+            layers.AlphaDropout(0.2),
+            layers.GaussianDropout(0.2),
+            layers.BatchNormalization(momentum=0.8),
+            layers.LayerNormalization(),
+        )
+    ),
+    _layer(
+        layers.Residual((Dense(6, "tanh"), Dense(5))),
+        layers.Residual((Dense(6, "tanh"), Dense(5))),
+        Dense(4, "relu"),
+        layers.Residual((Activation("tanh"), layers.Residual((Dense(4),)), Dropout(0.2))),
+        Activation("tanh"),
+        layers.Residual((layers.BatchNormalization(), Dense(4, "relu"), Dropout(0.3), Dense(4))),
+        _LAST,
+    ),
+    _layer(
+        layers.Residual((Dense(5, "tanh"), layers.LayerNormalization()), trainable=False),
+        Dense(5, "tanh"),
+        layers.Residual((Dense(5, "tanh"), layers.LayerNormalization()), trainable=False),
+        _LAST,
+    ),
+    replace(
+        _loss(_CATEGORICAL(), Dense(4), *_CLASSES),
+        record=layers.Softmax(),
+        plan=replace(_PLAIN, network=_network(Dense(6, "relu"), Dense(4), layers.Softmax()), loss=_CATEGORICAL()),
+    ),
     replace(
         _loss(_CATEGORICAL(), Dense(4), *_CLASSES),
         record=Activation("softmax"),
@@ -312,14 +409,22 @@ def catalogued() -> set[type[Record]]:
 
 def options_of(record: type[Record]) -> set[str]:
     """The fields that may change what a record computes: those with a default, without names and shapes."""
-    without_weights = issubclass(record, layers.Layer) and record is not Dense
+    weighted = (Dense, layers.PReLU, layers.BatchNormalization, layers.LayerNormalization, layers.Residual)
+    without_weights = issubclass(record, layers.Layer) and record not in weighted
     ignored = {"name", "input_shape"} | ({"trainable"} if without_weights else set())
     return {name for name in defaults_of(record) if name not in ignored}
 
 
+# What a constructor of a record's own cannot do without.
+NEEDED: dict[str, Any] = {"units": 1, "activation": "tanh", "scale": 0.5, "layers": (Dense(5),)}
+
+
 def defaults_of(record: type[Record]) -> dict[str, Any]:
     """What each option is where nobody says."""
-    if record is Dense:
-        plain = Dense(1)
-        return {field.name: getattr(plain, field.name) for field in fields(plain) if field.name != "units"}
+    if "__init__" in vars(record) and not record.__dataclass_params__.init:  # type: ignore[attr-defined]
+        parameters = inspect.signature(record).parameters.values()
+        plain = record(*(NEEDED[each.name] for each in parameters if each.default is each.empty))
+        names = [field.name for field in fields(record)]
+        given = {each.name for each in parameters if each.default is not each.empty}
+        return {name: getattr(plain, name) for name in names if name in given}
     return {field.name: field.default for field in fields(record) if field.default is not MISSING}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import fields, replace
 from typing import Any
 
@@ -15,7 +16,7 @@ from tabgrad.engines.select import get_engine
 from tabgrad.plan import Plan
 
 from .conftest import HAS_NATIVE
-from .parts import ACTIVATIONS, LAYERS, METRICS, OPTIMIZERS, PARTS, REGULARIZERS, Part, started
+from .parts import ACTIVATIONS, LAYERS, METRICS, OPTIMIZERS, PARTS, REGULARIZERS, Part, records_of, started
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
 os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")  # a hundred tiny models: compiling them is what takes time
@@ -39,20 +40,17 @@ def keras_activation(activation: activations.Activation) -> Any:
 
 
 def keras_layer(layer: layers.Layer) -> Any:
-    """Keras's layer of the same name."""
-    if isinstance(layer, layers.Dense):
-        return keras.layers.Dense(
-            layer.units,
-            keras_activation(layer.activation),
-            use_bias=layer.use_bias,
-            kernel_regularizer=keras_regularizer(layer.kernel_regularizer),
-            bias_regularizer=keras_regularizer(layer.bias_regularizer),
-            trainable=layer.trainable,
-        )
-    if isinstance(layer, layers.Activation):
-        return keras.layers.Activation(keras_activation(layer.activation))
-    assert isinstance(layer, layers.Dropout)
-    return keras.layers.Dropout(layer.rate)
+    """Keras's layer of the same name with the record's options."""
+    theirs = getattr(keras.layers, type(layer).__name__)
+    options = options_of(layer)
+    for name in ("name", "input_shape", *(name for name in options if name.endswith("initializer"))):
+        options.pop(name)  # the weights are set
+    if "activation" in options:
+        options["activation"] = keras_activation(options["activation"])
+    for name in options:
+        if name.endswith("regularizer"):
+            options[name] = keras_regularizer(options[name])
+    return theirs(**options)
 
 
 def keras_regularizer(regularizer: regularizers.Regularizer | None) -> Any:
@@ -62,8 +60,13 @@ def keras_regularizer(regularizer: regularizers.Regularizer | None) -> Any:
 
 def keras_model(plan: Plan, weights: tuple[np.ndarray, ...]) -> Any:
     """The plan as a compiled model of Keras."""
-    model = keras.Sequential([keras.Input((plan.network.inputs,)), *(keras_layer(x) for x in plan.network.layers)])
-    model.set_weights(list(weights))
+    given = output = keras.Input((plan.network.inputs,))
+    made: list[Any] = []
+    output = in_keras(plan.network.layers, output, made)
+    model = keras.Model(given, output)
+    model.made, arrays = made, iter(weights)  # in the order of the plan's layers; a Model has an order of its own
+    for layer in made:
+        layer.set_weights([next(arrays) for _ in layer.weights])
     model.compile(
         optimizer=getattr(keras.optimizers, type(plan.optimizer).__name__)(**options_of(plan.optimizer)),
         loss=getattr(keras.losses, type(plan.loss).__name__)(**options_of(plan.loss)),
@@ -73,6 +76,22 @@ def keras_model(plan: Plan, weights: tuple[np.ndarray, ...]) -> Any:
         ],
     )
     return model
+
+
+def in_keras(row: Sequence[layers.Layer], x: Any, made: list[Any]) -> Any:
+    """Layers in a row, a residual block as Keras writes it."""
+    for layer in row:
+        if isinstance(layer, layers.Residual):
+            x = keras.layers.add([x, in_keras(layer.inside(), x, made)])
+        else:
+            made.append(keras_layer(layer))
+            x = made[-1](x)
+    return x
+
+
+def weights_of(model: Any) -> list[np.ndarray]:
+    """A model's weights in the order of the plan's layers."""
+    return [array for layer in model.made for array in layer.get_weights()]
 
 
 def assert_followed(part: Part, rows_count: int = ROWS, epochs: int = EPOCHS) -> None:
@@ -88,7 +107,7 @@ def assert_followed(part: Part, rows_count: int = ROWS, epochs: int = EPOCHS) ->
     predictions = np.asarray(model(others.x))
     for engine in ENGINES:
         result = engine.fit(Job(plan, state, rows, epochs))
-        for w, v in zip(result.state.weights, model.get_weights(), strict=True):
+        for w, v in zip(result.state.weights, weights_of(model), strict=True):
             np.testing.assert_allclose(w, v, rtol=CLOSE, atol=CLOSE * np.abs(v).max(), err_msg=engine.name)
         np.testing.assert_allclose(result.training, expected, rtol=CLOSE, atol=1e-6, err_msg=engine.name)
         outputs = engine.predict(plan.network, result.state.weights, others.x, batch_size=32)
@@ -122,8 +141,12 @@ def test_losses(part: Part) -> None:
 
 
 def draws(part: Part) -> bool:
-    """Whether dropout makes the run another than Keras's."""
-    return any(isinstance(layer, layers.Dropout) and layer.rate for layer in part.plan.network.layers)
+    """Whether noise makes the run another than Keras's."""
+    return any(
+        getattr(record, "rate", 0) > 0 or getattr(record, "stddev", 0) > 0
+        for record in records_of(part.plan.network)
+        if isinstance(record, layers.Layer)
+    )
 
 
 @pytest.mark.parametrize("part", [part for part in (*LAYERS, *METRICS) if not draws(part)], ids=str)

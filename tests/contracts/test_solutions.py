@@ -126,8 +126,9 @@ def test_a_rate_of_zero_changes_nothing(engine: Engine, part: Part) -> None:
     plan = replace(part.plan, optimizer=replace(part.plan.optimizer, learning_rate=0))
     result = engine.fit(Job(plan, started(plan), part.rows(33), epochs=2))
     assert result.state.step == 6
-    for before, after in zip(started(plan).weights, result.state.weights, strict=True):
-        np.testing.assert_array_equal(before, after)
+    for weight, before, after in zip(plan.network.weights, started(plan).weights, result.state.weights, strict=True):
+        if not weight.name.startswith("moving_"):  # averages of what passes, which no rate slows down
+            np.testing.assert_array_equal(before, after)
 
 
 def test_a_dropout_of_zero_is_no_dropout(engine: Engine) -> None:

@@ -9,11 +9,12 @@ import os
 import threading
 from collections.abc import Iterator, Sequence
 from functools import cache
+from itertools import count
 from typing import Any
 
 import numpy as np
 
-from tabgrad import _native, activations, layers
+from tabgrad import _native, layers, regularizers
 from tabgrad._checks import Interval, check, known_name
 from tabgrad._record import Record
 from tabgrad.engines.base import Job, Listener, Result, State, check_shapes
@@ -32,7 +33,7 @@ WORTH_TRYING, WORTH_TRYING_RUN = 2.5e5, 1e8
 MOST_THREADS = 1024
 
 _Part = tuple[str, tuple[float, ...]]
-_LoweredLayer = tuple[str, int, int, int, bool, tuple[float, ...]]
+_LoweredLayer = tuple[str, int, int, int, bool, tuple[float, ...], Sequence[float]]
 
 
 @cache
@@ -221,7 +222,7 @@ def _native_program(network: Network, plan: Plan | None, most_rows: int, threads
     return _native.Program(
         instruction_set(),
         network.inputs,
-        [lowered for layer in _lower(network, 0 if plan is None else plan.seed) for lowered in layer],
+        _lower(network, 0 if plan is None else plan.seed),
         None if plan is None else _part(plan.loss),
         plan is not None and plan.linked,
         plan is not None and plan.loss.target == "labels",
@@ -236,25 +237,80 @@ def _part(record: Record) -> _Part:
     return record.kind, record.numbers()
 
 
-def _lower(network: Network, seed: int) -> Iterator[list[_LoweredLayer]]:
-    """Each layer as the kernels know it: kind, units, place, seed, trainable, numbers."""
-    for place, (layer, _, units) in enumerate(network.widths()):
-        if isinstance(layer, layers.Dense):
-            factors = [r.factors if r else (0.0, 0.0) for r in (layer.kernel_regularizer, layer.bias_regularizer)]
-            numbers = (float(layer.use_bias), *factors[0], *factors[1])
-            dense = ("dense", units, place, 0, layer.trainable, numbers)
-            yield [dense, _lower_activation(layer.activation, units, place)]
-        elif isinstance(layer, layers.Activation):
-            yield [_lower_activation(layer.activation, units, place)]
-        elif isinstance(layer, layers.Dropout):
-            own = seed if layer.seed is None else layer.seed
-            yield [("dropout", units, place, own, True, (layer.rate,))] if layer.rate > 0 else []
+def _lower(network: Network, seed: int) -> list[_LoweredLayer]:
+    """The layers as the kernels know them."""
+    return list(_in_a_row(network.layers, network.inputs, count(), seed))
+
+
+def _in_a_row(row: Sequence[layers.Layer], inputs: int, places: Iterator[int], seed: int) -> Iterator[_LoweredLayer]:
+    for layer in row:
+        if isinstance(layer, layers.Residual):
+            yield _lowered("branch", inputs)
+            yield from _in_a_row(layer.inside(), inputs, places, seed)
+            yield _lowered("join", inputs)
         else:
-            raise EngineError(f"The native engine does not know the layer {layer!r}.")
+            yield from _one(layer, inputs, next(places), seed)
+        inputs = layer.units_out(inputs)
 
 
-def _lower_activation(activation: activations.Activation, units: int, place: int) -> _LoweredLayer:
-    return (activation.kind, units, place, 0, True, activation.numbers())
+def _one(layer: layers.Layer, inputs: int, place: int, seed: int) -> Iterator[_LoweredLayer]:
+    """A layer as one or two of the kernels' layers, or as none where it changes nothing."""
+    moves = layer.trainable
+    numbers: Sequence[float]
+    if isinstance(layer, layers.Dense):
+        numbers = (layer.use_bias, *_factors(layer.kernel_regularizer), *_factors(layer.bias_regularizer))
+        yield _lowered("dense", layer.units, numbers, trainable=moves)
+        yield _lowered(layer.activation.kind, layer.units, layer.activation.numbers())
+    elif isinstance(layer, layers.POINTWISE):
+        yield _lowered(layer.activation.kind, inputs, layer.activation.numbers())
+    elif isinstance(layer, layers.PReLU):
+        yield _lowered(layer.kind, inputs, _factors(layer.alpha_regularizer), trainable=moves)
+    elif isinstance(layer, (layers.Rescaling, layers.Normalization)):
+        yield _lowered("affine", inputs, constants=np.concatenate(layer.affine(inputs)).tolist())
+    elif isinstance(layer, layers.ActivityRegularization):
+        yield _lowered(layer.kind, inputs, (layer.l1, layer.l2))
+    elif isinstance(layer, layers.BatchNormalization):
+        numbers = (*_learned_scale(layer), layer.momentum, layer.epsilon)
+        yield _lowered(layer.kind, inputs, numbers, trainable=moves)
+    elif isinstance(layer, layers.LayerNormalization):
+        yield _lowered(layer.kind, inputs, (*_learned_scale(layer), layer.epsilon), trainable=moves)
+    elif isinstance(layer, (layers.Dropout, layers.AlphaDropout, layers.GaussianDropout, layers.GaussianNoise)):
+        numbers = _noise(layer)
+        if numbers[0] > 0:
+            yield _lowered(layer.kind, inputs, numbers, place, seed if layer.seed is None else layer.seed)
+    else:
+        raise EngineError(f"The native engine does not know the layer {layer!r}.")
+
+
+def _lowered(
+    kind: str,
+    units: int,
+    numbers: Sequence[float] = (),
+    place: int = 0,
+    seed: int = 0,
+    *,
+    trainable: bool = True,
+    constants: Sequence[float] = (),
+) -> _LoweredLayer:
+    return (kind, units, place, seed, trainable, tuple(float(number) for number in numbers), constants)
+
+
+def _noise(layer: layers.Dropout | layers.AlphaDropout | layers.GaussianDropout | layers.GaussianNoise) -> list[float]:
+    """How strong a noise layer is, first; 0: it changes nothing."""
+    if isinstance(layer, layers.Dropout):
+        return [layer.rate]
+    if isinstance(layer, layers.AlphaDropout):
+        return [layer.rate, layer.scale, layer.LIMIT, layer.shift]
+    return [layer.stddev]
+
+
+def _factors(regularizer: regularizers.Regularizer | None) -> tuple[float, float]:
+    return (0.0, 0.0) if regularizer is None else regularizer.factors
+
+
+def _learned_scale(layer: layers.BatchNormalization | layers.LayerNormalization) -> tuple[float, ...]:
+    penalties = (*_factors(layer.gamma_regularizer), *_factors(layer.beta_regularizer))
+    return (layer.scale, layer.center, *penalties)
 
 
 def _write_state(program: _native.Program, state: State, network: Network) -> None:

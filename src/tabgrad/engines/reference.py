@@ -11,14 +11,14 @@ A network of two layers, to fix the symbols. Rows ``X`` (batch, features), targe
                      dL/dW1 = X^T d1  + R'(W1)     dL/db1 = sum of d1 over the batch
     step             W <- W - learning rate * gradient, or what the optimizer makes of it
 
-The functions below stand in that order. Each layer's backward pass stands inside its forward pass, where the values
-that it needs still have their names.
+The functions below stand in that order. The layers themselves are in `_reference_layers`, each with its backward pass
+inside its forward pass.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -26,6 +26,7 @@ import numpy as np
 
 from tabgrad import _seeds, activations, layers
 from tabgrad.engines._reference_activations import activated
+from tabgrad.engines._reference_layers import Pass, forward
 from tabgrad.engines._reference_losses import loss_and_error, metric_of
 from tabgrad.engines._reference_optimizers import clipped, moved
 from tabgrad.engines.base import Job, Result, State, check_shapes
@@ -34,75 +35,11 @@ from tabgrad.plan import Network, Plan
 
 __all__ = ["ReferenceEngine"]
 
-Backward = Callable[[np.ndarray], tuple[np.ndarray, list[np.ndarray]]]
-"""From the error of a layer's output, dL/dy, to that of its input, dL/dx, and to the gradients of its weights."""
-
 quiet = np.errstate(over="ignore", under="ignore", invalid="ignore", divide="ignore")
 """A run whose numbers leave float32 says so by its status, not by NumPy's warnings."""
 
 PREDICTED_AT_ONCE = 256  # rows of every product of a prediction, so that a row never meets another rounding
 PROGRESS_SECONDS = 0.1
-
-
-# ---- Forward, and inside it backward ---------------------------------------------------------------------------------
-
-
-def dense(layer: layers.Dense, x: np.ndarray, weights: Sequence[np.ndarray]) -> tuple[np.ndarray, Backward]:
-    """``z = x W + b``, ``y = f(z)``; back, ``d = dL/dz``: ``dL/dW = x^T d``, ``dL/db = sum d``, ``dL/dx = d W^T``."""
-    kernel, *bias = weights
-    z = x @ kernel  # (batch, units)
-    if layer.use_bias:
-        z = z + bias[0]
-    y, through_activation = activated(layer.activation, z)
-
-    def backward(dy: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
-        d = through_activation(dy)  # (batch, units)
-        gradients = [x.T @ d, d.sum(axis=0)] if layer.use_bias else [x.T @ d]
-        return d @ kernel.T, gradients
-
-    return y, backward
-
-
-def activation(layer: layers.Activation, x: np.ndarray) -> tuple[np.ndarray, Backward]:
-    """``y = f(x)``; back, ``dL/dx = dL/dy * f'(x)``."""
-    y, through_activation = activated(layer.activation, x)
-    return y, lambda dy: (through_activation(dy), [])
-
-
-def dropout(layer: layers.Dropout, x: np.ndarray, kept: np.ndarray) -> tuple[np.ndarray, Backward]:
-    """``y = x * kept / (1 - rate)``; back, ``dL/dx = dL/dy * kept / (1 - rate)``."""
-    scale = kept.astype(x.dtype) / (1 - layer.rate)
-    return x * scale, lambda dy: (dy * scale, [])
-
-
-def forward(
-    network: Network, weights: Sequence[np.ndarray], x: np.ndarray, masks: dict[int, np.ndarray]
-) -> tuple[np.ndarray, list[Backward]]:
-    """The network's output and each layer's way back; `masks`: the kept units of the dropout layers, by their place."""
-    remaining, ways_back = iter(weights), []
-    for place, (layer, inputs, _) in enumerate(network.widths()):
-        arrays = [next(remaining) for _ in layer.weights(inputs)]
-        if isinstance(layer, layers.Dense):
-            x, backward = dense(layer, x, arrays)
-        elif isinstance(layer, layers.Activation):
-            x, backward = activation(layer, x)
-        elif isinstance(layer, layers.Dropout) and place in masks:
-            x, backward = dropout(layer, x, masks[place])
-        else:  # dropout at prediction lets everything pass
-            continue
-        ways_back.append(backward)
-    return x, ways_back
-
-
-def dropout_masks(plan: Plan, step: int, batch: int) -> dict[int, np.ndarray]:
-    """The kept units of each dropout layer in a step: they follow from (seed, step, layer, position) alone."""
-    return {
-        place: _seeds.kept_units(
-            plan.seed if layer.seed is None else layer.seed, step, place, (batch, units), layer.rate
-        )
-        for place, (layer, _, units) in enumerate(plan.network.widths())
-        if isinstance(layer, layers.Dropout) and layer.rate > 0
-    }
 
 
 # ---- Loss, error terms, gradients ------------------------------------------------------------------------------------
@@ -111,20 +48,22 @@ def dropout_masks(plan: Plan, step: int, batch: int) -> dict[int, np.ndarray]:
 @quiet
 def backpropagation(
     plan: Plan, weights: Sequence[np.ndarray], rows: Matrix, step: int
-) -> tuple[np.ndarray, list[np.ndarray]]:
-    """Loss and metrics of a batch, and the loss's gradient by each weight, in the order of the page's head."""
+) -> tuple[np.ndarray, list[np.ndarray], dict[int, np.ndarray]]:
+    """Loss and metrics of a batch, the loss's gradient by each weight, and the weights that move with the batch."""
     network, logits = with_logits(plan)
+    on = Pass(training=True, seed=plan.seed, step=step)
 
-    output, ways_back = forward(network, weights, rows.x, dropout_masks(plan, step, len(rows)))
+    output, backward = forward(network.layers, weights, rows.x, on)
     row_loss, error = loss_and_error(plan.loss, rows.y, output, logits=logits)
-    values = loss_and_metrics(plan, weights, rows, output, row_loss)
+    values = loss_and_metrics(plan, weights, rows, output, row_loss, on.activity)
 
     error = error * (weight_of(rows) / len(rows))[:, np.newaxis]  # (batch, outputs)
-    gradients: list[np.ndarray] = []
-    for backward in reversed(ways_back):  # dL/dW of the last layer first, then of the one before it
-        error, of_layer = backward(error)
-        gradients = of_layer + gradients
-    return values, [g + slope for g, slope in zip(gradients, penalty_slopes(network, weights), strict=True)]
+    _, gradients = backward(error)
+    return (
+        values,
+        [g + slope for g, slope in zip(gradients, penalty_slopes(network, weights), strict=True)],
+        on.moved,
+    )
 
 
 def with_logits(plan: Plan) -> tuple[Network, bool]:
@@ -136,8 +75,8 @@ def with_logits(plan: Plan) -> tuple[Network, bool]:
     if not plan.linked:
         return plan.network, plan.loss.from_logits
     *before, last = plan.network.layers
-    assert isinstance(last, layers.Dense | layers.Activation)
-    return replace(plan.network, layers=(*before, replace(last, activation=activations.linear))), True
+    end = (replace(last, activation=activations.linear),) if isinstance(last, layers.Dense) else ()
+    return replace(plan.network, layers=(*before, *end)), True
 
 
 def penalty(network: Network, weights: Sequence[np.ndarray]) -> float:
@@ -161,10 +100,16 @@ def penalty_slopes(network: Network, weights: Sequence[np.ndarray]) -> Iterator[
 
 
 def loss_and_metrics(
-    plan: Plan, weights: Sequence[np.ndarray], rows: Matrix, output: np.ndarray, row_loss: np.ndarray
+    plan: Plan,
+    weights: Sequence[np.ndarray],
+    rows: Matrix,
+    output: np.ndarray,
+    row_loss: np.ndarray,
+    activity: Sequence[np.ndarray],
 ) -> np.ndarray:
-    """``L = (1/batch) sum_i w_i l_i + R``, then the metrics on the network's own output; float64."""
-    loss = np.sum(weight_of(rows) * row_loss, dtype=np.float64) / len(rows) + penalty(plan.network, weights)
+    """``L = (1/batch) sum_i (w_i l_i + activity_i) + R``, then the metrics on the network's own output; float64."""
+    of_rows = weight_of(rows) * row_loss + sum(activity)
+    loss = np.sum(of_rows, dtype=np.float64) / len(rows) + penalty(plan.network, weights)
     p = activated(plan.network.last_activation, output)[0] if plan.linked else output
     return np.array([loss, *(np.mean(metric_of(metric, rows.y, p), dtype=np.float64) for metric in plan.metrics)])
 
@@ -178,11 +123,15 @@ def weight_of(rows: Matrix) -> np.ndarray:
 
 
 @quiet
-def stepped(plan: Plan, state: State, gradients: Sequence[np.ndarray]) -> State:
+def stepped(
+    plan: Plan, state: State, gradients: Sequence[np.ndarray], moved_by_batch: Mapping[int, np.ndarray]
+) -> State:
     """The state after a step: gradients are clipped, then each trainable weight moves by the optimizer's formula."""
     rate = plan.optimizer.learning_rate if state.learning_rate is None else float(state.learning_rate)
     step = (rate, state.step + 1)
     weights, slots = list(state.weights), list(state.slots)
+    for place, array in moved_by_batch.items():
+        weights[place] = array
     moving = [place for place, weight in enumerate(plan.network.weights) if weight.trainable]
     for place, g in zip(moving, clipped(plan.optimizer, [gradients[place] for place in moving]), strict=True):
         weights[place], slots[place] = moved(plan.optimizer, step, weights[place], g, slots[place])
@@ -248,7 +197,7 @@ class ReferenceEngine:
     def gradients(self, plan: Plan, state: State, rows: Matrix) -> tuple[float, tuple[np.ndarray, ...]]:
         """Loss and gradients of one batch, zeros for a frozen weight; see `Engine.gradients`."""
         weights = _arrays(state.weights, plan.network, self.dtype)
-        values, gradients = backpropagation(plan, weights, _rows(rows, self.dtype), state.step)
+        values, gradients, _ = backpropagation(plan, weights, _rows(rows, self.dtype), state.step)
         moving = [weight.trainable for weight in plan.network.weights]
         return float(values[0]), tuple(g if moves else 0 * g for g, moves in zip(gradients, moving, strict=True))
 
@@ -259,9 +208,9 @@ class ReferenceEngine:
         """Loss and metrics of all rows as one batch, dropout off; see `Engine.evaluate`."""
         rows, weights = _rows(rows, self.dtype), _arrays(weights, plan.network, self.dtype)
         network, logits = with_logits(plan)
-        output = _predicted(network, weights, rows.x)
+        output, activity = _predicted(network, weights, rows.x)
         row_loss, _ = loss_and_error(plan.loss, rows.y, output, logits=logits)
-        values: list[float] = loss_and_metrics(plan, weights, rows, output, row_loss).tolist()
+        values: list[float] = loss_and_metrics(plan, weights, rows, output, row_loss, [activity]).tolist()
         return values
 
     @quiet
@@ -275,7 +224,7 @@ class ReferenceEngine:
         threads: int | None = None,
     ) -> np.ndarray:
         """The network's outputs, dropout off; see `Engine.predict`."""
-        return _predicted(network, _arrays(weights, network, self.dtype), np.asarray(x, self.dtype))
+        return _predicted(network, _arrays(weights, network, self.dtype), np.asarray(x, self.dtype))[0]
 
 
 class _Run:
@@ -347,10 +296,10 @@ class _Run:
             if listener.batch_begin:
                 listener.batch_begin(self, number)
             batch = _taken(rows, order[start : start + plan.batch_size])
-            values, gradients = backpropagation(plan, self._state.weights, batch, self._state.step)
+            values, gradients, moved = backpropagation(plan, self._state.weights, batch, self._state.step)
             if not np.isfinite(values[0]):
                 return values, number
-            self._state = stepped(plan, self._state, gradients)
+            self._state = stepped(plan, self._state, gradients, moved)
             total, seen = total + len(batch) * values, seen + len(batch)
             self._tell(number, total / seen)
         return total / seen, None
@@ -365,15 +314,17 @@ class _Run:
             listener.progress(number, running.tolist())
 
 
-def _predicted(network: Network, weights: Sequence[np.ndarray], x: np.ndarray) -> np.ndarray:
-    """The output of any number of rows in products of one size, the last one filled up with zeros."""
-    output = np.empty((len(x), network.outputs), x.dtype)
+def _predicted(network: Network, weights: Sequence[np.ndarray], x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The output of any number of rows in products of one size, the last one filled up with zeros; their activity."""
+    output, activity = np.empty((len(x), network.outputs), x.dtype), np.zeros(len(x), x.dtype)
     block = np.zeros((PREDICTED_AT_ONCE, x.shape[1]), x.dtype)
     for start in range(0, len(x), PREDICTED_AT_ONCE):
-        rows = x[start : start + PREDICTED_AT_ONCE]
+        rows, on = x[start : start + PREDICTED_AT_ONCE], Pass()
         block[: len(rows)] = rows
-        output[start : start + len(rows)] = forward(network, weights, block, {})[0][: len(rows)]
-    return output
+        here = slice(start, start + len(rows))
+        output[here] = forward(network.layers, weights, block, on)[0][: len(rows)]
+        activity[here] = sum(on.activity, np.zeros(len(block), x.dtype))[: len(rows)]
+    return output, activity
 
 
 def _taken(rows: Matrix, places: np.ndarray) -> Matrix:

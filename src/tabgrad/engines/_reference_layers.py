@@ -1,0 +1,261 @@
+"""Layers of the reference engine: forward, and inside it backward, where the values it needs still have their names.
+
+``x`` is what comes in and ``y`` what goes out, both (batch, units); ``dx`` and ``dy`` are the loss's slopes there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any
+
+import numpy as np
+
+from tabgrad import _seeds, layers
+from tabgrad.engines._reference_activations import activated
+
+Backward = Callable[[np.ndarray], tuple[np.ndarray, list[np.ndarray]]]
+"""From the error of an output, dL/dy, to that of the input, dL/dx, and to the gradients of the weights between."""
+Forward = tuple[np.ndarray, Backward]
+Arrays = Sequence[np.ndarray]
+
+
+@dataclass
+class Pass:
+    """One pass through the layers: what they may know of it, and what they leave.
+
+    Parameters
+    ----------
+    training : bool
+        Whether noise is added and statistics are those of the batch.
+    seed, step : int
+        From which the noise follows.
+    activity : list of arrays
+        What the layers add to the loss of each row.
+    moved : dict
+        The new values of weights that move with the batch, not by the optimizer, by their place.
+    """
+
+    training: bool = False
+    seed: int = 0
+    step: int = 0
+    activity: list[np.ndarray] = field(default_factory=list)
+    moved: dict[int, np.ndarray] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Spot:
+    """Where a layer stands: its place among the layers, those of its weights, and the pass that goes through."""
+
+    place: int
+    weights: tuple[int, ...]
+    on: Pass
+
+    def seed_of(self, layer: Any) -> int:
+        """The layer's own seed, or the plan's."""
+        return self.on.seed if layer.seed is None else int(layer.seed)
+
+
+def forward(in_a_row: Sequence[layers.Layer], weights: Arrays, x: np.ndarray, on: Pass) -> Forward:
+    """Through layers in a row; back, from the last to the first."""
+    return _through(in_a_row, x, iter(enumerate(weights)), count(), on)
+
+
+def _through(
+    in_a_row: Sequence[layers.Layer],
+    x: np.ndarray,
+    arrays: Iterator[tuple[int, np.ndarray]],
+    places: Iterator[int],
+    on: Pass,
+) -> Forward:
+    ways_back: list[Backward] = []
+    for layer in in_a_row:
+        if isinstance(layer, layers.Residual):
+            x, backward = residual(x, _through(layer.inside(), x, arrays, places, on))
+        else:
+            own = [next(arrays) for _ in layer.weights(x.shape[1])]
+            spot = Spot(next(places), tuple(place for place, _ in own), on)
+            x, backward = FORWARD[type(layer)](layer, x, [array for _, array in own], spot)
+        ways_back.append(backward)
+
+    def backward_through(dy: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
+        gradients: list[np.ndarray] = []
+        for backward in reversed(ways_back):  # dL/dW of the last layer first, then of the one before it
+            dy, of_layer = backward(dy)
+            gradients = of_layer + gradients
+        return dy, gradients
+
+    return x, backward_through
+
+
+# ---- Layers of units -------------------------------------------------------------------------------------------------
+
+
+def dense(layer: layers.Dense, x: np.ndarray, weights: Arrays, _: Spot) -> Forward:
+    """``z = x W + b``, ``y = f(z)``; back, ``d = dL/dz``: ``dL/dW = x^T d``, ``dL/db = sum d``, ``dL/dx = d W^T``."""
+    kernel, *bias = weights
+    z = x @ kernel  # (batch, units)
+    if layer.use_bias:
+        z = z + bias[0]
+    y, through_activation = activated(layer.activation, z)
+
+    def backward(dy: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
+        d = through_activation(dy)  # (batch, units)
+        gradients = [x.T @ d, d.sum(axis=0)] if layer.use_bias else [x.T @ d]
+        return d @ kernel.T, gradients
+
+    return y, backward
+
+
+def residual(x: np.ndarray, inner: Forward) -> Forward:
+    """``y = x + f(x)``; back, ``dx = dy + dy f'(x)``."""
+    y, through_inner = inner
+
+    def backward(dy: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
+        dx, gradients = through_inner(dy)
+        return dy + dx, gradients
+
+    return x + y, backward
+
+
+# ---- Functions of each unit ------------------------------------------------------------------------------------------
+
+
+def activation(layer: Any, x: np.ndarray, _weights: Arrays, _: Spot) -> Forward:
+    """``y = f(x)``; back, ``dx = dy f'(x)``."""
+    y, through_activation = activated(layer.activation, x)
+    return y, lambda dy: (through_activation(dy), [])
+
+
+def prelu(_layer: layers.PReLU, x: np.ndarray, weights: Arrays, _: Spot) -> Forward:
+    """``y = x`` where ``x > 0``, else ``a x``; back, ``dx = dy`` or ``a dy``, ``da = sum dy min(x, 0)``."""
+    (a,) = weights
+    slope = np.where(x > 0, 1, a).astype(x.dtype)
+    return x * slope, lambda dy: (dy * slope, [(dy * np.minimum(x, 0)).sum(axis=0)])
+
+
+def affine(layer: layers.Rescaling | layers.Normalization, x: np.ndarray, _weights: Arrays, _: Spot) -> Forward:
+    """``y = (x - c) a + b``; back, ``dx = dy a``."""
+    c, a, b = (numbers.astype(x.dtype) for numbers in layer.affine(x.shape[1]))
+    return (x - c) * a + b, lambda dy: (dy * a, [])
+
+
+def activity(layer: layers.ActivityRegularization, x: np.ndarray, _weights: Arrays, spot: Spot) -> Forward:
+    """``y = x``, each row's loss grows by ``sum l1 |x| + l2 x^2``; back, ``dx = dy + (l1 sign x + 2 l2 x) / batch``."""
+    spot.on.activity.append((layer.l1 * np.abs(x) + layer.l2 * x**2).sum(axis=1))
+    return x, lambda dy: (dy + (layer.l1 * np.sign(x) + 2 * layer.l2 * x) / len(x), [])
+
+
+# ---- Noise: nothing at prediction ------------------------------------------------------------------------------------
+
+
+def dropout(layer: layers.Dropout, x: np.ndarray, _weights: Arrays, spot: Spot) -> Forward:
+    """``y = x kept / (1 - rate)``; back, ``dx = dy kept / (1 - rate)``."""
+    if not spot.on.training or layer.rate == 0:
+        return _passing(x)
+    kept = _seeds.kept_units(spot.seed_of(layer), spot.on.step, spot.place, (len(x), x.shape[1]), layer.rate)
+    factor = kept.astype(x.dtype) / (1 - layer.rate)
+    return x * factor, lambda dy: (dy * factor, [])
+
+
+def alpha_dropout(layer: layers.AlphaDropout, x: np.ndarray, _weights: Arrays, spot: Spot) -> Forward:
+    """``y = a (x where kept, else m) + b``; back, ``dx = a dy`` where kept."""
+    if not spot.on.training or layer.rate == 0:
+        return _passing(x)
+    kept = _seeds.kept_units(spot.seed_of(layer), spot.on.step, spot.place, (len(x), x.shape[1]), layer.rate)
+    y = (layer.scale * np.where(kept, x, layer.LIMIT) + layer.shift).astype(x.dtype)
+    return y, lambda dy: (dy * kept * layer.scale, [])
+
+
+def gaussian_noise(layer: layers.GaussianNoise, x: np.ndarray, _weights: Arrays, spot: Spot) -> Forward:
+    """``y = x + stddev n``; back, ``dx = dy``."""
+    if not spot.on.training or layer.stddev == 0:
+        return _passing(x)
+    n = _seeds.normals(spot.seed_of(layer), spot.on.step, spot.place, (len(x), x.shape[1])).astype(x.dtype)
+    return x + layer.stddev * n, lambda dy: (dy, [])
+
+
+def gaussian_dropout(layer: layers.GaussianDropout, x: np.ndarray, _weights: Arrays, spot: Spot) -> Forward:
+    """``y = x (1 + stddev n)``; back, ``dx = dy (1 + stddev n)``."""
+    if not spot.on.training or layer.rate == 0:
+        return _passing(x)
+    n = _seeds.normals(spot.seed_of(layer), spot.on.step, spot.place, (len(x), x.shape[1])).astype(x.dtype)
+    factor = 1 + layer.stddev * n
+    return x * factor, lambda dy: (dy * factor, [])
+
+
+def _passing(x: np.ndarray) -> Forward:
+    return x, lambda dy: (dy, [])
+
+
+# ---- Normalisation ---------------------------------------------------------------------------------------------------
+
+
+def batch_normalization(layer: layers.BatchNormalization, x: np.ndarray, weights: Arrays, spot: Spot) -> Forward:
+    """``n = (x - m) / sqrt(v + e)``, ``y = gamma n + beta``, ``m`` and ``v`` over the batch or moving averages.
+
+    Back, ``dx = gamma / sqrt(v + e) (dy - mean dy - n mean(dy n))`` over the batch; else the means are left out.
+    """
+    *learned, moving_mean, moving_variance = weights
+    of_batch = spot.on.training and layer.trainable
+    m, v = (x.mean(axis=0), x.var(axis=0)) if of_batch else (moving_mean, moving_variance)
+    if of_batch:
+        for place, moving, value in zip(spot.weights[-2:], (moving_mean, moving_variance), (m, v), strict=True):
+            spot.on.moved[place] = layer.momentum * moving + (1 - layer.momentum) * value
+    inverse = 1 / np.sqrt(v + layer.epsilon)
+    n = (x - m) * inverse
+    y, gamma, gradients = _learned_scale(layer, learned, n)
+
+    def backward(dy: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
+        d = dy - dy.mean(axis=0) - n * (dy * n).mean(axis=0) if of_batch else dy
+        return gamma * inverse * d, [*gradients(dy), np.zeros_like(m), np.zeros_like(v)]
+
+    return y, backward
+
+
+def layer_normalization(layer: layers.LayerNormalization, x: np.ndarray, weights: Arrays, _: Spot) -> Forward:
+    """``n = (x - m) / sqrt(v + e)``, ``y = gamma n + beta``, ``m`` and ``v`` over the units of each row.
+
+    Back, with ``g = dy gamma``: ``dx = (g - mean g - n mean(g n)) / sqrt(v + e)``.
+    """
+    inverse = 1 / np.sqrt(x.var(axis=1, keepdims=True) + layer.epsilon)
+    n = (x - x.mean(axis=1, keepdims=True)) * inverse
+    y, gamma, gradients = _learned_scale(layer, weights, n)
+
+    def backward(dy: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
+        g = dy * gamma
+        dx = inverse * (g - g.mean(axis=1, keepdims=True) - n * (g * n).mean(axis=1, keepdims=True))
+        return dx, gradients(dy)
+
+    return y, backward
+
+
+def _learned_scale(
+    layer: layers.BatchNormalization | layers.LayerNormalization, learned: Arrays, n: np.ndarray
+) -> tuple[np.ndarray, Any, Callable[[np.ndarray], list[np.ndarray]]]:
+    """``y = gamma n + beta``, ``gamma``, and from ``dy`` to ``dgamma = sum dy n`` and ``dbeta = sum dy``."""
+    arrays = iter(learned)
+    gamma = next(arrays) if layer.scale else 1
+    y = gamma * n + next(arrays) if layer.center else gamma * n
+
+    def gradients(dy: np.ndarray) -> list[np.ndarray]:
+        return [*([(dy * n).sum(axis=0)] if layer.scale else []), *([dy.sum(axis=0)] if layer.center else [])]
+
+    return y, gamma, gradients
+
+
+FORWARD: dict[type[layers.Layer], Callable[..., Forward]] = {
+    layers.Dense: dense,
+    **dict.fromkeys(layers.POINTWISE, activation),
+    layers.PReLU: prelu,
+    layers.Rescaling: affine,
+    layers.Normalization: affine,
+    layers.ActivityRegularization: activity,
+    layers.Dropout: dropout,
+    layers.AlphaDropout: alpha_dropout,
+    layers.GaussianNoise: gaussian_noise,
+    layers.GaussianDropout: gaussian_dropout,
+    layers.BatchNormalization: batch_normalization,
+    layers.LayerNormalization: layer_normalization,
+}

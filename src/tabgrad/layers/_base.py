@@ -1,0 +1,102 @@
+"""What layers have in common, and the declaration of a row's width."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from tabgrad import initializers, regularizers
+from tabgrad._checks import COUNT, check
+from tabgrad._record import Record
+from tabgrad.errors import ArgumentError
+
+
+@dataclass(frozen=True)
+class Weight:
+    """One array of a layer: its name, shape, first values, penalty, and whether the optimizer moves it."""
+
+    name: str
+    shape: tuple[int, ...]
+    initializer: initializers.Initializer
+    regularizer: regularizers.Regularizer | None
+    trainable: bool
+
+
+@dataclass(frozen=True)
+class Layer(Record):
+    """Base of the layers: what goes in and out, and which weights there are between.
+
+    Parameters
+    ----------
+    input_shape : tuple of one int or None
+        ``(features,)``, for the first layer of a model without an `Input`.
+    name : str or None
+    trainable : bool, default True
+        False: training leaves the layer's weights as they are.
+    """
+
+    input_shape: tuple[int, ...] | None = field(default=None, kw_only=True)
+    name: str | None = field(default=None, kw_only=True)
+    trainable: bool = field(default=True, kw_only=True)
+
+    def __post_init__(self) -> None:
+        """Check the fields and bring the shape into its form."""
+        super().__post_init__()
+        if self.input_shape is not None:
+            object.__setattr__(self, "input_shape", row_shape(self.input_shape, "input_shape", type(self).__name__))
+
+    def _fill(self, values: Mapping[str, Any]) -> None:
+        """Set the fields of a record whose constructor resolves names, then check them."""
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+        self.__post_init__()
+
+    def units_out(self, inputs: int) -> int:
+        """The width of the output for an input of this width."""
+        return inputs
+
+    def weights(self, inputs: int) -> tuple[Weight, ...]:
+        """The layer's arrays, in the order of `get_weights`."""
+        return ()
+
+
+@dataclass(frozen=True)
+class Input(Layer):
+    """Declares the width of a row.
+
+    Parameters
+    ----------
+    shape : tuple of one int
+        ``(features,)``, without the batch.
+    name : str or None
+
+    Examples
+    --------
+    >>> from tabgrad.layers import Dense, Input
+    >>> from tabgrad.models import Sequential
+    >>> Sequential([Input((8,)), Dense(1)]).output_shape
+    (None, 1)
+    """
+
+    shape: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        """The declared shape is the shape of the input."""
+        object.__setattr__(self, "shape", row_shape(self.shape, "shape", "Input"))
+        object.__setattr__(self, "input_shape", self.shape)
+        super().__post_init__()
+
+
+def row_shape(shape: Sequence[int], name: str, owner: str) -> tuple[int, ...]:
+    """`(features,)` from a tuple, a list or one number."""
+    values = tuple(shape) if isinstance(shape, (tuple, list)) else (shape,)
+    if len(values) != 1:
+        raise ArgumentError(f"'{name}' of {owner} must be (features,): rows of a table have one axis. Got {shape!r}.")
+    return (check(values[0], name, owner, (int,), COUNT),)
+
+
+def check_axis(axis: int, owner: str) -> None:
+    """Refuse any axis but the one that a row of a table has."""
+    if axis not in (-1, 1) or isinstance(axis, bool):
+        raise ArgumentError(f"'axis' of {owner} must be -1: rows of a table have one axis. Got {axis!r}.")

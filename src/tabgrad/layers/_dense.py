@@ -1,0 +1,103 @@
+"""The fully connected layer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+from tabgrad import activations, initializers, regularizers
+from tabgrad._checks import COUNT, check
+from tabgrad.errors import ArgumentError
+from tabgrad.layers._base import Layer, Weight
+
+
+@dataclass(frozen=True, init=False)
+class Dense(Layer):
+    r"""A fully connected layer: every unit sees every input.
+
+    Forward, with ``X`` of shape (batch, inputs), kernel ``W`` (inputs, units), bias ``b`` (units,)::
+
+        z = X W + b,   output = activation(z)
+
+    Backward, with the error term ``d = dL/dz`` of shape (batch, units)::
+
+        dL/dW = X^T d + dR/dW,   dL/db = sum of d over the batch,   dL/dX = d W^T
+
+    Parameters
+    ----------
+    units : int
+        At least 1.
+    activation : str, Activation or None, default None
+        None: linear.
+    use_bias : bool, default True
+    kernel_initializer : str or Initializer, default "glorot_uniform"
+    bias_initializer : str or Initializer, default "zeros"
+    kernel_regularizer, bias_regularizer : str, Regularizer or None, default None
+        ``R`` above, added to the loss.
+    input_dim : int or None
+        Width of a row, for the first layer; as ``input_shape=(input_dim,)``.
+    input_shape : tuple of one int or None
+    name, trainable
+        See `Layer`.
+
+    Examples
+    --------
+    >>> from tabgrad.layers import Dense
+    >>> Dense(64, activation="relu", input_dim=16).weights(16)[0].shape
+    (16, 64)
+    """
+
+    units: Annotated[int, COUNT]
+    activation: activations.Activation
+    use_bias: bool
+    kernel_initializer: initializers.Initializer
+    bias_initializer: initializers.Initializer
+    kernel_regularizer: regularizers.Regularizer | None
+    bias_regularizer: regularizers.Regularizer | None
+
+    def __init__(
+        self,
+        units: int,
+        activation: str | activations.Activation | None = None,
+        use_bias: bool = True,  # noqa: FBT001, FBT002  (Keras's order)
+        kernel_initializer: str | initializers.Initializer = "glorot_uniform",
+        bias_initializer: str | initializers.Initializer = "zeros",
+        kernel_regularizer: str | regularizers.Regularizer | None = None,
+        bias_regularizer: str | regularizers.Regularizer | None = None,
+        *,
+        input_dim: int | None = None,
+        input_shape: Sequence[int] | None = None,
+        name: str | None = None,
+        trainable: bool = True,
+    ) -> None:
+        """Resolve names to records and check the rest."""
+        if input_dim is not None:
+            if input_shape is not None:
+                raise ArgumentError("Dense takes 'input_dim' or 'input_shape', not both.")
+            input_shape = (check(input_dim, "input_dim", "Dense", (int,), COUNT),)
+        values = {
+            "units": units,
+            "activation": activations.get(activation),
+            "use_bias": use_bias,
+            "kernel_initializer": initializers.get(kernel_initializer),
+            "bias_initializer": initializers.get(bias_initializer),
+            "kernel_regularizer": regularizers.get(kernel_regularizer),
+            "bias_regularizer": regularizers.get(bias_regularizer),
+            "input_shape": input_shape,
+            "name": name,
+            "trainable": trainable,
+        }
+        self._fill(values)
+
+    def units_out(self, inputs: int) -> int:
+        """The number of units."""
+        return self.units
+
+    def weights(self, inputs: int) -> tuple[Weight, ...]:
+        """The kernel (inputs, units) and, unless `use_bias` is False, the bias (units,)."""
+        kernel = Weight(
+            "kernel", (inputs, self.units), self.kernel_initializer, self.kernel_regularizer, self.trainable
+        )
+        bias = Weight("bias", (self.units,), self.bias_initializer, self.bias_regularizer, self.trainable)
+        return (kernel, bias) if self.use_bias else (kernel,)
