@@ -14,12 +14,12 @@ struct Dense : Layer {
   Dense(int inputs, const LayerSpec& spec) : has_bias(spec.numbers[0] != 0) {
     kernel = {inputs, spec.units, leading(spec.units), spec.numbers[1], spec.numbers[2], spec.trainable};
     bias = {1, spec.units, leading(spec.units), spec.numbers[3], spec.numbers[4], spec.trainable};
+    shift = has_bias ? &bias : nullptr;
   }
   void list(std::vector<Array*>& arrays) override {
     arrays.push_back(&kernel);
     if (has_bias) arrays.push_back(&bias);
   }
-  const float* shift() const override { return has_bias ? bias.w : nullptr; }
   bool reserve(long most_rows) override {
     if (most_rows > DEPTH && !sums.reserve(kernel.rows * padded(kernel.columns))) return false;
     return !in->error.data() || transposed.reserve(padded(kernel.columns) * leading(kernel.rows));
@@ -79,12 +79,12 @@ struct DenseUnit : Layer {
   DenseUnit(int inputs, const LayerSpec& spec) : has_bias(spec.numbers[0] != 0) {
     kernel = {1, inputs, leading(inputs), spec.numbers[1], spec.numbers[2], spec.trainable};
     bias = {1, 1, leading(1), spec.numbers[3], spec.numbers[4], spec.trainable};
+    shift = has_bias ? &bias : nullptr;
   }
   void list(std::vector<Array*>& arrays) override {
     arrays.push_back(&kernel);
     if (has_bias) arrays.push_back(&bias);
   }
-  const float* shift() const override { return has_bias ? bias.w : nullptr; }
   bool joins_activation() const override { return !sealed && !bends(); }
   bool joins_dropout() const override { return !sealed && !dropout; }
   double work() const override { return kernel.columns; }

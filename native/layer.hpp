@@ -56,7 +56,6 @@ struct Layer {
   // Whether a function that comes next can be taken in here.
   virtual bool joins_activation() const { return false; }
   virtual bool joins_dropout() const { return false; }
-  virtual const float* shift() const { return nullptr; }          // what is added before the activation
   virtual double work() const { return in->units + out->units; }  // multiply-adds a row
   virtual bool adds_to_loss() const { return false; }  // whether `activity` is what each row adds to the loss
   virtual const float* activity() const { return nullptr; }
@@ -77,10 +76,14 @@ struct Layer {
   // Whether another layer has written the error of the input (the other input) before, so that this one is added.
   bool in_adds = false, other_adds = false;
 
+  const Array* shift = nullptr;  // what is added before the activation
+
   virtual bool bends() const { return activates || dropout; }
+  virtual bool prepares() const { return false; }  // whether `prepare` has work to do before the rows of a pass
+  virtual void prepare(const Pass&) {}
   // Once before the rows of a pass.
-  virtual void begin(const Pass& pass) {
-    end.numbers = numbers, end.bias = shift();
+  void begin(const Pass& pass) {
+    end.numbers = numbers, end.bias = shift ? shift->w : nullptr;
     end.dropout = nullptr;
     if (!dropout || !pass.training) return;
     dropout->begin_step(dropout_seed, static_cast<std::uint64_t>(pass.step), static_cast<std::uint64_t>(dropout_index));

@@ -27,7 +27,8 @@ struct Noise : Layer {
       deviation = spec.numbers[0];
   }
   bool bends() const override { return kind != Kind::gaussian_noise; }
-  void begin(const Pass& pass) override {
+  bool prepares() const override { return true; }
+  void prepare(const Pass& pass) override {
     const auto step = static_cast<std::uint64_t>(pass.step);
     if (kind == Kind::alpha_dropout)
       mask.begin_step(seed, step, place);

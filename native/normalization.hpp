@@ -35,27 +35,27 @@ struct BatchNormalization : Layer {
   BatchNormalization(int units, const LayerSpec& spec)
       : learned(units, spec), momentum(spec.numbers[6]), epsilon(spec.numbers[7]) {
     mean = variance = {1, units, leading(units), 0, 0, false};
+    shift = learned.has_beta ? &learned.beta : nullptr;
   }
   void list(std::vector<Array*>& arrays) override {
     learned.list(arrays);
     arrays.push_back(&mean), arrays.push_back(&variance);
   }
-  const float* shift() const override { return learned.has_beta ? learned.beta.w : nullptr; }
   bool joins_activation() const override { return !sealed && !bends(); }
   bool joins_dropout() const override { return !sealed && !dropout; }
   bool meets() const override { return learned.gamma.trainable; }
   bool reserve(long) override { return each_unit.reserve(COUNT * padded(in->units)); }
   float* each(int what) const { return each_unit.data() + what * padded(in->units); }
 
-  void begin(const Pass& pass) override {
-    Layer::begin(pass);
+  bool prepares() const override { return true; }
+  void prepare(const Pass& pass) override {
     of_batch = pass.training && meets();
     if (of_batch) return;
     std::memcpy(each(MEAN), mean.w, in->units * sizeof(float));
     std::memcpy(each(VARIANCE), variance.w, in->units * sizeof(float));
-    prepare(0, in->vectors());
+    find_factors(0, in->vectors());
   }
-  void prepare(int from, int to) {
+  void find_factors(int from, int to) {
     for (int n = from * W; n < to * W; n += W) {
       const vec inverse = inverse_root(load(each(VARIANCE) + n) + epsilon);
       store(each(INVERSE) + n, inverse), store(each(FACTOR) + n, inverse * learned.scale(n));
@@ -73,7 +73,7 @@ struct BatchNormalization : Layer {
       return off * off;
     });
     scaled(VARIANCE);
-    prepare(from, to);
+    find_factors(from, to);
   }
   void forward(const Pass& pass, int from, int to) override {
     for (int m = from; m < to; m++)
@@ -133,9 +133,10 @@ struct LayerNormalization : Layer {
   float epsilon;
   Floats of_rows;  // m and 1 / sqrt(v + e) of each
 
-  LayerNormalization(int units, const LayerSpec& spec) : learned(units, spec), epsilon(spec.numbers[6]) {}
+  LayerNormalization(int units, const LayerSpec& spec) : learned(units, spec), epsilon(spec.numbers[6]) {
+    shift = learned.has_beta ? &learned.beta : nullptr;
+  }
   void list(std::vector<Array*>& arrays) override { learned.list(arrays); }
-  const float* shift() const override { return learned.has_beta ? learned.beta.w : nullptr; }
   bool joins_activation() const override { return !sealed && !bends(); }
   bool joins_dropout() const override { return !sealed && !dropout; }
   bool reserve(long rows) override { return of_rows.reserve(2 * rows); }

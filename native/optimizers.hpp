@@ -138,8 +138,8 @@ struct Adam {
 
 // A block of finished gradients, rows x vectors at (m, n) of an array: regularisation joins, then decay, then the rule.
 template <class Rule>
-static inline void step_block(const Rule& rule, const Array& array, float decay, int m, int n, int rows, int vectors,
-                              const vec* block) {
+[[gnu::always_inline]] static inline void step_block(const Rule& rule, const Array& array, float decay, int m, int n,
+                                                     int rows, int vectors, const vec* block) {
   for (int i = 0; i < rows; i++)
     for (int j = 0; j < vectors; j++) {
       const long at = (m + i) * array.ld + n + W * j;

@@ -108,8 +108,8 @@ class Trainer final : public Run {
   std::vector<std::unique_ptr<Layer>> layers_;
   std::vector<Array*> arrays_;
   std::vector<Lesson> lessons_;
-  std::vector<Signal*> branches_;          // that have not been joined yet
-  std::vector<Layer*> settling_, active_;  // that move with the batch; that add to the loss of a row
+  std::vector<Signal*> branches_;                      // that have not been joined yet
+  std::vector<Layer*> preparing_, settling_, active_;  // that move with the batch; that add to the loss of a row
   Block<int> cuts_;  // the first layers of the stretches between two meetings of rows, and the end
   int stretches_ = 1;
   bool stale_ = true;  // what layers derive from their arrays lags behind them
@@ -235,6 +235,7 @@ inline bool Trainer::order() {
   for (int i = 0; i < ends; i++) {
     Layer& layer = *layers_[i];
     if (layer.meets()) cuts_.data()[stretches_++] = i, settling_.push_back(&layer);
+    if (layer.prepares()) preparing_.push_back(&layer);
     if (layer.adds_to_loss()) active_.push_back(&layer);
   }
   cuts_.data()[stretches_] = ends;
@@ -385,6 +386,7 @@ bool Trainer::each_row(int count, double work, const Body& body) {
 inline void Trainer::begin(int count, bool training) {
   pass_.rows = count, pass_.training = training, pass_.step = step;
   for (auto& layer : layers_) layer->begin(pass_);
+  for (Layer* layer : preparing_) layer->prepare(pass_);
   if (!training || !stale_) return;
   for (auto& layer : layers_) layer->refresh(0, layer->parts());
   stale_ = false;
@@ -445,6 +447,13 @@ inline void Trainer::backward(int first, int end, int from, int to) {
 // interrupted.
 inline bool Trainer::propagate(const Batch& batch) {
   const int* cuts = cuts_.data();
+  if (stretches_ == 1)
+    return each_row(batch.count, 2 * work_, [&](int from, int to) {
+      gather(batch, from, to);
+      forward(0, cuts[1], from, to);
+      score(batch, from, to, true);
+      backward(0, cuts[1], from, to);
+    });
   // The layer at which a stretch begins is met before it goes forward, and again before it goes back.
   const auto inner = [&](int s) { return cuts[s] + (s > 0 ? 1 : 0); };
   for (int s = 0; s < stretches_; s++) {
