@@ -321,11 +321,17 @@ class Program {
     names_.push_back(std::make_unique<std::string>(std::move(name)));
     return names_.back()->c_str();
   }
+  // After the layers: what a part lists is a number for each output.
   PartSpec part(const nb::object& object) {
     const auto item = nb::cast<nb::tuple>(object);
     PartSpec spec = {};
     spec.kind = stored(nb::cast<std::string>(item[0]));
     copy_numbers(spec, nb::cast<std::vector<double>>(item[1]));
+    auto listed = nb::cast<std::vector<double>>(item[2]);
+    if (listed.empty()) return spec;
+    if (listed.size() != static_cast<std::size_t>(outputs_))
+      throw std::invalid_argument("a part lists another number of numbers than there are outputs");
+    spec.listed = lists_.emplace_back(std::make_unique<std::vector<double>>(std::move(listed)))->data();
     return spec;
   }
   void require_training() const {
@@ -386,6 +392,7 @@ class Program {
   bool labels_, trains_ = false, has_gradients_ = false, taken_ = false;
   std::int64_t most_rows_;
   std::vector<std::unique_ptr<std::string>> names_;
+  std::vector<std::unique_ptr<std::vector<double>>> lists_;
   std::unique_ptr<Run> run_;
   PythonListener* listening_ = nullptr;
   std::atomic<bool> cancelled_{false};
