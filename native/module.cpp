@@ -330,12 +330,18 @@ class Program {
     names_.push_back(std::make_unique<std::string>(std::move(name)));
     return names_.back()->c_str();
   }
+  // After the layers: what a part lists is a number for each output.
   PartSpec part(const nb::object& object) {
     const auto item = nb::cast<nb::tuple>(object);
-    if (item.size() != 2) throw std::invalid_argument("a part must be a kind and its numbers");
+    if (item.size() != 3) throw std::invalid_argument("a part must be a kind, numbers and a list");
     PartSpec spec = {};
     spec.kind = stored(nb::cast<std::string>(item[0]));
     copy_numbers(spec, nb::cast<std::vector<double>>(item[1]));
+    auto listed = nb::cast<std::vector<double>>(item[2]);
+    if (listed.empty()) return spec;
+    if (listed.size() != static_cast<std::size_t>(outputs_))
+      throw std::invalid_argument("a part lists another number of numbers than there are outputs");
+    spec.listed = lists_.emplace_back(std::make_unique<std::vector<double>>(std::move(listed)))->data();
     return spec;
   }
   void require_training() const {
@@ -397,6 +403,7 @@ class Program {
   std::int64_t most_rows_;
   std::vector<std::unique_ptr<std::string>> names_;
   std::deque<std::vector<float>> constants_;
+  std::vector<std::unique_ptr<std::vector<double>>> lists_;
   std::unique_ptr<Run> run_;
   PythonListener* listening_ = nullptr;
   std::atomic<bool> cancelled_{false};

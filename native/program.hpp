@@ -24,10 +24,12 @@ struct LayerSpec {
   const float* constants;  // numbers of each column, where a layer has such
 };
 
-// A loss, metric or optimizer: the name of its kind, and its record's fields as numbers, None as NaN.
+// A loss, metric or optimizer: the name of its kind, and its record's fields as numbers, None as NaN, a list as its
+// length; what is listed, a number for each output of the network, stands behind.
 struct PartSpec {
   const char* kind;
   double numbers[MOST_NUMBERS];
+  const double* listed;  // null: nothing
 };
 
 struct ProgramSpec {

@@ -423,12 +423,12 @@ inline void Trainer::score_block(int m, int block, const vec* y, ivec labels, ve
   vec* out = outputs_.at(m);
   rows_to_lanes(scored_->value_of(m), scored_->ld, block, outputs, out);
   const vec share = weights / static_cast<float>(count);
-  Scored rows = {outputs, logits_, out, linked_values_.at(m), y, labels, loss_part_.numbers, share};
+  Scored rows = {outputs, logits_, out, linked_values_.at(m), y, labels, &loss_part_, share};
   vec* error = errors ? errors_.at(m) : nullptr;
   store(row_values_.data() + m, weights * loss_(rows, error));
   if (linked_) rows.out = rows.linked;
   for (int k = 0; k < metric_count_; k++) {
-    rows.numbers = metric_parts_[k].numbers;
+    rows.part = &metric_parts_[k];
     store(row_values_.data() + (k + 1) * padded(most_rows_) + m, metrics_[k](rows));
   }
   if (!errors) return;

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tabgrad import callbacks, losses
+from tabgrad._targets import class_weighted, matrix
 from tabgrad.callbacks import EarlyStopping, LambdaCallback
 from tabgrad.errors import ArgumentError, ArgumentTypeError, DataError, NotReadyError, UnknownNameError
 from tabgrad.layers import Activation, Dense, Dropout, Input
@@ -51,7 +52,7 @@ def says(error, message, call, *values, **named):
         with pytest.raises(error, match=re.escape(message)) as caught:
             call(*values, **named)
     assert type(caught.value) is error
-    assert len(str(caught.value)) < 500
+    assert len(str(caught.value)) < 600  # the names of all losses are the longest list
 
 
 # ---- X ---------------------------------------------------------------------------------------------------------------
@@ -260,12 +261,98 @@ TARGETS = {
         BINARY,
         "Got a sum of 0.0 in 10 places (row 0; row 2; row 4; ...). For two classes in one column use a sigmoid",
     ),
+    "binary focal": ({"loss": "binary_focal_crossentropy"}, LABELS, "y must lie in [0, 1] for binary_focal_"),
+    "sum of shares": (
+        {"loss": "kld", "units": 3},
+        changed(ONE_HOT, 3, 0.5),
+        "y must hold one-hot rows that sum to 1 for kl_divergence. Got a sum of 1.5 in 1 place (row 3).",
+    ),
+    "hinge of numbers": (
+        {"loss": "hinge"},
+        LABELS,
+        "y must hold the classes -1 and 1, or 0 and 1, for hinge. Got 2 in 6 places (row 2; row 5; row 8; ...). For "
+        "more than two classes use one-hot rows with loss='categorical_hinge'.",
+    ),
+    "hinge of both": (
+        {"loss": "squared_hinge"},
+        changed(BINARY, 4, -1),
+        "for squared_hinge. Got 0.0 in 9 places (row 0; row 2; row 6; ...). If 0 is the other class: np.where(y > 0, ",
+    ),
+    "negative count": (
+        {"loss": "poisson"},
+        changed(BINARY, 7, -2),
+        "y must not be negative for poisson. Got -2.0 in 1 place (row 7). Leave such rows out, or use "
+        "loss='mean_squared_error'.",
+    ),
+    "negative amount": (
+        {"loss": "tweedie_deviance"},
+        changed(BINARY, 7, -2),
+        "y must not be negative for tweedie_deviance. Got -2.0 in 1 place (row 7). Leave such rows out",
+    ),
+    "amount of zero": (
+        {"loss": "gamma_deviance"},
+        changed(np.ones(20), 7, 0),
+        "y must be above 0 for gamma_deviance. Got 0.0 in 1 place (row 7). Leave such rows out, or use "
+        "loss='tweedie_deviance'.",
+    ),
+    "columns of quantiles": (
+        {"loss": losses.Quantile((0.1, 0.9)), "units": 2},
+        X[:, :2],
+        "y must have one column for quantile: its 2 outputs predict the same column. Got 2 (shape (20, 2)).",
+    ),
 }
 
 
 @pytest.mark.parametrize("settings, y, message", TARGETS.values(), ids=TARGETS)
 def test_targets_are_refused(settings, y, message):
     says(DataError, message, model(**settings).fit, X, y, verbose=0)
+
+
+@pytest.mark.parametrize("loss", ["poisson", "tweedie_deviance", "msle", "mae"])
+def test_targets_at_the_edge_are_taken(loss):
+    model(loss, activation="softplus").fit(X, BINARY, verbose=0)
+
+
+@pytest.mark.parametrize("y", [BINARY, 2 * BINARY - 1])
+def test_class_weights_of_a_hinge_in_either_spelling(y):
+    rows = class_weighted(
+        matrix(X, y, None, loss=losses.Hinge(), columns=3, outputs=1), {0: 2, 1: 5}, losses.Hinge(), 1
+    )
+    np.testing.assert_array_equal(rows.weight, np.where(y > 0, 5, 2))
+
+
+def test_a_target_of_quantiles_is_one_column():
+    target = matrix(X, NUMBERS, None, loss=losses.Quantile((0.1, 0.9)), columns=3, outputs=2).y
+    np.testing.assert_allclose(target, np.column_stack([NUMBERS, NUMBERS]), rtol=1e-6)
+
+
+def test_a_loss_has_a_number_for_each_output():
+    message = (
+        "Quantile(quantiles=(0.1, 0.9)) has 2 numbers, one for each output. The network has 3 outputs: give its last "
+        "layer 2 units, or the loss 3 numbers."
+    )
+    says(ArgumentError, message, model(losses.Quantile((0.1, 0.9)), units=3).fit, X, NUMBERS, verbose=0)
+    message = "has 2 numbers, one for each output. The network has 3 outputs"
+    weighted = losses.CategoricalFocalCrossentropy(alpha=[1, 2])
+    says(ArgumentError, message, model(weighted, units=3).fit, X, ONE_HOT, verbose=0)
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "message"),
+    [
+        (lambda: losses.Quantile(90), ArgumentError, "'quantiles' of Quantile must be in (0, 1). Got 90."),
+        (lambda: losses.Quantile((0.1, 1.0)), ArgumentError, "'quantiles' of Quantile must be in (0, 1). Got 1.0."),
+        (lambda: losses.Quantile(()), ArgumentError, "'quantiles' of Quantile must hold at least one number. Got ()."),
+        (lambda: losses.Quantile("0.5"), ArgumentTypeError, "'quantiles' of Quantile must be a number. Got '0.5'"),
+        (
+            lambda: losses.CategoricalFocalCrossentropy([0.1, -1]),
+            ArgumentError,
+            "'alpha' of CategoricalFocalCrossentropy must be at least 0. Got -1.",
+        ),
+    ],
+)
+def test_numbers_for_each_output_are_checked(make, error, message):
+    says(error, message, make)
 
 
 def test_targets_of_validation_are_held_against_the_loss_too():

@@ -139,7 +139,7 @@ def test_residual_blocks_refuse_what_cannot_be_added() -> None:
         ArgumentError, match=r"8 come in, 3 come out. Let the last one be Dense\(8\), or put Dense\(3\)"
     ):
         Sequential([Dense(8, input_dim=4), Residual([Dense(3)])])
-    with pytest.raises(ArgumentTypeError, match="'layers' of Residual must be a list of layers. Got Dense"):
+    with pytest.raises(ArgumentTypeError, match=r"'layers' of Residual must be a list of layers. Got Dense"):
         Residual(Dense(3))  # type: ignore[arg-type]
     with pytest.raises(ArgumentError, match=r"at least one layer, and no Input. Got none"):
         Residual([])

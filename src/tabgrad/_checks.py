@@ -83,6 +83,22 @@ def check(value: Any, name: str, owner: str, kinds: tuple[type, ...], interval: 
     return value
 
 
+def check_numbers(value: Any, name: str, owner: str, interval: Interval) -> tuple[float, ...]:
+    """One number or several in a list, tuple or array, each against the interval; returns a tuple of Python numbers.
+
+    Raises
+    ------
+    ArgumentTypeError, ArgumentError
+        ``'quantiles' of Quantile must be in (0, 1). Got 90.``
+    """
+    several = value.tolist() if hasattr(value, "tolist") else value
+    if not isinstance(several, (list, tuple)):
+        several = [value]
+    if not several:
+        raise ArgumentError(f"'{name}' of {owner} must hold at least one number. Got {value!r}.")
+    return tuple(check(each, name, owner, (float,), interval) for each in several)
+
+
 def known_name(name: str, what: str, catalogue: Iterable[str]) -> str:
     """`name` as it is spelled in the catalogue; an error that suggests the nearest where there is none."""
     names = sorted(set(catalogue))

@@ -50,9 +50,20 @@ class Record(metaclass=RecordType):
         check_record(self)
 
     def numbers(self) -> tuple[float, ...]:
-        """The fields in order as numbers, which is how a compiled engine receives a record (None is NaN)."""
+        """The fields in order as numbers, which is how a compiled engine receives a record.
+
+        None is NaN, a tuple its length: what it holds is `listed`.
+        """
         values = (getattr(self, field.name) for field in fields(self))
-        return tuple(float("nan") if value is None else float(value) for value in values)
+        return tuple(
+            float("nan") if value is None else float(len(value) if isinstance(value, tuple) else value)
+            for value in values
+        )
+
+    def listed(self) -> tuple[float, ...]:
+        """What the fields hold that are tuples of numbers, one for each output."""
+        tuples = (value for field in fields(self) if isinstance(value := getattr(self, field.name), tuple))
+        return tuple(number for each in tuples for number in each)
 
     @classmethod
     def get(cls, identifier: Any, catalogue: Mapping[str, type[Self]], what: str) -> Self:

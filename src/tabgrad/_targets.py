@@ -72,14 +72,20 @@ def target(y: Any, loss: Loss, outputs: int, *, name: str = "y") -> np.ndarray:
         raise DataError(f"{name} must have the shape (rows,) or (rows, {outputs}). Got shape {entries.array.shape}.")
     if loss.target == "labels":
         return _labels(entries, array, outputs)
-    if array.shape[1] != outputs:
+    if array.shape[1] != (1 if loss.shared_target else outputs):
         raise DataError(_wrong_width(entries, array, loss, outputs))
     y32 = single(entries).reshape(array.shape)
     if loss.target == "probabilities":
-        _within_unit_interval(entries, y32)
+        _within_unit_interval(entries, y32, loss)
     elif loss.target == "one_hot":
-        _one_hot(entries, y32)
-    return y32
+        _one_hot(entries, y32, loss)
+    elif loss.target == "signs":
+        _signs(entries, y32, loss)
+    elif loss.target == "not_negative":
+        _above(entries, y32, y32 >= 0, loss, "not be negative", "mean_squared_error")
+    elif loss.target == "positive":
+        _above(entries, y32, y32 > 0, loss, "be above 0", "tweedie_deviance")
+    return np.repeat(y32, outputs, axis=1) if loss.shared_target else y32
 
 
 def row_weights(weight: Any, *, name: str = "sample_weight") -> np.ndarray:
@@ -104,8 +110,9 @@ def class_weighted(rows: Matrix, class_weight: Any, loss: Loss, outputs: int) ->
     ArgumentTypeError, ArgumentError
         Not a dict, a class that the target cannot have, a negative weight, or a target without classes.
     """
-    classes = 2 if outputs == 1 and loss.target == "probabilities" else outputs
-    if loss.target == "values" or (loss.target == "probabilities" and outputs > 1):
+    two_sided = loss.target in ("probabilities", "signs")
+    classes = 2 if outputs == 1 and two_sided else outputs
+    if loss.target not in ("labels", "one_hot") and not (two_sided and outputs == 1):
         raise ArgumentError(
             "'class_weight' of fit needs a target of classes: labels, one-hot rows or one binary column. "
             f"{type(loss).__name__} has none here: use 'sample_weight'."
@@ -113,7 +120,7 @@ def class_weighted(rows: Matrix, class_weight: Any, loss: Loss, outputs: int) ->
     factors = np.ones(classes, np.float32)
     for label, weight in _checked_class_weights(class_weight, classes):
         factors[label] = weight
-    weights = factors[_class_of(rows.y)]
+    weights = factors[_class_of(np.maximum(rows.y, 0))]  # the class -1 is the first
     return Matrix(rows.x, rows.y, weights if rows.weight is None else weights * rows.weight)
 
 
@@ -193,7 +200,7 @@ def _labels(entries: Numbers, array: np.ndarray, outputs: int) -> np.ndarray:
 _RELABEL = "Number the classes 0, 1, 2, ...: classes, y = np.unique(y, return_inverse=True)."
 
 
-def _within_unit_interval(entries: Numbers, y: np.ndarray) -> None:
+def _within_unit_interval(entries: Numbers, y: np.ndarray, loss: Loss) -> None:
     """Probabilities, or classes 0 and 1."""
     if y.min() >= 0 and y.max() <= 1:
         return
@@ -206,11 +213,37 @@ def _within_unit_interval(entries: Numbers, y: np.ndarray) -> None:
     outside = (y < 0) | (y > 1)
     first = shown(entries.array.reshape(y.shape)[outside][0])
     raise DataError(
-        f"{entries.name} must lie in [0, 1] for binary_crossentropy. Got {first} in {_where(entries, outside)}. {fix}"
+        f"{entries.name} must lie in [0, 1] for {loss.kind}. Got {first} in {_where(entries, outside)}. {fix}"
     )
 
 
-def _one_hot(entries: Numbers, y: np.ndarray) -> None:
+def _signs(entries: Numbers, y: np.ndarray, loss: Loss) -> None:
+    """Two classes: -1 and 1, or 0 and 1."""
+    if np.isin(y, (-1, 1)).all() or np.isin(y, (0, 1)).all():
+        return
+    wrong = ~np.isin(y, (-1, 0, 1))
+    fix = "For more than two classes use one-hot rows with loss='categorical_hinge'."
+    if not wrong.any():  # -1 and 0 both
+        wrong, fix = y == 0, f"If 0 is the other class: np.where({entries.called} > 0, 1, -1)."
+    first = shown(entries.array.reshape(y.shape)[wrong][0])
+    raise DataError(
+        f"{entries.name} must hold the classes -1 and 1, or 0 and 1, for {loss.kind}. Got {first} in "
+        f"{_where(entries, wrong)}. {fix}"
+    )
+
+
+def _above(entries: Numbers, y: np.ndarray, right: np.ndarray, loss: Loss, rule: str, other: str) -> None:
+    """Numbers on one side of zero."""
+    if right.all():
+        return
+    first = shown(entries.array.reshape(y.shape)[~right][0])
+    raise DataError(
+        f"{entries.name} must {rule} for {loss.kind}. Got {first} in {_where(entries, ~right)}. Leave such rows out, "
+        f"or use loss='{other}'."
+    )
+
+
+def _one_hot(entries: Numbers, y: np.ndarray, loss: Loss) -> None:
     """Rows of shares that sum to 1."""
     sums = y.sum(axis=1)
     if y.min() >= 0 and abs(sums.max() - 1) <= SUM_TOLERANCE and abs(sums.min() - 1) <= SUM_TOLERANCE:
@@ -219,13 +252,13 @@ def _one_hot(entries: Numbers, y: np.ndarray) -> None:
     if outside.any():
         first = shown(entries.array.reshape(y.shape)[outside][0])
         raise DataError(
-            f"{entries.name} must hold one-hot rows with entries in [0, 1] for categorical_crossentropy. Got "
+            f"{entries.name} must hold one-hot rows with entries in [0, 1] for {loss.kind}. Got "
             f"{first} in {_where(entries, outside)}."
         )
     wrong = np.abs(sums - 1) > SUM_TOLERANCE
     fix = "For two classes in one column use a sigmoid with loss='binary_crossentropy'."
     raise DataError(
-        f"{entries.name} must hold one-hot rows that sum to 1 for categorical_crossentropy. Got a sum of "
+        f"{entries.name} must hold one-hot rows that sum to 1 for {loss.kind}. Got a sum of "
         f"{shown(round(float(sums[wrong][0]), 4))} in {_where(entries, wrong)}. "
         f"{fix if y.shape[1] == 1 else _MULTI_LABEL}"
     )
@@ -237,14 +270,19 @@ _MULTI_LABEL = "If a row may belong to several classes, use a sigmoid with loss=
 def _wrong_width(entries: Numbers, array: np.ndarray, loss: Loss, outputs: int) -> str:
     """A target of another width than the output, and the loss or the layer that would fit it."""
     name, called, width = entries.name, entries.called, array.shape[1]
+    if loss.shared_target:
+        return (
+            f"{name} must have one column for {loss.kind}: its {outputs} output{'s' if outputs > 1 else ''} predict "
+            f"the same column. Got {width} (shape {entries.array.shape}). Give one column, or train a network for each."
+        )
     if loss.target == "one_hot" and width == 1:
         return (
-            f"{name} must have {outputs} one-hot columns for categorical_crossentropy. Got one column. If it holds "
+            f"{name} must have {outputs} one-hot columns for {loss.kind}. Got one column. If it holds "
             f"labels 0 to {outputs - 1}, use loss='sparse_categorical_crossentropy', or np.eye({outputs})[{called}]."
         )
     if loss.target == "probabilities" and outputs == 1 and _looks_one_hot(array):
         return (
-            f"{name} must have one column for binary_crossentropy on one output. Got {width} one-hot columns. Use "
+            f"{name} must have one column for {loss.kind} on one output. Got {width} one-hot columns. Use "
             f"{width} softmax units with loss='categorical_crossentropy'"
             + (f", or {called}[:, 1]." if width == 2 else ".")
         )

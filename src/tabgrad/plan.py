@@ -122,8 +122,15 @@ class Plan:
     seed: Annotated[int, SEED] = 0
 
     def __post_init__(self) -> None:
-        """Check the numbers."""
+        """Check the numbers, and that the loss has as many for each output as there are outputs."""
         check_record(self)
+        listed, outputs = len(self.loss.listed()), self.network.outputs
+        if listed and listed != outputs:
+            raise ArgumentError(
+                f"{self.loss!r} has {listed} number{'s' if listed > 1 else ''}, one for each output. The network has "
+                f"{outputs} output{'s' if outputs > 1 else ''}: give its last layer {listed} unit"
+                f"{'s' if listed > 1 else ''}, or the loss {outputs} number{'s' if outputs > 1 else ''}."
+            )
 
     @property
     def linked(self) -> bool:

@@ -73,6 +73,12 @@ def target_for(loss: losses.Loss, count: int, outputs: int, random: np.random.Ge
     if loss.target == "one_hot":
         hard, soft = np.eye(outputs)[labels], random.dirichlet(np.ones(outputs), count)
         return np.where(np.arange(count)[:, np.newaxis] % 2, soft, hard).astype(np.float32)
+    if loss.target == "signs":  # in both spellings; Keras takes a batch of one spelling
+        return (random.integers(0, 2, (count, outputs)) * (1 + count % 2) - count % 2).astype(np.float32)
+    if loss.target in ("not_negative", "positive"):
+        counts, amounts = random.poisson(1, (count, outputs)), random.uniform(0.2, 3, (count, outputs))
+        whole = (np.arange(count)[:, np.newaxis] % 2 == 0) & (loss.target == "not_negative")
+        return np.where(whole, counts, amounts).astype(np.float32)
     if loss.target == "probabilities":
         hard, soft = random.integers(0, 2, (count, outputs)), random.uniform(size=(count, outputs))
         return np.where(np.arange(count)[:, np.newaxis] % 2, soft, hard).astype(np.float32)
@@ -119,8 +125,10 @@ def _optimizer(optimizer: optimizers.Optimizer) -> Part:
     return Part(optimizer, replace(_PLAIN, optimizer=optimizer))
 
 
-def _loss(loss: losses.Loss, last: Dense, *scores: metrics.Metric) -> Part:
-    return Part(loss, replace(_PLAIN, network=_network(Dense(6, "tanh"), last), loss=loss, metrics=scores))
+def _loss(loss: losses.Loss, last: Dense, *scores: metrics.Metric, rate: float = 0.1) -> Part:
+    """`rate`: of a step, smaller where a loss is steep."""
+    network, optimizer = _network(Dense(6, "tanh"), last), optimizers.SGD(rate)
+    return Part(loss, replace(_PLAIN, network=network, loss=loss, metrics=scores, optimizer=optimizer))
 
 
 def _layer(layer: layers.Layer, *network: layers.Layer) -> Part:
@@ -213,6 +221,10 @@ _SOME_BELOW = Dense(4, activations.Relu(negative_slope=0.1, threshold=0.2), bias
 _BETWEEN = Dense(3, activations.Relu(max_value=0.9, threshold=0.2), bias_initializer="ones")
 _OUTSIDE = Dense(3, activations.Relu(threshold=1.3), bias_initializer="ones")
 
+# Means of counts and amounts: positive, and not near 0, where the slope has a pole.
+_POSITIVE = Dense(3, "softplus", bias_initializer="ones")
+_FOCAL, _CATEGORICAL_FOCAL = losses.BinaryFocalCrossentropy, losses.CategoricalFocalCrossentropy
+
 LOSSES = (
     _loss(losses.MeanSquaredError(), Dense(3), *SCORES),
     _loss(losses.MeanSquaredError(), Dense(1), *SCORES),
@@ -238,6 +250,42 @@ LOSSES = (
     _loss(_SPARSE(from_logits=True), Dense(4), *_LABELS),
     _loss(_SPARSE(), _ABOVE, *_LABELS),
     _loss(_SPARSE(), _SOME_BELOW, *_LABELS),
+    _loss(losses.MeanAbsoluteError(), Dense(3), *SCORES),
+    _loss(losses.MeanAbsoluteError(), Dense(1), *SCORES),
+    _loss(losses.MeanAbsolutePercentageError(), Dense(3), *SCORES, rate=1e-4),
+    _loss(losses.MeanSquaredLogarithmicError(), Dense(3, "softplus"), *SCORES),
+    _loss(losses.MeanSquaredLogarithmicError(), Dense(3), *SCORES),
+    _loss(losses.Huber(), Dense(3), *SCORES),
+    _loss(losses.Huber(delta=0.4), Dense(3), *SCORES),
+    _loss(losses.LogCosh(), Dense(3), *SCORES),
+    _loss(losses.Quantile(), Dense(1), *SCORES),
+    _loss(losses.Quantile((0.1, 0.5, 0.8)), Dense(3), *SCORES),
+    _loss(losses.Poisson(), _POSITIVE, *SCORES),
+    _loss(losses.GammaDeviance(), _POSITIVE, *SCORES, rate=0.01),
+    _loss(losses.TweedieDeviance(), _POSITIVE, *SCORES, rate=0.01),
+    _loss(losses.TweedieDeviance(power=1.1), _POSITIVE, *SCORES, rate=0.01),
+    _loss(losses.TweedieDeviance(power=1.9), _POSITIVE, *SCORES, rate=0.01),
+    _loss(losses.Hinge(), Dense(3), *SCORES),
+    _loss(losses.Hinge(), Dense(1, "tanh"), *SCORES),
+    _loss(losses.SquaredHinge(), Dense(3), *SCORES),
+    _loss(losses.CategoricalHinge(), Dense(4), *_CLASSES),
+    _loss(losses.CategoricalHinge(), Dense(4, "softmax"), *_CLASSES),
+    _loss(losses.KLDivergence(), Dense(4, "softmax"), *_CLASSES),
+    _loss(losses.KLDivergence(), _BETWEEN, *_CLASSES),
+    _loss(_FOCAL(), Dense(1, "sigmoid"), *_SIDES),
+    _loss(_FOCAL(gamma=1.5, label_smoothing=0.2), Dense(3, "sigmoid"), *_SIDES),
+    _loss(_FOCAL(apply_class_balancing=True, alpha=0.7), Dense(3, "sigmoid"), *_SIDES),
+    _loss(_FOCAL(from_logits=True), Dense(3), *_SIDES),
+    _loss(_FOCAL(True, from_logits=True, label_smoothing=0.2), Dense(3, "tanh"), *_SIDES),
+    _loss(_FOCAL(gamma=0.0), _BETWEEN, *_SIDES),
+    _loss(_FOCAL(True), _BETWEEN, *_SIDES),
+    _loss(_CATEGORICAL_FOCAL(), Dense(4, "softmax"), *_CLASSES),
+    _loss(_CATEGORICAL_FOCAL(alpha=(0.1, 0.4, 0.7, 2.0), gamma=1.5), Dense(4, "softmax"), *_CLASSES),
+    _loss(_CATEGORICAL_FOCAL(alpha=0.6, label_smoothing=0.2), Dense(4, "softmax"), *_CLASSES),
+    _loss(_CATEGORICAL_FOCAL(from_logits=True), Dense(4), *_CLASSES),
+    _loss(_CATEGORICAL_FOCAL(0.5, 3.0, from_logits=True, label_smoothing=0.2), Dense(4, "softmax"), *_CLASSES),
+    _loss(_CATEGORICAL_FOCAL(gamma=0.0), _ABOVE, *_CLASSES),
+    _loss(_CATEGORICAL_FOCAL(alpha=(0.1, 0.4, 0.7, 2.0)), _SOME_BELOW, *_CLASSES),
 )
 
 _LAST = Dense(3)

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tabgrad import activations, layers, losses, regularizers
+from tabgrad import activations, layers, losses, optimizers, regularizers
 from tabgrad.engines.base import Engine, Job, initial_state
 from tabgrad.engines.select import get_engine
-from tabgrad.plan import Plan
+from tabgrad.matrix import Matrix
+from tabgrad.plan import Network, Plan
 
 from .conftest import HAS_NATIVE
 from .parts import ACTIVATIONS, LAYERS, METRICS, OPTIMIZERS, PARTS, REGULARIZERS, Part, records_of, started
@@ -134,10 +135,46 @@ def test_regularizers(part: Part) -> None:
     assert_followed(part)
 
 
-@pytest.mark.parametrize("part", [part for part in PARTS if part.weighted], ids=str)
+def known(part: Part) -> bool:
+    """Whether Keras has the part's loss."""
+    return hasattr(keras.losses, type(part.plan.loss).__name__)
+
+
+@pytest.mark.parametrize("part", [part for part in PARTS if part.weighted and known(part)], ids=str)
 def test_losses(part: Part) -> None:
     assert isinstance(part.record, losses.Loss)
     assert_followed(part)
+
+
+KINKS = {
+    "mean_absolute_error": ([[0.5, 2, -1]], [[0.5, 1, -1]]),
+    "mean_absolute_percentage_error": ([[0.5, 0, -2], [0, 0, 1]], [[0.5, 1e-3, -2], [0, -1, 1]]),
+    "mean_squared_logarithmic_error": ([[-3, -0.5, 2]], [[1, -2, -0.5]]),
+    "huber": ([[0, 0, 0]], [[1, -1, 0]]),
+    "hinge": ([[1, 1, 0]], [[1, 0.5, -1]]),
+    "squared_hinge": ([[-1, 1, 1]], [[-1, 0.5, 2]]),
+    "categorical_hinge": ([[1, 0, 0], [0, 1, 0], [1, 0, 0]], [[0, 0, 0], [2, 1, 2], [1, -1, 0]]),
+    "kl_divergence": ([[1, 0, 0], [0, 0.5, 0.5]], [[1, 0, 0], [-1, 0.5, 2]]),
+    "binary_focal_crossentropy": ([[0, 1, 0.9]], [[-0.5, 0.4, 1.3]]),
+}
+
+
+@pytest.mark.parametrize("name", KINKS)
+def test_where_a_loss_has_a_kink_the_slope_is_that_of_keras(name: str) -> None:
+    """And where a prediction or target is out of what the formula is made for."""
+    jax = pytest.importorskip("jax")
+    y, p = (np.array(values, np.float32) for values in KINKS[name])
+    theirs = getattr(keras.losses, name)
+    loss = losses.get(name)
+    plan = Plan(Network(3, (layers.Dense(3, kernel_initializer="zeros"),)), loss, optimizers.SGD())
+    for target, output in zip(y, p, strict=True):  # a row each: the gradient of the bias is that of the output
+        state = initial_state(plan, (np.zeros((3, 3), np.float32), output))
+        rows = Matrix(np.zeros((1, 3), np.float32), target[np.newaxis])
+        value, slope = jax.value_and_grad(lambda p, y=target: theirs(y[np.newaxis], p[np.newaxis])[0])(output)
+        for engine in ENGINES:
+            ours, (_, gradient) = engine.gradients(plan, state, rows)
+            assert ours == pytest.approx(float(value), rel=1e-4, abs=1e-6), engine.name
+            np.testing.assert_allclose(gradient, slope, rtol=1e-4, atol=1e-6, err_msg=engine.name)
 
 
 def draws(part: Part) -> bool:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
+from sklearn.metrics import mean_gamma_deviance, mean_pinball_loss, mean_tweedie_deviance
 
 from tabgrad import losses, optimizers
 from tabgrad.engines.base import Engine, Job, initial_state
@@ -72,6 +73,48 @@ def test_a_sigmoid_and_a_softmax_are_logistic_regression(engine: Engine, form: s
     centred = (lambda array: array) if binary else (lambda array: array - array.mean(axis=-1, keepdims=True))
     np.testing.assert_allclose(centred(kernel), centred(solution.coef_.T), atol=CONVERGED)
     np.testing.assert_allclose(centred(bias), centred(solution.intercept_), atol=CONVERGED)
+
+
+DEVIANCES = [
+    (losses.GammaDeviance(), mean_gamma_deviance),
+    (losses.TweedieDeviance(), lambda y, p: mean_tweedie_deviance(y, p, power=1.5)),
+    (losses.TweedieDeviance(1.1), lambda y, p: mean_tweedie_deviance(y, p, power=1.1)),
+    (losses.Quantile(0.5), mean_pinball_loss),
+    (losses.Quantile(0.9), lambda y, p: mean_pinball_loss(y, p, alpha=0.9)),
+]
+
+
+@pytest.mark.parametrize(("loss", "peer"), DEVIANCES, ids=str)
+def test_what_keras_lacks_is_as_in_scikit_learn(engine: Engine, loss: losses.Loss, peer: Callable[..., float]) -> None:
+    random = np.random.default_rng(8)
+    p = random.uniform(0.1, 4, (ROWS, 1)).astype(np.float32)
+    y = random.gamma(2, size=(ROWS, 1)).astype(np.float32)
+    if loss.target != "positive":
+        y[::3] = 0
+    plan = Plan(Network(1, (Dense(1),)), loss, optimizers.SGD())
+    ours = engine.evaluate(plan, (np.ones((1, 1), np.float32), np.zeros(1, np.float32)), Matrix(p, y), batch_size=32)
+    assert ours == [pytest.approx(peer(y.astype(float), p.astype(float)), rel=1e-5)]
+
+
+def test_quantiles_of_a_column(engine: Engine) -> None:
+    """A network that knows nothing of its rows learns the quantiles of the target."""
+    y = np.random.default_rng(3).normal(size=(501, 1)).astype(np.float32)
+    quantiles = (0.1, 0.5, 0.8)
+    plan = Plan(Network(1, (Dense(3),)), losses.Quantile(quantiles), optimizers.SGD(0.3), batch_size=501)
+    rows = Matrix(np.zeros((501, 1), np.float32), np.repeat(y, 3, axis=1))
+    _, bias = engine.fit(Job(plan, initial_state(plan), rows, epochs=800)).state.weights
+    np.testing.assert_allclose(bias, np.quantile(y, quantiles), atol=0.02)
+
+
+@pytest.mark.parametrize(
+    "loss", [losses.Poisson(), losses.GammaDeviance(), losses.TweedieDeviance(), losses.TweedieDeviance(1.9)], ids=label
+)
+def test_a_mean_that_is_not_positive_ends_the_run(engine: Engine, loss: losses.Loss) -> None:
+    plan = Plan(Network(1, (Dense(1, bias_initializer="ones"),)), loss, optimizers.SGD(), batch_size=1, shuffle=False)
+    rows = Matrix(np.array([[0], [-9]], np.float32), np.ones((2, 1), np.float32))
+    weights = (np.ones((1, 1), np.float32), np.ones(1, np.float32))
+    result = engine.fit(Job(plan, initial_state(plan, weights), rows, epochs=1))
+    assert (result.status, result.failed_step) == ("diverged", 1)
 
 
 @pytest.mark.parametrize("loss", [losses.MeanSquaredError(), losses.BinaryCrossentropy()], ids=label)

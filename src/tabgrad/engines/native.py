@@ -32,7 +32,7 @@ WORTH_TRYING, WORTH_TRYING_RUN = 2.5e5, 1e8
 
 MOST_THREADS = 1024
 
-_Part = tuple[str, tuple[float, ...]]
+_Part = tuple[str, tuple[float, ...], tuple[float, ...]]
 _LoweredLayer = tuple[str, int, int, int, bool, tuple[float, ...], Sequence[float]]
 
 
@@ -234,7 +234,7 @@ def _native_program(network: Network, plan: Plan | None, most_rows: int, threads
 
 
 def _part(record: Record) -> _Part:
-    return record.kind, record.numbers()
+    return record.kind, record.numbers(), record.listed()
 
 
 def _lower(network: Network, seed: int) -> list[_LoweredLayer]:
