@@ -108,7 +108,7 @@ struct Gradient {
           store(array.gradient + at, regularised(array, block[i * vectors + j], load(array.w + at)));
         }
     } else {
-      with_rule(step, [&](auto rule) { step_block(rule, array, step.decay, m, n, rows, vectors, block); });
+      step.rule.step_block(step, array, m, n, rows, vectors, block);
     }
   }
 };
@@ -128,9 +128,7 @@ template <class Make>
         store(array.gradient + n + W * j, regularised(array, g[j], load(array.w + n + W * j)));
     });
   } else {
-    with_rule(step, [&](auto rule) {
-      each([&]<int V>(int n, const vec(&g)[V]) { step_block(rule, array, step.decay, 0, n, 1, V, g); });
-    });
+    each([&]<int V>(int n, const vec(&g)[V]) { step.rule.step_block(step, array, 0, n, 1, V, g); });
   }
 }
 

@@ -1,7 +1,7 @@
 // Optimizers: from a finished gradient to a step, with the formulas of src/tabgrad/optimizers.py.
 //
-// A rule is one function on vectors, (w, g, its slots) -> w, and one line in `with_rule`. It runs as the epilogue of
-// the product that makes the gradient, or over a stored gradient where clipping needs it whole first.
+// A rule is one function on vectors, (w, g, its slots) -> w, and one line in `rule_of`. It runs as the epilogue of the
+// product that makes the gradient, or over a stored gradient where clipping needs it whole first.
 #pragma once
 
 #include "program.hpp"
@@ -22,52 +22,65 @@ struct Array {
   long size() const { return rows * ld; }
 };
 
-enum class Rule { unknown, sgd, sgd_momentum, rmsprop, rmsprop_momentum, rmsprop_centered, rmsprop_both, adam };
+struct Step;
+
+// What a formula is at run time.
+struct Rule {
+  // Spends a block of finished gradients, rows x vectors at (m, n) of an array.
+  void (*step_block)(const Step& step, const Array& array, int m, int n, int rows, int vectors, const vec* block);
+  // Corrects the rates by what has been counted, if the formula depends on the step's number.
+  void (*correct)(Step& step, double learning_rate);
+  int slots;
+};
 
 // What all optimizers share in a step. The numbers of a record begin with these four.
 struct Step {
   enum : int { LEARNING_RATE, WEIGHT_DECAY, CLIPNORM, GLOBAL_CLIPNORM, OWN };
   PartSpec part = {};
-  Rule rule = Rule::unknown;
-  float rate = 0;           // the learning rate, for Adam times its correction
-  float decay = 1;          // 1 - lr * weight_decay
-  bool store_only = false;  // gradients are stored and no step is taken: for clipping, or to be looked at
+  Rule rule = {};
+  float rate = 0;                      // the learning rate, corrected
+  float gradient_rate = 0, scale = 1;  // more that Nadam makes of it
+  float decay = 1;                     // 1 - lr * weight_decay
+  bool store_only = false;             // gradients are stored and no step is taken: for clipping, or to be looked at
+  // Counted for rules that correct: beta_1^t and beta_2^t, kept running, and taken afresh every 1,024 steps so that
+  // they depend on t alone; 0.96^t and the product of 1 - 0.96^i / 2 up to t, to a double's rounding still by then.
+  double power_1 = 1, power_2 = 1, fading = 1, shares = 1;
 
   bool has(int number) const { return part.numbers[number] == part.numbers[number]; }
   bool clips() const { return has(CLIPNORM) || has(GLOBAL_CLIPNORM); }
   float own(int number) const { return own_[number]; }
   float rest_of(int number) const { return rest_[number]; }
-  void set(const PartSpec& spec) {
-    part = spec;
-    for (int i = 0; i < MOST_NUMBERS - OWN; i++) {
-      own_[i] = static_cast<float>(part.numbers[OWN + i]);
-      rest_[i] = static_cast<float>(1 - part.numbers[OWN + i]);
-    }
-  }
+  // What keeps a divisor from zero is a normal number, also where it is given as less.
+  float epsilon(int number) const { return own_[number] > 1.2e-38f ? own_[number] : 1.2e-38f; }
+  // False: the kind is unknown.
+  bool set(const PartSpec& spec);
   // For step t, counted from 1.
   void begin(double learning_rate, std::int64_t t) {
     decay = has(WEIGHT_DECAY) ? static_cast<float>(1 - learning_rate * part.numbers[WEIGHT_DECAY]) : 1;
-    rate = static_cast<float>(rule == Rule::adam ? learning_rate * adam_correction(t) : learning_rate);
+    rate = static_cast<float>(learning_rate);
+    if (rule.correct) count(t), rule.correct(*this, learning_rate);
   }
 
  private:
   float own_[MOST_NUMBERS - OWN] = {}, rest_[MOST_NUMBERS - OWN] = {};  // rest: 1 - beta, not rounded before
-  // The powers of t are kept running, and taken afresh every 1,024 steps so that they depend on t alone.
-  std::int64_t counted = -1;
-  double power_1 = 1, power_2 = 1;
-  double adam_correction(std::int64_t t) {
-    const double beta_1 = part.numbers[OWN], beta_2 = part.numbers[OWN + 1];
-    if (t % 1024 == 0 || t != counted + 1) {
-      const double start = static_cast<double>(t - t % 1024);
-      power_1 = std::pow(beta_1, start), power_2 = std::pow(beta_2, start);
-      for (std::int64_t i = t - t % 1024; i < t; i++) power_1 *= beta_1, power_2 *= beta_2;
-    } else {
-      power_1 *= beta_1, power_2 *= beta_2;
-    }
-    counted = t;
-    return std::sqrt(1 - power_2) / (1 - power_1);
-  }
+  std::int64_t counted_ = -1;
+  void count(std::int64_t t);
 };
+
+inline void Step::count(std::int64_t t) {
+  const double beta_1 = part.numbers[OWN], beta_2 = part.numbers[OWN + 1];
+  const bool next = t == counted_ + 1;
+  counted_ = t;
+  if (t % 1024 != 0 && next) {
+    power_1 *= beta_1, power_2 *= beta_2;
+  } else {
+    const double start = static_cast<double>(t - t % 1024);
+    power_1 = std::pow(beta_1, start), power_2 = std::pow(beta_2, start);
+    for (std::int64_t i = t - t % 1024; i < t; i++) power_1 *= beta_1, power_2 *= beta_2;
+  }
+  if (!next) fading = shares = 1;
+  for (std::int64_t i = next ? t : 1; i <= t && i <= 1024; i++) fading *= 0.96, shares *= 1 - fading / 2;
+}
 
 // g + dR/dw, R = l1 |w| + l2 w^2
 static inline vec regularised(const Array& array, vec g, vec w) {
@@ -108,7 +121,7 @@ struct Rmsprop {
   float rate, rho, rest, momentum, epsilon;
   static constexpr int SLOTS = 1 + MOMENTUM + CENTERED;
   explicit Rmsprop(const Step& step)
-      : rate(step.rate), rho(step.own(0)), rest(step.rest_of(0)), momentum(step.own(1)), epsilon(step.own(2)) {}
+      : rate(step.rate), rho(step.own(0)), rest(step.rest_of(0)), momentum(step.own(1)), epsilon(step.epsilon(2)) {}
   vec operator()(vec w, vec g, vec* slot) const {
     const vec v = slot[0] = rho * slot[0] + rest * g * g;
     vec under = v + epsilon;
@@ -123,63 +136,150 @@ struct Rmsprop {
   }
 };
 
-// numbers: beta_1, beta_2, epsilon. The rate carries the correction sqrt(1 - beta_2^t) / (1 - beta_1^t).
+// numbers: beta_1, beta_2, epsilon, amsgrad
+template <bool AMSGRAD>
 struct Adam {
   float rate, rest_1, rest_2, epsilon;
-  static constexpr int SLOTS = 2;
+  static constexpr int SLOTS = 2 + AMSGRAD;
   explicit Adam(const Step& step)
-      : rate(step.rate), rest_1(step.rest_of(0)), rest_2(step.rest_of(1)), epsilon(step.own(2)) {}
+      : rate(step.rate), rest_1(step.rest_of(0)), rest_2(step.rest_of(1)), epsilon(step.epsilon(2)) {}
+  static void correct(Step& step, double learning_rate) {
+    step.rate = static_cast<float>(learning_rate * (std::sqrt(1 - step.power_2) / (1 - step.power_1)));
+  }
   vec operator()(vec w, vec g, vec* slot) const {
     const vec m = slot[0] = slot[0] + rest_1 * (g - slot[0]);
-    const vec v = slot[1] = slot[1] + rest_2 * (g * g - slot[1]);
+    vec v = slot[1] = slot[1] + rest_2 * (g * g - slot[1]);
+    if constexpr (AMSGRAD) v = slot[2] = max(v, slot[2]);
     return w - rate * m * inverse(v * inverse_root(v) + epsilon);
   }
 };
 
-// A block of finished gradients, rows x vectors at (m, n) of an array: regularisation joins, then decay, then the rule.
-template <class Rule>
-[[gnu::always_inline]] static inline void step_block(const Rule& rule, const Array& array, float decay, int m, int n,
-                                                     int rows, int vectors, const vec* block) {
+// numbers: beta_1, beta_2, epsilon
+struct Adamax {
+  float rate, rest_1, beta_2, epsilon;
+  static constexpr int SLOTS = 2;
+  explicit Adamax(const Step& step)
+      : rate(step.rate), rest_1(step.rest_of(0)), beta_2(step.own(1)), epsilon(step.epsilon(2)) {}
+  static void correct(Step& step, double learning_rate) {
+    step.rate = static_cast<float>(learning_rate / (1 - step.power_1));
+  }
+  vec operator()(vec w, vec g, vec* slot) const {
+    const vec m = slot[0] = slot[0] + rest_1 * (g - slot[0]);
+    const vec u = slot[1] = max(abs(g), beta_2 * slot[1]);
+    return w - rate * m * inverse(u + epsilon);
+  }
+};
+
+// numbers: beta_1, beta_2, epsilon
+struct Nadam {
+  float rate, gradient_rate, scale, rest_1, rest_2, epsilon;
+  static constexpr int SLOTS = 2;
+  explicit Nadam(const Step& step)
+      : rate(step.rate),
+        gradient_rate(step.gradient_rate),
+        scale(step.scale),
+        rest_1(step.rest_of(0)),
+        rest_2(step.rest_of(1)),
+        epsilon(step.epsilon(2)) {}
+  static void correct(Step& step, double learning_rate) {
+    const double beta_1 = step.part.numbers[Step::OWN], product = step.power_1 * step.shares;
+    const double u = beta_1 * (1 - step.fading / 2), next_u = beta_1 * (1 - 0.96 * step.fading / 2);
+    step.rate = static_cast<float>(learning_rate * next_u / (1 - product * next_u));
+    step.gradient_rate = static_cast<float>(learning_rate * (1 - u) / (1 - product));
+    step.scale = static_cast<float>(1 / (1 - step.power_2));
+  }
+  vec operator()(vec w, vec g, vec* slot) const {
+    const vec m = slot[0] = slot[0] + rest_1 * (g - slot[0]);
+    const vec v = scale * (slot[1] = slot[1] + rest_2 * (g * g - slot[1]));
+    return w - (rate * m + gradient_rate * g) * inverse(v * inverse_root(v) + epsilon);
+  }
+};
+
+// numbers: initial_accumulator_value, epsilon
+struct Adagrad {
+  float rate, epsilon;
+  static constexpr int SLOTS = 1;
+  explicit Adagrad(const Step& step) : rate(step.rate), epsilon(step.epsilon(1)) {}
+  vec operator()(vec w, vec g, vec* slot) const {
+    const vec a = slot[0] = slot[0] + g * g;
+    return w - rate * g * inverse_root(a + epsilon);
+  }
+};
+
+// numbers: rho, epsilon
+struct Adadelta {
+  float rate, rho, rest, epsilon;
+  static constexpr int SLOTS = 2;
+  explicit Adadelta(const Step& step)
+      : rate(step.rate), rho(step.own(0)), rest(step.rest_of(0)), epsilon(step.epsilon(1)) {}
+  vec operator()(vec w, vec g, vec* slot) const {
+    const vec a = slot[0] = rho * slot[0] + rest * g * g, d = slot[1] + epsilon;
+    const vec s = g * (d * inverse_root(d)) * inverse_root(a + epsilon);
+    slot[1] = rho * slot[1] + rest * s * s;
+    return w - rate * s;
+  }
+};
+
+// numbers: beta_1, beta_2
+struct Lion {
+  float rate, beta_1, rest_1, beta_2, rest_2;
+  static constexpr int SLOTS = 1;
+  explicit Lion(const Step& step)
+      : rate(step.rate), beta_1(step.own(0)), rest_1(step.rest_of(0)), beta_2(step.own(1)), rest_2(step.rest_of(1)) {}
+  vec operator()(vec w, vec g, vec* slot) const {
+    const vec m = slot[0];
+    slot[0] = beta_2 * m + rest_2 * g;
+    return w - rate * sign_of(beta_1 * m + rest_1 * g);
+  }
+};
+
+// Regularisation joins the gradient, the weights decay, the formula applies.
+template <class Formula>
+static void step_block(const Step& step, const Array& array, int m, int n, int rows, int vectors, const vec* block) {
+  const Formula formula(step);
   for (int i = 0; i < rows; i++)
     for (int j = 0; j < vectors; j++) {
       const long at = (m + i) * array.ld + n + W * j;
       vec w = load(array.w + at), slot[MOST_SLOTS];
       const vec g = regularised(array, block[i * vectors + j], w);
-      for (int s = 0; s < Rule::SLOTS; s++) slot[s] = load(array.slot[s] + at);
-      w = rule(w * decay, g, slot);
-      for (int s = 0; s < Rule::SLOTS; s++) store(array.slot[s] + at, slot[s]);
+      for (int s = 0; s < Formula::SLOTS; s++) slot[s] = load(array.slot[s] + at);
+      w = formula(w * step.decay, g, slot);
+      for (int s = 0; s < Formula::SLOTS; s++) store(array.slot[s] + at, slot[s]);
       store(array.w + at, w);
     }
 }
 
-// The one place that knows the rules by name.
-static inline Rule rule_of(const Step& step) {
-  const char* kind = step.part.kind;
-  if (same(kind, "adam")) return Rule::adam;
-  if (same(kind, "sgd")) return step.own(0) > 0 ? Rule::sgd_momentum : Rule::sgd;
-  if (!same(kind, "rmsprop")) return Rule::unknown;
-  const bool momentum = step.own(1) > 0, centered = step.own(3) != 0;
-  return momentum ? (centered ? Rule::rmsprop_both : Rule::rmsprop_momentum)
-                  : (centered ? Rule::rmsprop_centered : Rule::rmsprop);
+template <class Formula>
+static constexpr Rule rule() {
+  if constexpr (requires { Formula::correct; })
+    return {step_block<Formula>, Formula::correct, Formula::SLOTS};
+  else
+    return {step_block<Formula>, nullptr, Formula::SLOTS};
 }
-// Calls body(rule) with the rule of a step.
-template <class Body>
-[[gnu::always_inline]] static inline void with_rule(const Step& step, const Body& body) {
-  switch (step.rule) {
-    case Rule::sgd: return body(Sgd(step));
-    case Rule::sgd_momentum: return body(SgdMomentum(step));
-    case Rule::rmsprop: return body(Rmsprop<false, false>(step));
-    case Rule::rmsprop_momentum: return body(Rmsprop<true, false>(step));
-    case Rule::rmsprop_centered: return body(Rmsprop<false, true>(step));
-    case Rule::rmsprop_both: return body(Rmsprop<true, true>(step));
-    case Rule::adam: return body(Adam(step));
-    case Rule::unknown: return;
+// The one place that knows the rules by name; without a function where it does not.
+static inline Rule rule_of(const PartSpec& part) {
+  const double* own = part.numbers + Step::OWN;
+  if (same(part.kind, "sgd")) return own[0] > 0 ? rule<SgdMomentum>() : rule<Sgd>();
+  if (same(part.kind, "rmsprop")) {
+    if (own[1] > 0) return own[3] != 0 ? rule<Rmsprop<true, true>>() : rule<Rmsprop<true, false>>();
+    return own[3] != 0 ? rule<Rmsprop<false, true>>() : rule<Rmsprop<false, false>>();
   }
+  if (same(part.kind, "adam")) return own[3] != 0 ? rule<Adam<true>>() : rule<Adam<false>>();
+  if (same(part.kind, "adamax")) return rule<Adamax>();
+  if (same(part.kind, "nadam")) return rule<Nadam>();
+  if (same(part.kind, "adagrad")) return rule<Adagrad>();
+  if (same(part.kind, "adadelta")) return rule<Adadelta>();
+  if (same(part.kind, "lion")) return rule<Lion>();
+  return {};
 }
-static inline int slots_of(const Step& step) {
-  int slots = 0;
-  with_rule(step, [&](auto rule) { slots = decltype(rule)::SLOTS; });
-  return slots;
+
+inline bool Step::set(const PartSpec& spec) {
+  part = spec, rule = rule_of(spec);
+  for (int i = 0; i < MOST_NUMBERS - OWN; i++) {
+    own_[i] = static_cast<float>(part.numbers[OWN + i]);
+    rest_[i] = static_cast<float>(1 - part.numbers[OWN + i]);
+  }
+  return rule.step_block != nullptr;
 }
 
 }  // namespace tabgrad::TABGRAD_ISA

@@ -158,10 +158,8 @@ inline const char* Trainer::build(const ProgramSpec& program, std::int64_t most_
         if (same(entry.kind, part.kind)) metrics_[metric_count_] = entry.metric;
       if (!metrics_[metric_count_]) return part.kind;
     }
-    optimizer_.set(program.optimizer);
-    optimizer_.rule = rule_of(optimizer_);
-    if (optimizer_.rule == Rule::unknown) return program.optimizer.kind;
-    slots_ = slots_of(optimizer_);
+    if (!optimizer_.set(program.optimizer)) return program.optimizer.kind;
+    slots_ = optimizer_.rule.slots;
   }
   pass_.optimizer = &optimizer_;
   if (threads > 1) team_.reset(make_team(threads));
@@ -600,13 +598,11 @@ inline void Trainer::clip_and_step() {
                             : scale_of(optimizer_.part.numbers[Step::GLOBAL_CLIPNORM], squares[1]);
     Array plain = *array;
     plain.l1 = plain.l2 = 0;  // regularisation has joined the stored gradient
-    with_rule(optimizer_, [&](auto rule) {
-      for (int i = 0; i < plain.rows; i++)
-        for (int n = 0; n < padded(plain.columns); n += W) {
-          const vec g = scale * load(plain.gradient + i * plain.ld + n);
-          step_block(rule, plain, optimizer_.decay, i, n, 1, 1, &g);
-        }
-    });
+    for (int i = 0; i < plain.rows; i++)
+      for (int n = 0; n < padded(plain.columns); n += W) {
+        const vec g = scale * load(plain.gradient + i * plain.ld + n);
+        optimizer_.rule.step_block(optimizer_, plain, i, n, 1, 1, &g);
+      }
   }
   stale_ = true;
 }

@@ -52,7 +52,8 @@ static inline ivec first(int count) { return lanes() < count; }
 static inline vec max(vec a, vec b) { return b > a ? b : a; }
 static inline vec min(vec a, vec b) { return b < a ? b : a; }
 static inline vec abs(vec x) { return as_float(as_int(x) & 0x7fffffff); }
-static inline vec sign_of(vec x) { return x > 0 ? all(1) : (x < 0 ? all(-1) : vec{}); }
+// Zero and NaN stay.
+static inline vec sign_of(vec x) { return x > 0 ? all(1) : (x < 0 ? all(-1) : x); }
 
 // Lanes whose numbers differ in one bit change places.
 #if defined(__clang__)

@@ -47,6 +47,7 @@ class Interval:
 POSITIVE = Interval(0, math.inf, "()")
 NOT_NEGATIVE = Interval(0, math.inf, "[)")
 FRACTION = Interval(0, 1, "[)")
+SHARE = Interval(0, 1, "(]")
 COUNT = Interval(1)
 SEED = Interval(0, 2**63 - 1)
 

@@ -10,11 +10,23 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from typing import Annotated, ClassVar
 
-from tabgrad._checks import FRACTION, NOT_NEGATIVE, POSITIVE
+from tabgrad._checks import FRACTION, NOT_NEGATIVE, POSITIVE, SHARE
 from tabgrad._record import Record
 from tabgrad.errors import ArgumentError
 
-__all__ = ["SGD", "Adam", "AdamW", "Optimizer", "RMSprop", "get"]
+__all__ = [
+    "SGD",
+    "Adadelta",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Adamax",
+    "Lion",
+    "Nadam",
+    "Optimizer",
+    "RMSprop",
+    "get",
+]
 
 
 @dataclass(frozen=True)
@@ -46,8 +58,13 @@ class Optimizer(Record):
 
     @property
     def slots(self) -> tuple[str, ...]:
-        """Names of the arrays that the optimizer carries for each weight, all zero before the first step."""
+        """Names of the arrays that the optimizer carries for each weight."""
         return ()
+
+    @property
+    def slot_start(self) -> float:
+        """What all numbers in the slots are before the first step."""
+        return 0.0
 
 
 @dataclass(frozen=True)
@@ -125,6 +142,8 @@ class Adam(Optimizer):
     ``m <- beta_1 m + (1 - beta_1) g``, ``v <- beta_2 v + (1 - beta_2) g^2``,
     ``w <- w - lr (sqrt(1 - beta_2^t) / (1 - beta_1^t)) m / (sqrt(v) + epsilon)``.
 
+    With `amsgrad` the largest ``v`` so far stands under the root: ``h <- max(h, v)``, ``sqrt(h)``.
+
     Parameters
     ----------
     learning_rate : float, default 0.001
@@ -134,12 +153,14 @@ class Adam(Optimizer):
         In [0, 1).
     epsilon : float, default 1e-7
         Keras's; the authors' "epsilon hat".
+    amsgrad : bool, default False
     weight_decay, clipnorm, global_clipnorm : float or None, default None
         See `Optimizer`.
 
     References
     ----------
-    D. Kingma, J. Ba, "Adam: a method for stochastic optimization", 2015.
+    D. Kingma, J. Ba, "Adam: a method for stochastic optimization", 2015. S. Reddi, S. Kale, S. Kumar, "On the
+    convergence of Adam and beyond", 2018.
 
     Examples
     --------
@@ -152,11 +173,12 @@ class Adam(Optimizer):
     beta_1: Annotated[float, FRACTION] = 0.9
     beta_2: Annotated[float, FRACTION] = 0.999
     epsilon: Annotated[float, POSITIVE] = 1e-7
+    amsgrad: bool = False
 
     @property
     def slots(self) -> tuple[str, ...]:
-        """``m`` and ``v``."""
-        return ("momentum", "velocity")
+        """``m``, ``v``, and ``h`` where it is used."""
+        return ("momentum", "velocity", *(["velocity_hat"] if self.amsgrad else []))
 
 
 @dataclass(frozen=True, init=False)
@@ -167,7 +189,7 @@ class AdamW(Adam):
     ----------
     learning_rate : float, default 0.001
     weight_decay : float or None, default 0.004
-    beta_1, beta_2, epsilon
+    beta_1, beta_2, epsilon, amsgrad
         See `Adam`.
     clipnorm, global_clipnorm : float or None, default None
         See `Optimizer`.
@@ -187,18 +209,199 @@ class AdamW(Adam):
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-7,
+        amsgrad: bool = False,  # noqa: FBT001, FBT002  (Keras's order)
         *,
         clipnorm: float | None = None,
         global_clipnorm: float | None = None,
     ) -> None:
         """Check the numbers."""
-        given = (learning_rate, weight_decay, clipnorm, global_clipnorm, beta_1, beta_2, epsilon)
+        given = (learning_rate, weight_decay, clipnorm, global_clipnorm, beta_1, beta_2, epsilon, amsgrad)
         for field_of, value in zip(fields(self), given, strict=True):
             object.__setattr__(self, field_of.name, value)
         self.__post_init__()
 
 
-CATALOGUE: dict[str, type[Optimizer]] = {"sgd": SGD, "rmsprop": RMSprop, "adam": Adam, "adamw": AdamW}
+@dataclass(frozen=True)
+class Adamax(Optimizer):
+    """Adam with a running maximum of the gradient's size in the place of its root mean square.
+
+    ``m <- beta_1 m + (1 - beta_1) g``, ``u <- max(beta_2 u, |g|)``,
+    ``w <- w - (lr / (1 - beta_1^t)) m / (u + epsilon)``.
+
+    Parameters
+    ----------
+    learning_rate : float, default 0.001
+    beta_1 : float, default 0.9
+        In [0, 1).
+    beta_2 : float, default 0.999
+        In [0, 1).
+    epsilon : float, default 1e-7
+    weight_decay, clipnorm, global_clipnorm : float or None, default None
+        See `Optimizer`.
+
+    References
+    ----------
+    D. Kingma, J. Ba, "Adam: a method for stochastic optimization", 2015, section 7.1.
+    """
+
+    learning_rate: Annotated[float, NOT_NEGATIVE] = 0.001
+    beta_1: Annotated[float, FRACTION] = 0.9
+    beta_2: Annotated[float, FRACTION] = 0.999
+    epsilon: Annotated[float, POSITIVE] = 1e-7
+
+    @property
+    def slots(self) -> tuple[str, ...]:
+        """``m`` and ``u``."""
+        return ("momentum", "norm")
+
+
+@dataclass(frozen=True)
+class Nadam(Optimizer):
+    """Adam with Nesterov's momentum, whose share ``u_t = beta_1 (1 - 0.96^t / 2)`` grows over the first steps.
+
+    ``m <- beta_1 m + (1 - beta_1) g``, ``v <- beta_2 v + (1 - beta_2) g^2``; with ``U_t = u_1 u_2 ... u_t``
+
+    ``n = u_(t+1) m / (1 - U_(t+1)) + (1 - u_t) g / (1 - U_t)``,
+    ``w <- w - lr n / (sqrt(v / (1 - beta_2^t)) + epsilon)``.
+
+    Parameters
+    ----------
+    learning_rate : float, default 0.001
+    beta_1 : float, default 0.9
+        In [0, 1).
+    beta_2 : float, default 0.999
+        In [0, 1).
+    epsilon : float, default 1e-7
+    weight_decay, clipnorm, global_clipnorm : float or None, default None
+        See `Optimizer`.
+
+    References
+    ----------
+    T. Dozat, "Incorporating Nesterov momentum into Adam", 2016.
+    """
+
+    learning_rate: Annotated[float, NOT_NEGATIVE] = 0.001
+    beta_1: Annotated[float, FRACTION] = 0.9
+    beta_2: Annotated[float, FRACTION] = 0.999
+    epsilon: Annotated[float, POSITIVE] = 1e-7
+
+    @property
+    def slots(self) -> tuple[str, ...]:
+        """``m`` and ``v``."""
+        return ("momentum", "velocity")
+
+
+@dataclass(frozen=True)
+class Adagrad(Optimizer):
+    """Divides the gradient by the root of the sum of its squares so far.
+
+    ``a <- a + g^2``, ``w <- w - lr g / sqrt(a + epsilon)``.
+
+    Parameters
+    ----------
+    learning_rate : float, default 0.001
+    initial_accumulator_value : float, default 0.1
+        ``a`` before the first step, at least 0.
+    epsilon : float, default 1e-7
+    weight_decay, clipnorm, global_clipnorm : float or None, default None
+        See `Optimizer`.
+
+    References
+    ----------
+    J. Duchi, E. Hazan, Y. Singer, "Adaptive subgradient methods for online learning and stochastic optimization", 2011.
+    """
+
+    learning_rate: Annotated[float, NOT_NEGATIVE] = 0.001
+    initial_accumulator_value: Annotated[float, NOT_NEGATIVE] = 0.1
+    epsilon: Annotated[float, POSITIVE] = 1e-7
+
+    @property
+    def slots(self) -> tuple[str, ...]:
+        """``a``."""
+        return ("accumulator",)
+
+    @property
+    def slot_start(self) -> float:
+        """``a`` before the first step."""
+        return self.initial_accumulator_value
+
+
+@dataclass(frozen=True)
+class Adadelta(Optimizer):
+    """Steps in the size of the steps so far, so that they need no rate of their own (leave it at 1 for the paper's).
+
+    ``a <- rho a + (1 - rho) g^2``, ``s = g sqrt(d + epsilon) / sqrt(a + epsilon)``, ``d <- rho d + (1 - rho) s^2``,
+    ``w <- w - lr s``.
+
+    Parameters
+    ----------
+    learning_rate : float, default 0.001
+        Keras's; the paper's is 1.
+    rho : float, default 0.95
+        In [0, 1).
+    epsilon : float, default 1e-7
+    weight_decay, clipnorm, global_clipnorm : float or None, default None
+        See `Optimizer`.
+
+    References
+    ----------
+    M. Zeiler, "ADADELTA: an adaptive learning rate method", 2012.
+    """
+
+    learning_rate: Annotated[float, NOT_NEGATIVE] = 0.001
+    rho: Annotated[float, FRACTION] = 0.95
+    epsilon: Annotated[float, POSITIVE] = 1e-7
+
+    @property
+    def slots(self) -> tuple[str, ...]:
+        """``a`` and ``d``."""
+        return ("accumulated_grad", "accumulated_delta_var")
+
+
+@dataclass(frozen=True)
+class Lion(Optimizer):
+    """Steps of one size: the sign of a running mean of the gradient.
+
+    ``w <- w - lr sign(beta_1 m + (1 - beta_1) g)``, then ``m <- beta_2 m + (1 - beta_2) g``.
+
+    Its rate is to be a third to a tenth of Adam's, its weight decay so many times larger.
+
+    Parameters
+    ----------
+    learning_rate : float, default 0.001
+    beta_1 : float, default 0.9
+        In (0, 1].
+    beta_2 : float, default 0.99
+        In [0, 1).
+    weight_decay, clipnorm, global_clipnorm : float or None, default None
+        See `Optimizer`.
+
+    References
+    ----------
+    X. Chen et al., "Symbolic discovery of optimization algorithms", 2023.
+    """
+
+    learning_rate: Annotated[float, NOT_NEGATIVE] = 0.001
+    beta_1: Annotated[float, SHARE] = 0.9
+    beta_2: Annotated[float, FRACTION] = 0.99
+
+    @property
+    def slots(self) -> tuple[str, ...]:
+        """``m``."""
+        return ("momentum",)
+
+
+CATALOGUE: dict[str, type[Optimizer]] = {
+    "sgd": SGD,
+    "rmsprop": RMSprop,
+    "adam": Adam,
+    "adamw": AdamW,
+    "adamax": Adamax,
+    "nadam": Nadam,
+    "adagrad": Adagrad,
+    "adadelta": Adadelta,
+    "lion": Lion,
+}
 
 
 def get(identifier: str | Optimizer) -> Optimizer:

@@ -199,11 +199,32 @@ OPTIMIZERS = (
     optimizers.Adam(epsilon=1e-3),
     optimizers.AdamW(),
     optimizers.AdamW(0.003, beta_1=0.8, beta_2=0.99, epsilon=1e-4, weight_decay=0.05),
+    optimizers.Adam(0.01, beta_2=0.5, amsgrad=True),
     optimizers.AdamW(clipnorm=0.05),
     optimizers.AdamW(global_clipnorm=0.1),
+    optimizers.AdamW(0.01, beta_2=0.5, amsgrad=True),
+    optimizers.Adamax(),
+    optimizers.Adamax(0.01, beta_1=0.8, beta_2=0.9, epsilon=1e-3),
+    optimizers.Nadam(),
+    optimizers.Nadam(0.01, beta_1=0.8, beta_2=0.99, epsilon=1e-3),
+    optimizers.Adagrad(),
+    optimizers.Adagrad(0.1, initial_accumulator_value=0.0, epsilon=1e-3),
+    optimizers.Adadelta(),
+    optimizers.Adadelta(1.0, rho=0.9, epsilon=1e-4),
+    optimizers.Lion(),
+    optimizers.Lion(0.003, beta_1=0.8, beta_2=0.9),
     *(
         form(learning_rate=0.01, **option)
-        for form in (optimizers.SGD, optimizers.RMSprop, optimizers.Adam)
+        for form in (
+            optimizers.SGD,
+            optimizers.RMSprop,
+            optimizers.Adam,
+            optimizers.Adamax,
+            optimizers.Nadam,
+            optimizers.Adagrad,
+            optimizers.Adadelta,
+            optimizers.Lion,
+        )
         for option in _EVERY_OPTIMIZER
     ),
     optimizers.SGD(0.01, momentum=0.9, nesterov=True, weight_decay=0.05, clipnorm=0.1),

@@ -68,7 +68,58 @@ def _adam(o: optimizers.Adam, step: Step, w: np.ndarray, g: np.ndarray, slots: S
     m = o.beta_1 * slots[0] + (1 - o.beta_1) * g
     v = o.beta_2 * slots[1] + (1 - o.beta_2) * g**2
     rate = lr * math.sqrt(1 - o.beta_2**t) / (1 - o.beta_1**t)
-    return w - rate * m / (np.sqrt(v) + o.epsilon), (m, v)
+    if not o.amsgrad:
+        return w - rate * m / (np.sqrt(v) + o.epsilon), (m, v)
+    h = np.maximum(v, slots[2])
+    return w - rate * m / (np.sqrt(h) + o.epsilon), (m, v, h)
 
 
-MOVED: dict[str, Callable[..., tuple[np.ndarray, Slots]]] = {"sgd": _sgd, "rmsprop": _rmsprop, "adam": _adam}
+def _adamax(o: optimizers.Adamax, step: Step, w: np.ndarray, g: np.ndarray, slots: Slots) -> tuple[np.ndarray, Slots]:
+    lr, t = step
+    m = o.beta_1 * slots[0] + (1 - o.beta_1) * g
+    u = np.maximum(o.beta_2 * slots[1], np.abs(g))
+    return w - lr / (1 - o.beta_1**t) * m / (u + o.epsilon), (m, u)
+
+
+def _nadam(o: optimizers.Nadam, step: Step, w: np.ndarray, g: np.ndarray, slots: Slots) -> tuple[np.ndarray, Slots]:
+    lr, t = step
+    u, next_u = (o.beta_1 * (1 - 0.96**i / 2) for i in (t, t + 1))
+    product = o.beta_1**t * math.prod(1 - 0.96**i / 2 for i in range(1, min(t, 1000) + 1))  # of u; from 1,000 on, 1
+    m = o.beta_1 * slots[0] + (1 - o.beta_1) * g
+    v = o.beta_2 * slots[1] + (1 - o.beta_2) * g**2
+    n = next_u / (1 - product * next_u) * m + (1 - u) / (1 - product) * g
+    return w - lr * n / (np.sqrt(v / (1 - o.beta_2**t)) + o.epsilon), (m, v)
+
+
+def _adagrad(o: optimizers.Adagrad, step: Step, w: np.ndarray, g: np.ndarray, slots: Slots) -> tuple[np.ndarray, Slots]:
+    lr, _ = step
+    a = slots[0] + g**2
+    return w - lr * g / np.sqrt(a + o.epsilon), (a,)
+
+
+def _adadelta(
+    o: optimizers.Adadelta, step: Step, w: np.ndarray, g: np.ndarray, slots: Slots
+) -> tuple[np.ndarray, Slots]:
+    lr, _ = step
+    a = o.rho * slots[0] + (1 - o.rho) * g**2
+    s = g * np.sqrt(slots[1] + o.epsilon) / np.sqrt(a + o.epsilon)
+    d = o.rho * slots[1] + (1 - o.rho) * s**2
+    return w - lr * s, (a, d)
+
+
+def _lion(o: optimizers.Lion, step: Step, w: np.ndarray, g: np.ndarray, slots: Slots) -> tuple[np.ndarray, Slots]:
+    lr, _ = step
+    m = slots[0]
+    return w - lr * np.sign(o.beta_1 * m + (1 - o.beta_1) * g), (o.beta_2 * m + (1 - o.beta_2) * g,)
+
+
+MOVED: dict[str, Callable[..., tuple[np.ndarray, Slots]]] = {
+    "sgd": _sgd,
+    "rmsprop": _rmsprop,
+    "adam": _adam,
+    "adamax": _adamax,
+    "nadam": _nadam,
+    "adagrad": _adagrad,
+    "adadelta": _adadelta,
+    "lion": _lion,
+}

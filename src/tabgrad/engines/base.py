@@ -44,10 +44,12 @@ class State:
 
 
 def initial_state(plan: Plan, weights: Sequence[np.ndarray] | None = None) -> State:
-    """The state before the first step: given or drawn weights, empty slots."""
+    """The state before the first step: given or drawn weights, slots as the optimizer starts them."""
     arrays = plan.network.initial_weights(plan.seed) if weights is None else tuple(weights)
     slots = tuple(
-        tuple(np.zeros(weight.shape, np.float32) for _ in plan.optimizer.slots) if weight.trainable else ()
+        tuple(np.full(weight.shape, plan.optimizer.slot_start, np.float32) for _ in plan.optimizer.slots)
+        if weight.trainable
+        else ()
         for weight in plan.network.weights
     )
     return State(arrays, slots)
