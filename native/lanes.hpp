@@ -12,6 +12,10 @@ static inline bool few(int rows, int units) { return rows * units < 2 * W; }
 
 // `rows` (at most W) rows of padded memory to a vector for each unit.
 static inline void rows_to_lanes(const float* from, long ld, int rows, int units, vec* to) {
+  if (rows == 1) {  // in every lane: a lane that is written alone waits for its vector
+    for (int j = 0; j < units; j++) to[j] = all(from[j]);
+    return;
+  }
   if (few(rows, units)) {
     for (int j = 0; j < units; j++) {
       vec v = {};

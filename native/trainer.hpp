@@ -407,7 +407,12 @@ inline void Trainer::score(const Batch& batch, int from, int to, bool errors) {
       labels[i] = static_cast<std::int32_t>(rows.labels[batch.place(m + i)]);
     for (int i = 0; rows.y && i < block; i++) {
       const float* y = rows.y + batch.place(m + i) * outputs;
-      for (int j = 0; j < outputs; j++) targets_.at(m)[j][i] = y[j];
+      vec* target = targets_.at(m);
+      for (int j = 0; j < outputs; j++)
+        if (block == 1)
+          target[j] = all(y[j]);
+        else
+          target[j][i] = y[j];
     }
     score_block(m, block, rows.y ? targets_.at(m) : nullptr, labels, weights, batch.count, errors);
   }
