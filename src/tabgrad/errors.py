@@ -8,7 +8,8 @@
     │   └── UnknownNameError                ... because nothing bears that name
     ├── DataError (ValueError)              X, y, weights or a frame cannot be used as they are
     ├── NotReadyError (RuntimeError)        a call came before the one that it needs
-    └── EngineError (RuntimeError)          the engine cannot run here: an instruction set, a failed allocation
+    ├── EngineError (RuntimeError)          the engine cannot run here: an instruction set, a failed allocation
+    └── DivergenceError (RuntimeError)      a loss stopped being finite, and TerminateOnNaN was asked to raise
     DivergenceWarning (RuntimeWarning)      a run ended because its loss stopped being finite
 """
 
@@ -39,6 +40,10 @@ class NotReadyError(TabgradError, RuntimeError):
 
 class EngineError(TabgradError, RuntimeError):
     """The engine cannot do this on this machine."""
+
+
+class DivergenceError(TabgradError, RuntimeError):
+    """A loss stopped being finite, and the user asked for an error; the weights are the last finite ones."""
 
 
 class DivergenceWarning(RuntimeWarning):

@@ -21,7 +21,8 @@ from tabgrad._runs import Names, Training, divergence, evaluated, predicted, war
 from tabgrad._stack import check_layer, network_of, working
 from tabgrad._targets import class_weighted, matrix
 from tabgrad._weights import checked_weights
-from tabgrad.callbacks import CallbackList, History
+from tabgrad.callbacks.history import History
+from tabgrad.callbacks.listening import CallbackList
 from tabgrad.engines.base import Job, Session, State, initial_state
 from tabgrad.engines.select import get_engine
 from tabgrad.errors import ArgumentError, DataError, DivergenceWarning, NotReadyError
@@ -433,10 +434,12 @@ class Sequential:
         logs = training.finish(result)
         if result.failure is not None:
             raise result.failure
+        message = divergence(result, training.first + len(result.training), job)
+        if message:
+            heard.tell("on_divergence", result.failed_step, message)
         heard.tell("on_train_end", logs)
-        if result.status == "diverged":
-            epoch = training.first + len(result.training)
-            warn(divergence(result, epoch, job), DivergenceWarning, stacklevel=3)
+        if message:
+            warn(message, DivergenceWarning, stacklevel=3)
         return training.history
 
     def _rows(
@@ -496,8 +499,8 @@ class Sequential:
             self._state = result.state
         if result.failure is not None:
             raise result.failure
-        if result.status == "diverged":
-            warn(divergence(result, None, job), DivergenceWarning, stacklevel=2)
+        if message := divergence(result, None, job):
+            warn(message, DivergenceWarning, stacklevel=2)
             return Names(compiled.names).returned([math.nan] * (1 + len(plan.metrics)), as_dict=return_dict)
         return Names(compiled.names).returned(result.training[0].tolist(), as_dict=return_dict)
 
