@@ -7,6 +7,7 @@
     │   ├── ArgumentTypeError (TypeError)   ... because it is of the wrong type
     │   └── UnknownNameError                ... because nothing bears that name
     ├── DataError (ValueError)              X, y, weights or a frame cannot be used as they are
+    ├── WeightsFileError (ValueError)       a file of weights is damaged, foreign, or another network's
     ├── NotReadyError (RuntimeError)        a call came before the one that it needs
     ├── EngineError (RuntimeError)          the engine cannot run here: an instruction set, a failed allocation
     └── DivergenceError (RuntimeError)      a loss stopped being finite, and TerminateOnNaN was asked to raise
@@ -32,6 +33,10 @@ class UnknownNameError(ArgumentError):
 
 class DataError(TabgradError, ValueError):
     """An array or frame cannot be used as it is; the message says where and why."""
+
+
+class WeightsFileError(TabgradError, ValueError):
+    """A file of weights cannot be used; the message says why."""
 
 
 class NotReadyError(TabgradError, RuntimeError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ from tabgrad._compiling import Compiled, listed, resolved
 from tabgrad._runs import Names, Training, divergence, evaluated, predicted, warn_of_one_softmax
 from tabgrad._stack import check_layer, network_of, working
 from tabgrad._targets import class_weighted, matrix
+from tabgrad._weight_files import read_weights, weights_path, write_weights
 from tabgrad._weights import checked_weights
 from tabgrad.callbacks.history import History
 from tabgrad.callbacks.listening import CallbackList
@@ -643,6 +645,59 @@ class Sequential:
             return
         self._refuse_other_thread("set_weights")
         self._state = replace(self._ready_state(network), weights=arrays)
+
+    def save_weights(
+        self,
+        filepath: str | os.PathLike[str],
+        overwrite: bool = True,  # noqa: FBT001, FBT002  (Keras's order)
+    ) -> None:
+        """Write the weights, and nothing of the optimizer, to a safetensors file.
+
+        The file is there as a whole or not at all: a crash leaves the one that was there before.
+
+        Parameters
+        ----------
+        filepath : str or path
+            Ends in ``.weights.safetensors`` or ``.safetensors``.
+        overwrite : bool, default True
+            False: a file that is there already is an error.
+
+        Examples
+        --------
+        >>> from pathlib import Path
+        >>> from tempfile import TemporaryDirectory
+        >>> from tabgrad.layers import Dense
+        >>> from tabgrad.models import Sequential
+        >>> model = Sequential([Dense(1, input_dim=1)])
+        >>> model.set_weights([[[2]], [1]])
+        >>> with TemporaryDirectory() as folder:
+        ...     path = Path(folder) / "line.weights.safetensors"
+        ...     model.save_weights(path)
+        ...     other = Sequential([Dense(1, input_dim=1)])
+        ...     other.load_weights(path)
+        >>> other.predict([[3]])
+        array([[7.]], dtype=float32)
+        """
+        path = weights_path(filepath, "filepath", "save_weights")
+        network = self._ready_network("save_weights")
+        if not check(overwrite, "overwrite", "save_weights", (bool,)) and os.path.exists(path):
+            raise ArgumentError(f"save_weights finds '{path}' there already. Give another name, or overwrite=True.")
+        write_weights(path, self._weights(network), network)
+
+    def load_weights(self, filepath: str | os.PathLike[str]) -> None:
+        """Replace the weights by those of a file of `save_weights`; the optimizer keeps what it carries.
+
+        Parameters
+        ----------
+        filepath : str or path
+
+        Raises
+        ------
+        WeightsFileError
+            The file is damaged, foreign, or its layers have other names or shapes; the model is as it was before.
+        """
+        path = weights_path(filepath, "filepath", "load_weights")
+        self.set_weights(read_weights(path, self._ready_network("load_weights")))
 
     def count_params(self) -> int:
         """How many numbers the weights are."""
