@@ -554,6 +554,24 @@ def test_callbacks_that_cannot_be_made():
         on_epoch_ends=max,
     )
     says(ArgumentTypeError, "'on_epoch_end' of LambdaCallback must be callable. Got 3.", LambdaCallback, on_epoch_end=3)
+    plateau = callbacks.ReduceLROnPlateau
+    says(ArgumentError, "'factor' of ReduceLROnPlateau must be in [0, 1). Got 1.0.", plateau, factor=1.0)
+    says(ArgumentError, "'patience' of ReduceLROnPlateau must be at least 0. Got -1.", plateau, patience=-1)
+    says(ArgumentError, "'cooldown' of ReduceLROnPlateau must be at least 0. Got -1.", plateau, cooldown=-1)
+    says(ArgumentError, "'min_lr' of ReduceLROnPlateau must be at least 0. Got -1.", plateau, min_lr=-1)
+    says(ArgumentError, "'min_delta' of ReduceLROnPlateau must be finite. Got nan.", plateau, min_delta=float("nan"))
+    says(UnknownNameError, "Unknown mode 'mix'. Did you mean 'min'?", plateau, mode="mix")
+    scheduler = "'schedule' of LearningRateScheduler must be a function of the epoch and the learning rate. Got 0.1."
+    says(ArgumentTypeError, scheduler, callbacks.LearningRateScheduler, 0.1)
+    says(ArgumentTypeError, "'raise_error' of TerminateOnNaN must be True or False.", callbacks.TerminateOnNaN, 1)
+    says(ArgumentTypeError, "'filename' of CSVLogger must be a path. Got 3.", callbacks.CSVLogger, 3)
+    says(ArgumentTypeError, "'filename' of CSVLogger must be a path. Got ''.", callbacks.CSVLogger, "")
+    says(ArgumentError, "'separator' of CSVLogger must be one character", callbacks.CSVLogger, "log.csv", ", ")
+    says(ArgumentTypeError, "'append' of CSVLogger must be True or False.", callbacks.CSVLogger, "log.csv", append=1)
+    board = "TensorBoard takes no argument 'histogram_freq': it writes the values of epochs and nothing else."
+    says(ArgumentTypeError, board, callbacks.TensorBoard, histogram_freq=1)
+    says(ArgumentError, "'update_freq' of TensorBoard must be 'epoch'", callbacks.TensorBoard, update_freq="batch")
+    says(ArgumentTypeError, "'log_dir' of TensorBoard must be a path. Got None.", callbacks.TensorBoard, None)
 
 
 def test_learning_rates_are_refused():

@@ -8,7 +8,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from tabgrad.callbacks import HOOKS, Callback, EarlyStopping, History, LambdaCallback
+from tabgrad.callbacks import Callback, EarlyStopping, History, LambdaCallback
+from tabgrad.callbacks.base import HOOKS
 from tabgrad.engines.base import Listener
 from tabgrad.engines.select import get_engine
 from tabgrad.errors import ArgumentError

@@ -13,7 +13,19 @@ import tabgrad
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "examples"
-HEAVY = {"jax", "joblib", "keras", "matplotlib", "pandas", "polars", "pyarrow", "scipy", "sklearn", "torch"}
+HEAVY = {
+    "jax",
+    "joblib",
+    "keras",
+    "matplotlib",
+    "pandas",
+    "polars",
+    "pyarrow",
+    "safetensors",
+    "scipy",
+    "sklearn",
+    "torch",
+}
 
 
 def test_public_names_are_sorted_and_there():

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tabgrad.activations import Softmax
-from tabgrad.callbacks import CallbackList, History, Logs
+from tabgrad.callbacks.base import Logs
+from tabgrad.callbacks.history import History
+from tabgrad.callbacks.listening import CallbackList
 from tabgrad.engines.base import Engine, Job, Listener, Result, Session, Values
 from tabgrad.matrix import Matrix
 from tabgrad.plan import Network, Plan
@@ -250,7 +252,9 @@ def warn_of_one_softmax(network: Network) -> None:
 
 
 def divergence(result: Result, epoch: int | None, job: Job) -> str:
-    """Where a loss stopped being finite, what the weights are now, what to try."""
+    """Where a loss stopped being finite, what the weights are now, what to try; nothing where it stayed finite."""
+    if result.status != "diverged":
+        return ""
     steps = math.ceil(len(job.rows) / job.plan.batch_size)
     rate = job.plan.optimizer.learning_rate if result.state.learning_rate is None else result.state.learning_rate
     where = "" if epoch is None else f" in epoch {epoch + 1}, step {result.failed_step + 1} of {steps}"

@@ -7,8 +7,10 @@
     │   ├── ArgumentTypeError (TypeError)   ... because it is of the wrong type
     │   └── UnknownNameError                ... because nothing bears that name
     ├── DataError (ValueError)              X, y, weights or a frame cannot be used as they are
+    ├── WeightsFileError (ValueError)       a file of weights is damaged, foreign, or another network's
     ├── NotReadyError (RuntimeError)        a call came before the one that it needs
-    └── EngineError (RuntimeError)          the engine cannot run here: an instruction set, a failed allocation
+    ├── EngineError (RuntimeError)          the engine cannot run here: an instruction set, a failed allocation
+    └── DivergenceError (RuntimeError)      a loss stopped being finite, and TerminateOnNaN was asked to raise
     DivergenceWarning (RuntimeWarning)      a run ended because its loss stopped being finite
 """
 
@@ -33,12 +35,20 @@ class DataError(TabgradError, ValueError):
     """An array or frame cannot be used as it is; the message says where and why."""
 
 
+class WeightsFileError(TabgradError, ValueError):
+    """A file of weights cannot be used; the message says why."""
+
+
 class NotReadyError(TabgradError, RuntimeError):
     """A call came too early: fit before compile, predict before the input's width is known."""
 
 
 class EngineError(TabgradError, RuntimeError):
     """The engine cannot do this on this machine."""
+
+
+class DivergenceError(TabgradError, RuntimeError):
+    """A loss stopped being finite, and the user asked for an error; the weights are the last finite ones."""
 
 
 class DivergenceWarning(RuntimeWarning):

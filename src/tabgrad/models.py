@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,8 +21,10 @@ from tabgrad._compiling import Compiled, listed, resolved
 from tabgrad._runs import Names, Training, divergence, evaluated, predicted, warn_of_one_softmax
 from tabgrad._stack import check_batches, check_layer, network_of, working
 from tabgrad._targets import class_weighted, matrix
+from tabgrad._weight_files import read_weights, weights_path, write_weights
 from tabgrad._weights import checked_weights
-from tabgrad.callbacks import CallbackList, History
+from tabgrad.callbacks.history import History
+from tabgrad.callbacks.listening import CallbackList
 from tabgrad.engines.base import Job, Session, State, initial_state
 from tabgrad.engines.select import get_engine
 from tabgrad.errors import ArgumentError, DataError, DivergenceWarning, NotReadyError
@@ -434,10 +437,12 @@ class Sequential:
         logs = training.finish(result)
         if result.failure is not None:
             raise result.failure
+        message = divergence(result, training.first + len(result.training), job)
+        if message:
+            heard.tell("on_divergence", result.failed_step, message)
         heard.tell("on_train_end", logs)
-        if result.status == "diverged":
-            epoch = training.first + len(result.training)
-            warn(divergence(result, epoch, job), DivergenceWarning, stacklevel=3)
+        if message:
+            warn(message, DivergenceWarning, stacklevel=3)
         return training.history
 
     def _rows(
@@ -498,8 +503,8 @@ class Sequential:
             self._state = result.state
         if result.failure is not None:
             raise result.failure
-        if result.status == "diverged":
-            warn(divergence(result, None, job), DivergenceWarning, stacklevel=2)
+        if message := divergence(result, None, job):
+            warn(message, DivergenceWarning, stacklevel=2)
             return Names(compiled.names).returned([math.nan] * (1 + len(plan.metrics)), as_dict=return_dict)
         return Names(compiled.names).returned(result.training[0].tolist(), as_dict=return_dict)
 
@@ -642,6 +647,59 @@ class Sequential:
             return
         self._refuse_other_thread("set_weights")
         self._state = replace(self._ready_state(network), weights=arrays)
+
+    def save_weights(
+        self,
+        filepath: str | os.PathLike[str],
+        overwrite: bool = True,  # noqa: FBT001, FBT002  (Keras's order)
+    ) -> None:
+        """Write the weights, and nothing of the optimizer, to a safetensors file.
+
+        The file is there as a whole or not at all: a crash leaves the one that was there before.
+
+        Parameters
+        ----------
+        filepath : str or path
+            Ends in ``.weights.safetensors`` or ``.safetensors``.
+        overwrite : bool, default True
+            False: a file that is there already is an error.
+
+        Examples
+        --------
+        >>> from pathlib import Path
+        >>> from tempfile import TemporaryDirectory
+        >>> from tabgrad.layers import Dense
+        >>> from tabgrad.models import Sequential
+        >>> model = Sequential([Dense(1, input_dim=1)])
+        >>> model.set_weights([[[2]], [1]])
+        >>> with TemporaryDirectory() as folder:
+        ...     path = Path(folder) / "line.weights.safetensors"
+        ...     model.save_weights(path)
+        ...     other = Sequential([Dense(1, input_dim=1)])
+        ...     other.load_weights(path)
+        >>> other.predict([[3]])
+        array([[7.]], dtype=float32)
+        """
+        path = weights_path(filepath, "filepath", "save_weights")
+        network = self._ready_network("save_weights")
+        if not check(overwrite, "overwrite", "save_weights", (bool,)) and os.path.exists(path):
+            raise ArgumentError(f"save_weights finds '{path}' there already. Give another name, or overwrite=True.")
+        write_weights(path, self._weights(network), network)
+
+    def load_weights(self, filepath: str | os.PathLike[str]) -> None:
+        """Replace the weights by those of a file of `save_weights`; the optimizer keeps what it carries.
+
+        Parameters
+        ----------
+        filepath : str or path
+
+        Raises
+        ------
+        WeightsFileError
+            The file is damaged, foreign, or its layers have other names or shapes; the model is as it was before.
+        """
+        path = weights_path(filepath, "filepath", "load_weights")
+        self.set_weights(read_weights(path, self._ready_network("load_weights")))
 
     def count_params(self) -> int:
         """How many numbers the weights are."""

@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_array, check_consistent_length, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from tabgrad.callbacks import History
+from tabgrad.callbacks.history import History
 from tabgrad.errors import ArgumentError, ArgumentTypeError, DataError
 from tabgrad.matrix import Numbers, single
 from tabgrad.models import Sequential

@@ -1,0 +1,25 @@
+"""Callbacks: code that a training run calls, with Keras's names, hooks, arguments and order.
+
+Python is entered only for hooks that somebody overrides: a run whose callbacks have no batch hooks takes its batches
+without a word, and one without callbacks its epochs too.
+"""
+
+from tabgrad.callbacks.base import Callback
+from tabgrad.callbacks.functions import LambdaCallback
+from tabgrad.callbacks.history import History
+from tabgrad.callbacks.learning_rates import LearningRateScheduler, ReduceLROnPlateau
+from tabgrad.callbacks.logs import CSVLogger, ProgbarLogger, TensorBoard
+from tabgrad.callbacks.stopping import EarlyStopping, TerminateOnNaN
+
+__all__ = [
+    "CSVLogger",
+    "Callback",
+    "EarlyStopping",
+    "History",
+    "LambdaCallback",
+    "LearningRateScheduler",
+    "ProgbarLogger",
+    "ReduceLROnPlateau",
+    "TensorBoard",
+    "TerminateOnNaN",
+]
