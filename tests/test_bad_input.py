@@ -413,8 +413,8 @@ ARGUMENTS = {
         ArgumentTypeError,
         "'batch_size' of fit must be an integer or None. Got 1.5",
     ),
-    "epochs": ({"epochs": -1}, ArgumentError, "'epochs' of fit must be in [0, 1e+09]. Got -1."),
-    "many epochs": ({"epochs": 10**12}, ArgumentError, "'epochs' of fit must be in [0, 1e+09]. Got 1000000000000."),
+    "epochs": ({"epochs": -1}, ArgumentError, "'epochs' of fit must be in [0, 1000000000]. Got -1."),
+    "many epochs": ({"epochs": 10**12}, ArgumentError, "must be in [0, 1000000000]. Got 1000000000000."),
     "epochs type": ({"epochs": "3"}, ArgumentTypeError, "'epochs' of fit must be an integer. Got '3'"),
     "split": (
         {"validation_split": 20},

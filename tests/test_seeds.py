@@ -214,8 +214,8 @@ def test_a_session_seed_makes_fresh_seeds_reproducible() -> None:
 @pytest.mark.parametrize(
     ("seed", "kind", "message"),
     [
-        (-1, ArgumentError, "'seed' of set_random_seed must be in [0, 9.22337e+18]. Got -1."),
-        (2**63, ArgumentError, f"'seed' of set_random_seed must be in [0, 9.22337e+18]. Got {2**63}."),
+        (-1, ArgumentError, "'seed' of set_random_seed must be in [0, 9223372036854775807]. Got -1."),
+        (2**63, ArgumentError, f"'seed' of set_random_seed must be in [0, 9223372036854775807]. Got {2**63}."),
         (0.5, ArgumentTypeError, "'seed' of set_random_seed must be an integer. Got 0.5 (float)."),
         (True, ArgumentTypeError, "'seed' of set_random_seed must be an integer. Got True (bool)."),
         (None, ArgumentTypeError, "'seed' of set_random_seed must be an integer. Got None (NoneType)."),

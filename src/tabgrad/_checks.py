@@ -41,7 +41,8 @@ class Interval:
         if self.high == math.inf:
             least = "at least" if self.closed[0] == "[" else "above"
             return "finite" if self.low == -math.inf else f"{least} {self.low:g}"
-        return f"in {self.closed[0]}{self.low:g}, {self.high:g}{self.closed[1]}"
+        low, high = (f"{int(limit)}" if limit == int(limit) else f"{limit:g}" for limit in (self.low, self.high))
+        return f"in {self.closed[0]}{low}, {high}{self.closed[1]}"
 
 
 POSITIVE = Interval(0, math.inf, "()")
@@ -80,7 +81,9 @@ def check(value: Any, name: str, owner: str, kinds: tuple[type, ...], interval: 
     elif not isinstance(value, kinds):
         raise ArgumentTypeError(f"'{name}' of {owner} must be {_types(kinds)}. Got {value!r}.")
     if interval is not None and not interval.holds(value):
-        raise ArgumentError(f"'{name}' of {owner} must be {interval}. Got {given!r}.{_percent(value, interval)}")
+        unbounded = interval.high == math.inf and not math.isfinite(value) and str(interval) != "finite"
+        expected = f"finite and {interval}" if unbounded else str(interval)
+        raise ArgumentError(f"'{name}' of {owner} must be {expected}. Got {given!r}.{_percent(value, interval)}")
     return value
 
 
@@ -105,11 +108,12 @@ def known_name(name: str, what: str, catalogue: Iterable[str]) -> str:
     names = sorted(set(catalogue))
     if name in names:
         return name
-    if (folded := _folded(name)) in (plain := {_folded(known): known for known in reversed(names)}):
+    # Of two spellings of one name the lower-case one counts: it comes last.
+    if (folded := _folded(name)) in (plain := {_folded(known): known for known in names}):
         return plain[folded]
     close = difflib.get_close_matches(folded, plain, n=1, cutoff=0.5)
     hint = f" Did you mean '{plain[close[0]]}'?" if close else ""
-    raise UnknownNameError(f"Unknown {what} '{name}'.{hint} Known: {', '.join(sorted(names, key=str.lower))}.")
+    raise UnknownNameError(f"Unknown {what} '{name}'.{hint} Known: {', '.join(sorted(plain.values(), key=str.lower))}.")
 
 
 # Names that other libraries, or older Keras, have for ours.

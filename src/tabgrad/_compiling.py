@@ -69,8 +69,8 @@ def _metric(identifier: Any, loss: losses.Loss) -> tuple[str, Metric | None]:
     if isinstance(identifier, str) and identifier.lower() in (name.lower() for name in metrics.ACCURACY):
         return identifier, None
     if isinstance(identifier, str):
-        name = known_name(identifier, "metric", (*metrics.CATALOGUE, *metrics.ACCURACY))
-        record = metrics.get(name)
+        known_name(identifier, "metric", (*metrics.CATALOGUE, *metrics.ACCURACY))
+        name, record = identifier, metrics.get(identifier)
     else:
         record = metrics.get(identifier)
         name = record.kind

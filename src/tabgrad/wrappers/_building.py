@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from tabgrad import _seeds, losses, optimizers
+from tabgrad._checks import ELSEWHERE
 from tabgrad.errors import ArgumentError, ArgumentTypeError, UnknownNameError
 from tabgrad.models import Sequential
 from tabgrad.plan import Network
@@ -88,7 +89,8 @@ def check_names(names: Iterable[str], own: Iterable[str], builder: Builder, owne
         prefix, routed, _ = name.partition("__")
         free = prefix == "callbacks" or (builder.takes_any and (prefix == "model" or not routed))
         if name not in known and not free:
-            close = difflib.get_close_matches(name, known, n=1)
+            elsewhere = f"{prefix}__{ELSEWHERE.get(routed)}"
+            close = [elsewhere] if elsewhere in known else difflib.get_close_matches(name, known, n=1)
             wrong.append(f"Unknown parameter '{name}' of {owner}.{f' Did you mean {close[0]!r}?' if close else ''}")
     if wrong:
         raise UnknownNameError(

@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from tabgrad.callbacks.history import History
 from tabgrad.errors import ArgumentError, ArgumentTypeError, DataError
-from tabgrad.matrix import Numbers, single
+from tabgrad.matrix import Numbers, read, single
 from tabgrad.models import Sequential
 from tabgrad.plan import Plan
 from tabgrad.wrappers import _building
@@ -160,8 +160,11 @@ class KerasWrapper(BaseEstimator):
                 f"'validation_data' must be (X, y) or (X, y, sample_weight). Got a {type(data).__name__}."
             )
         X, y, *weight = data
-        X, y = self._checked(X, y, reset=False)
-        return X, target.encode(y, plan), *weight
+        try:
+            X, y = self._checked(X, y, reset=False)
+            return X, target.encode(y, plan), *weight
+        except ValueError as error:
+            raise DataError(f"In validation_data: {error}") from error
 
     def _outputs(self, X: Any, options: Mapping[str, Any]) -> np.ndarray:
         """The network's outputs on rows."""
@@ -182,7 +185,12 @@ class KerasWrapper(BaseEstimator):
         target = np.asarray(options.get("y", 0.0))
         if target.dtype.kind == "f":
             single(Numbers(target, "y"))
-        checked = validate_data(self, X, dtype="numeric", ensure_all_finite=False, **options)
+        try:
+            checked = validate_data(self, X, dtype="numeric", ensure_all_finite=False, **options)
+        except ValueError as error:
+            if "string" in str(error):
+                read(X, "X")  # says in which row and column
+            raise
         X, y = checked if isinstance(checked, tuple) else (checked, None)
         names = getattr(self, "feature_names_in_", None)
         return single(Numbers(X, "X", None if names is None else tuple(names))), y
