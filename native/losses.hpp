@@ -332,12 +332,19 @@ static vec categorical_accuracy(const Scored& rows) {
   return share_of(place_of_largest(rows.outputs, [&](int j) { return rows.out[j]; }) ==
                   place_of_largest(rows.outputs, [&](int j) { return rows.target(j); }));
 }
-static vec mean_absolute_error(const Scored& rows) {
-  vec total = {};
-  for (int j = 0; j < rows.outputs; j++) total += abs(rows.out[j] - rows.target(j));
-  return total / static_cast<float>(rows.outputs);
+// numbers: k. Fewer than k outputs are above the one where the target is.
+static vec top_k_categorical_accuracy(const Scored& rows) {
+  const ivec place = place_of_largest(rows.outputs, [&](int j) { return rows.target(j); });
+  vec own = {}, above = {};
+  for (int j = 0; j < rows.outputs; j++) own = place == j ? rows.out[j] : own;
+  for (int j = 0; j < rows.outputs; j++) above += share_of(rows.out[j] > own);
+  return share_of(above < rows.number(0));
 }
-static vec squared_error(const Scored& rows) { return mean_squared_error(rows, nullptr); }
+// What is a loss as well.
+template <vec (*loss)(const Scored& rows, vec* error)>
+static vec value_of(const Scored& rows) {
+  return loss(rows, nullptr);
+}
 
 using Metric = vec (*)(const Scored& rows);
 struct MetricEntry {
@@ -348,8 +355,12 @@ static constexpr MetricEntry METRICS[] = {
     {"binary_accuracy", binary_accuracy},
     {"categorical_accuracy", categorical_accuracy},
     {"sparse_categorical_accuracy", categorical_accuracy},  // a label is the place of its target's one
-    {"mean_squared_error", squared_error},
-    {"mean_absolute_error", mean_absolute_error},
+    {"top_k_categorical_accuracy", top_k_categorical_accuracy},
+    {"sparse_top_k_categorical_accuracy", top_k_categorical_accuracy},
+    {"mean_squared_error", value_of<mean_squared_error>},
+    {"mean_absolute_error", value_of<mean_of<absolute_error>>},
+    {"mean_absolute_percentage_error", value_of<mean_of<percentage_error>>},
+    {"mean_squared_logarithmic_error", value_of<mean_of<logarithmic_error>>},
 };
 
 }  // namespace tabgrad::TABGRAD_ISA

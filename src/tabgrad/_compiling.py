@@ -13,7 +13,6 @@ from tabgrad.metrics import Metric
 
 ARGUMENTS = ("optimizer", "loss", "metrics")
 KERAS_ONLY = ("run_eagerly", "steps_per_execution", "jit_compile", "auto_scale_loss")
-RISING = (metrics.BinaryAccuracy, metrics.CategoricalAccuracy, metrics.SparseCategoricalAccuracy)
 
 
 @dataclass(frozen=True)
@@ -32,7 +31,7 @@ class Compiled:
     @property
     def rising(self) -> list[bool]:
         """For each metric whether a higher value is a better one."""
-        return [one is None or isinstance(one, RISING) for one in self.metrics]
+        return [one is None or one.rising for one in self.metrics]
 
 
 def resolved(optimizer: Any, loss: Any, chosen: Any, unknown: Mapping[str, Any]) -> Compiled:
@@ -74,7 +73,7 @@ def _metric(identifier: Any, loss: losses.Loss) -> tuple[str, Metric | None]:
     else:
         record = metrics.get(identifier)
         name = record.kind
-    if (loss.target == "labels") != isinstance(record, metrics.SparseCategoricalAccuracy):
+    if (loss.target == "labels") != record.labels:
         fitting = "labels: use 'accuracy'" if loss.target == "labels" else "one column for each output: use 'accuracy'"
         raise ArgumentError(f"The metric '{name}' does not fit {type(loss).__name__}, whose targets are {fitting}.")
     return name, record

@@ -441,6 +441,12 @@ METRICS = (
     _metric(metrics.SparseCategoricalAccuracy(), _SPARSE(), Dense(4, "softmax")),
     _metric(metrics.MeanSquaredError(), _CATEGORICAL(), Dense(4, "softmax")),
     _metric(metrics.MeanAbsoluteError(), losses.MeanSquaredError(), Dense(3)),
+    _metric(metrics.MeanAbsolutePercentageError(), losses.MeanSquaredError(), Dense(3)),
+    _metric(metrics.MeanSquaredLogarithmicError(), losses.MeanSquaredError(), Dense(3)),
+    _metric(metrics.TopKCategoricalAccuracy(), _CATEGORICAL(), Dense(9, "softmax")),
+    _metric(metrics.TopKCategoricalAccuracy(k=2), _CATEGORICAL(from_logits=True), Dense(4, "relu")),
+    _metric(metrics.SparseTopKCategoricalAccuracy(), _SPARSE(), Dense(9, "softmax")),
+    _metric(metrics.SparseTopKCategoricalAccuracy(k=3), _SPARSE(from_logits=True), Dense(20, "relu")),
 )
 
 PARTS: tuple[Part, ...] = (

@@ -217,6 +217,28 @@ def _sparse_categorical_accuracy(_: metrics.SparseCategoricalAccuracy, y: np.nda
     return y == p.argmax(axis=1)
 
 
+def _in_top(k: int, label: np.ndarray, p: np.ndarray) -> Any:
+    return (p > np.take_along_axis(p, label[:, np.newaxis], axis=1)).sum(axis=1) < k
+
+
+def _top_k_categorical_accuracy(metric: metrics.TopKCategoricalAccuracy, y: np.ndarray, p: np.ndarray) -> Any:
+    return _in_top(metric.k, y.argmax(axis=1), p)
+
+
+def _sparse_top_k_categorical_accuracy(
+    metric: metrics.SparseTopKCategoricalAccuracy, y: np.ndarray, p: np.ndarray
+) -> Any:
+    return _in_top(metric.k, y, p)
+
+
+def _percentage_error(_: metrics.MeanAbsolutePercentageError, y: np.ndarray, p: np.ndarray) -> Any:
+    return _mean_absolute_percentage_error(losses.MeanAbsolutePercentageError(), y, p, logits=False)[0]
+
+
+def _logarithmic_error(_: metrics.MeanSquaredLogarithmicError, y: np.ndarray, p: np.ndarray) -> Any:
+    return _mean_squared_logarithmic_error(losses.MeanSquaredLogarithmicError(), y, p, logits=False)[0]
+
+
 def _squared_error(_: metrics.MeanSquaredError, y: np.ndarray, p: np.ndarray) -> Any:
     return np.mean((p - y) ** 2, axis=1)
 
@@ -250,6 +272,10 @@ METRIC_OF: dict[str, Callable[..., Any]] = {
     "binary_accuracy": _binary_accuracy,
     "categorical_accuracy": _categorical_accuracy,
     "sparse_categorical_accuracy": _sparse_categorical_accuracy,
+    "top_k_categorical_accuracy": _top_k_categorical_accuracy,
+    "sparse_top_k_categorical_accuracy": _sparse_top_k_categorical_accuracy,
     "mean_squared_error": _squared_error,
     "mean_absolute_error": _absolute_error,
+    "mean_absolute_percentage_error": _percentage_error,
+    "mean_squared_logarithmic_error": _logarithmic_error,
 }
