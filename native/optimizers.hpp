@@ -33,9 +33,9 @@ struct Rule {
   int slots;
 };
 
-// What all optimizers share in a step. The numbers of a record begin with these four.
+// What all optimizers share in a step. The numbers of a record begin with these five.
 struct Step {
-  enum : int { LEARNING_RATE, WEIGHT_DECAY, CLIPNORM, GLOBAL_CLIPNORM, OWN };
+  enum : int { LEARNING_RATE, WEIGHT_DECAY, CLIPNORM, CLIPVALUE, GLOBAL_CLIPNORM, OWN };
   PartSpec part = {};
   Rule rule = {};
   float rate = 0;                      // the learning rate, corrected
@@ -47,7 +47,7 @@ struct Step {
   double power_1 = 1, power_2 = 1, fading = 1, shares = 1;
 
   bool has(int number) const { return part.numbers[number] == part.numbers[number]; }
-  bool clips() const { return has(CLIPNORM) || has(GLOBAL_CLIPNORM); }
+  bool clips() const { return has(CLIPNORM) || has(CLIPVALUE) || has(GLOBAL_CLIPNORM); }
   float own(int number) const { return own_[number]; }
   float rest_of(int number) const { return rest_[number]; }
   // What keeps a divisor from zero is a normal number, also where it is given as less.

@@ -577,9 +577,12 @@ inline bool Trainer::step_on(const Batch& batch, Sums& sums, double& loss) {
   return true;
 }
 
-// Gradients scaled down where their norm is too large, each array's own or all arrays' together; then the step.
+// Gradients scaled down where their norm is too large, each array's own or all arrays' together, or cut to a limit;
+// then the step.
 inline void Trainer::clip_and_step() {
   double squares[2] = {};  // of this array, of all
+  const bool norms = optimizer_.has(Step::CLIPNORM), values = optimizer_.has(Step::CLIPVALUE);
+  const float limit = values ? static_cast<float>(optimizer_.part.numbers[Step::CLIPVALUE]) : __builtin_inff();
   const auto scale_of = [](double limit, double square) {
     const double norm = std::sqrt(square);
     return static_cast<float>(norm > limit ? limit / norm : 1.0);
@@ -598,14 +601,13 @@ inline void Trainer::clip_and_step() {
   for (const Array* array : arrays_) {
     if (!array->trainable) continue;
     squares[0] = square_of(*array);
-    const float scale = optimizer_.has(Step::CLIPNORM)
-                            ? scale_of(optimizer_.part.numbers[Step::CLIPNORM], squares[0])
-                            : scale_of(optimizer_.part.numbers[Step::GLOBAL_CLIPNORM], squares[1]);
+    const int number = norms ? Step::CLIPNORM : Step::GLOBAL_CLIPNORM;
+    const float scale = values ? 1.0f : scale_of(optimizer_.part.numbers[number], squares[norms ? 0 : 1]);
     Array plain = *array;
     plain.l1 = plain.l2 = 0;  // regularisation has joined the stored gradient
     for (int i = 0; i < plain.rows; i++)
       for (int n = 0; n < padded(plain.columns); n += W) {
-        const vec g = scale * load(plain.gradient + i * plain.ld + n);
+        const vec g = max(min(scale * load(plain.gradient + i * plain.ld + n), all(limit)), all(-limit));
         optimizer_.rule.step_block(optimizer_, plain, i, n, 1, 1, &g);
       }
   }

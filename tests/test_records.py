@@ -12,6 +12,7 @@ import os
 import re
 from collections.abc import Callable
 from dataclasses import FrozenInstanceError, fields, replace
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -273,11 +274,15 @@ def test_messages(make: Callable[[], Any], message: str) -> None:
         make()
 
 
-@pytest.mark.parametrize("optimizer", [optimizers.SGD, optimizers.RMSprop, optimizers.Adam, optimizers.AdamW])
-def test_at_most_one_way_of_clipping(optimizer: type[optimizers.Optimizer]) -> None:
-    message = f"{optimizer.__name__} takes 'clipnorm' or 'global_clipnorm', not both."
+@pytest.mark.parametrize("optimizer", optimizers.CATALOGUE.values())
+@pytest.mark.parametrize("pair", [*combinations(("clipnorm", "clipvalue", "global_clipnorm"), 2)])
+def test_at_most_one_way_of_clipping(optimizer: type[optimizers.Optimizer], pair: tuple[str, str]) -> None:
+    message = (
+        f"{optimizer.__name__} takes at most one of 'clipnorm', 'clipvalue' and 'global_clipnorm'. "
+        f"Got '{pair[0]}' and '{pair[1]}'. Leave out all but one."
+    )
     with pytest.raises(ArgumentError, match=f"^{re.escape(message)}$"):
-        optimizer(clipnorm=1, global_clipnorm=1)
+        optimizer(**dict.fromkeys(pair, 1.0))
 
 
 # ---- Names -----------------------------------------------------------------------------------------------------------

@@ -29,6 +29,9 @@ __all__ = [
 ]
 
 
+CLIPPING = ("clipnorm", "clipvalue", "global_clipnorm")
+
+
 @dataclass(frozen=True)
 class Optimizer(Record):
     """Base of the optimizers.
@@ -41,20 +44,27 @@ class Optimizer(Record):
         Decoupled decay of all weights, per step and in units of the learning rate.
     clipnorm : float or None, default None
         Scale each array's gradient down to this Euclidean norm where it is larger.
+    clipvalue : float or None, default None
+        Cut each number of a gradient to [-clipvalue, clipvalue].
     global_clipnorm : float or None, default None
-        Scale all gradients by one factor so that their joint norm is at most this.
+        Scale all gradients by one factor so that their joint norm is at most this. At most one of the three clips.
     """
 
     learning_rate: Annotated[float, NOT_NEGATIVE] = 0.001
     weight_decay: Annotated[float | None, NOT_NEGATIVE] = field(default=None, kw_only=True)
     clipnorm: Annotated[float | None, POSITIVE] = field(default=None, kw_only=True)
+    clipvalue: Annotated[float | None, POSITIVE] = field(default=None, kw_only=True)
     global_clipnorm: Annotated[float | None, POSITIVE] = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         """Check the fields, and that at most one way of clipping is chosen."""
         super().__post_init__()
-        if self.clipnorm is not None and self.global_clipnorm is not None:
-            raise ArgumentError(f"{type(self).__name__} takes 'clipnorm' or 'global_clipnorm', not both.")
+        given = [f"'{name}'" for name in CLIPPING if getattr(self, name) is not None]
+        if len(given) > 1:
+            raise ArgumentError(
+                f"{type(self).__name__} takes at most one of 'clipnorm', 'clipvalue' and 'global_clipnorm'. "
+                f"Got {' and '.join(given)}. Leave out all but one."
+            )
 
     @property
     def slots(self) -> tuple[str, ...]:
@@ -79,7 +89,7 @@ class SGD(Optimizer):
     momentum : float, default 0
         In [0, 1).
     nesterov : bool, default False
-    weight_decay, clipnorm, global_clipnorm : float or None, default None
+    weight_decay, clipnorm, clipvalue, global_clipnorm : float or None, default None
         See `Optimizer`.
 
     References
@@ -115,7 +125,7 @@ class RMSprop(Optimizer):
         In [0, 1).
     epsilon : float, default 1e-7
     centered : bool, default False
-    weight_decay, clipnorm, global_clipnorm : float or None, default None
+    weight_decay, clipnorm, clipvalue, global_clipnorm : float or None, default None
         See `Optimizer`.
 
     References
@@ -154,7 +164,7 @@ class Adam(Optimizer):
     epsilon : float, default 1e-7
         Keras's; the authors' "epsilon hat".
     amsgrad : bool, default False
-    weight_decay, clipnorm, global_clipnorm : float or None, default None
+    weight_decay, clipnorm, clipvalue, global_clipnorm : float or None, default None
         See `Optimizer`.
 
     References
@@ -191,7 +201,7 @@ class AdamW(Adam):
     weight_decay : float or None, default 0.004
     beta_1, beta_2, epsilon, amsgrad
         See `Adam`.
-    clipnorm, global_clipnorm : float or None, default None
+    clipnorm, clipvalue, global_clipnorm : float or None, default None
         See `Optimizer`.
 
     References
@@ -212,10 +222,11 @@ class AdamW(Adam):
         amsgrad: bool = False,  # noqa: FBT001, FBT002  (Keras's order)
         *,
         clipnorm: float | None = None,
+        clipvalue: float | None = None,
         global_clipnorm: float | None = None,
     ) -> None:
         """Check the numbers."""
-        given = (learning_rate, weight_decay, clipnorm, global_clipnorm, beta_1, beta_2, epsilon, amsgrad)
+        given = (learning_rate, weight_decay, clipnorm, clipvalue, global_clipnorm, beta_1, beta_2, epsilon, amsgrad)
         for field_of, value in zip(fields(self), given, strict=True):
             object.__setattr__(self, field_of.name, value)
         self.__post_init__()
@@ -236,7 +247,7 @@ class Adamax(Optimizer):
     beta_2 : float, default 0.999
         In [0, 1).
     epsilon : float, default 1e-7
-    weight_decay, clipnorm, global_clipnorm : float or None, default None
+    weight_decay, clipnorm, clipvalue, global_clipnorm : float or None, default None
         See `Optimizer`.
 
     References
@@ -272,7 +283,7 @@ class Nadam(Optimizer):
     beta_2 : float, default 0.999
         In [0, 1).
     epsilon : float, default 1e-7
-    weight_decay, clipnorm, global_clipnorm : float or None, default None
+    weight_decay, clipnorm, clipvalue, global_clipnorm : float or None, default None
         See `Optimizer`.
 
     References
@@ -303,7 +314,7 @@ class Adagrad(Optimizer):
     initial_accumulator_value : float, default 0.1
         ``a`` before the first step, at least 0.
     epsilon : float, default 1e-7
-    weight_decay, clipnorm, global_clipnorm : float or None, default None
+    weight_decay, clipnorm, clipvalue, global_clipnorm : float or None, default None
         See `Optimizer`.
 
     References
@@ -340,7 +351,7 @@ class Adadelta(Optimizer):
     rho : float, default 0.95
         In [0, 1).
     epsilon : float, default 1e-7
-    weight_decay, clipnorm, global_clipnorm : float or None, default None
+    weight_decay, clipnorm, clipvalue, global_clipnorm : float or None, default None
         See `Optimizer`.
 
     References
@@ -373,7 +384,7 @@ class Lion(Optimizer):
         In (0, 1].
     beta_2 : float, default 0.99
         In [0, 1).
-    weight_decay, clipnorm, global_clipnorm : float or None, default None
+    weight_decay, clipnorm, clipvalue, global_clipnorm : float or None, default None
         See `Optimizer`.
 
     References

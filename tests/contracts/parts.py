@@ -177,8 +177,14 @@ REGULARIZERS = (
     regularizers.L1L2(0.02, 0.1),
 )
 
-# Limits of the norm far below and above that of a gradient, so that both sides are met.
-_EVERY_OPTIMIZER = ({"weight_decay": 0.1}, {"clipnorm": 0.05}, {"clipnorm": 50.0}, {"global_clipnorm": 0.1})
+# Limits of norm and value far below and above that of a gradient, so that both sides are met.
+_EVERY_OPTIMIZER = (
+    {"weight_decay": 0.1},
+    {"clipnorm": 0.05},
+    {"clipnorm": 50.0},
+    {"clipvalue": 0.02},
+    {"global_clipnorm": 0.1},
+)
 
 # RMSprop's step is a gradient over its own size. Where a slot holds that step, or a difference is under the root,
 # epsilon is large enough that a gradient near zero, which is all rounding, does not become a step of full length.
@@ -201,6 +207,7 @@ OPTIMIZERS = (
     optimizers.AdamW(0.003, beta_1=0.8, beta_2=0.99, epsilon=1e-4, weight_decay=0.05),
     optimizers.Adam(0.01, beta_2=0.5, amsgrad=True),
     optimizers.AdamW(clipnorm=0.05),
+    optimizers.AdamW(clipvalue=0.02),
     optimizers.AdamW(global_clipnorm=0.1),
     optimizers.AdamW(0.01, beta_2=0.5, amsgrad=True),
     optimizers.Adamax(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -187,18 +188,25 @@ def test_a_dropout_of_zero_is_no_dropout(engine: Engine) -> None:
 def _clipping() -> Iterator[optimizers.Optimizer]:
     for limit in (0.01, 0.3, 1e6):
         yield optimizers.SGD(0.5, clipnorm=limit)
+        yield optimizers.SGD(0.5, clipvalue=limit)
         yield optimizers.SGD(0.5, global_clipnorm=limit)
 
 
 @pytest.mark.parametrize("optimizer", [*_clipping()], ids=label)
 @pytest.mark.parametrize("frozen", [None, 1])
 def test_clipping(engine: Engine, optimizer: optimizers.SGD, frozen: int | None) -> None:
-    """``w - lr g min(1, limit / |g|)``, the norm of each array or of all that move, penalties included."""
+    """``w - lr g min(1, limit / |g|)``: the norm of each array, each number, or the norm of all that move.
+
+    Penalties are included.
+    """
     plan = three_layers(optimizer, -1 if frozen is None else frozen)
     before, rows = started(plan), rows_for(plan, 16)
     _, gradients = engine.gradients(replace(plan, shuffle=False), before, rows)
     norms = [np.linalg.norm(g.astype(float)) for g in gradients]
-    if optimizer.clipnorm is not None:
+    factors: list[Any]
+    if optimizer.clipvalue is not None:
+        factors = [np.minimum(1, optimizer.clipvalue / np.maximum(np.abs(g), 1e-30)) for g in gradients]
+    elif optimizer.clipnorm is not None:
         factors = [min(1, optimizer.clipnorm / norm) if norm else 0 for norm in norms]
     else:
         factors = [min(1, optimizer.global_clipnorm / np.linalg.norm(norms))] * len(norms)

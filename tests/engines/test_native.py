@@ -74,7 +74,7 @@ def test_weights_that_leave_float32_in_the_last_step_are_noticed(engine) -> None
     np.testing.assert_array_equal(result.state.weights[0], initial_state(plan).weights[0])
 
 
-@pytest.mark.parametrize("option", ["clipnorm", "global_clipnorm"])
+@pytest.mark.parametrize("option", ["clipnorm", "clipvalue", "global_clipnorm"])
 def test_gradients_whose_squares_leave_float32_are_clipped(option) -> None:
     optimizer = optimizers.SGD(0.1, **{option: 1.0})
     plan = replace(PLAN, network=Network(3, (Dense(2),)), optimizer=optimizer, batch_size=40)

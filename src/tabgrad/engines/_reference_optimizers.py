@@ -18,9 +18,11 @@ Step = tuple[float, int]
 
 
 def clipped(optimizer: optimizers.Optimizer, gradients: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """Each gradient scaled down to its norm's limit, or all of them by one factor to the limit of their joint norm."""
+    """Gradients within a limit: each one's norm, each of their numbers, or, by one factor for all, their joint norm."""
     if (limit := optimizer.clipnorm) is not None:
         return [g * (limit / max(_norm([g]), limit)) for g in gradients]
+    if (limit := optimizer.clipvalue) is not None:
+        return [np.clip(g, -limit, limit) for g in gradients]
     if (limit := optimizer.global_clipnorm) is not None:
         factor = limit / max(_norm(gradients), limit)
         return [g * factor for g in gradients]
