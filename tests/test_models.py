@@ -16,7 +16,7 @@ import pytest
 import tabgrad
 from tabgrad import metrics, optimizers
 from tabgrad.callbacks import Callback, LambdaCallback
-from tabgrad.errors import DivergenceWarning, NotReadyError
+from tabgrad.errors import DataError, DivergenceWarning, NotReadyError
 from tabgrad.layers import Activation, Dense, Dropout, Input
 from tabgrad.losses import CategoricalCrossentropy, MeanSquaredError
 from tabgrad.models import Sequential
@@ -251,6 +251,17 @@ def test_train_on_batch_is_one_step():
     labelled.train_on_batch(X, LABELS, class_weight={1: 4.0})
     weighted.train_on_batch(X, LABELS, sample_weight=np.where(LABELS == 1, 4.0, 1.0))
     assert same(labelled.get_weights(), weighted.get_weights())
+
+
+def test_a_batch_is_scored_and_predicted_as_the_whole():
+    model, weights = regression(metrics=["mae"]), np.linspace(0, 1, 96)
+    with pytest.raises(DataError, match="test_on_batch needs targets"):
+        model.test_on_batch(X)
+    assert model.test_on_batch(X, Y, weights) == model.evaluate(X, Y, sample_weight=weights, verbose=0)
+    scores = model.test_on_batch(X, Y, return_dict=True)
+    assert scores == model.evaluate(X, Y, return_dict=True, verbose=0)
+    assert np.array_equal(model.predict_on_batch(X[:7]), model.predict(X)[:7])
+    assert model.state.step == 0
 
 
 def test_scores_are_what_the_formulas_say():

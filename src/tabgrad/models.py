@@ -603,6 +603,24 @@ class Sequential:
             progress.epoch_end({})
         return outputs
 
+    def test_on_batch(
+        self,
+        x: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        return_dict: bool = False,  # noqa: FBT001, FBT002  (Keras's order)
+    ) -> float | list[float] | dict[str, float]:
+        """Loss and metrics on these rows, as `evaluate` gives them, without a word and without callbacks."""
+        compiled = self._ready_compiled("test_on_batch")
+        self._network, rows = self._rows("test_on_batch", compiled, x, y, sample_weight)
+        names, plan = Names(compiled.names), self._plan(compiled, self._network, BATCH_SIZE)
+        values = evaluated(get_engine(), plan, self._weights(self._network), rows, len(rows), names, None)
+        return names.returned(values, as_dict=return_dict)
+
+    def predict_on_batch(self, x: Any) -> np.ndarray:
+        """The network's outputs on these rows, as `predict` gives them."""
+        return self.predict(x, verbose=0)
+
     @contextmanager
     def _shown(self, level: int, callbacks: Any, rows: int, batch: int) -> Iterator[tuple[Progress, CallbackList]]:
         """The progress and the callbacks of a pass over rows."""

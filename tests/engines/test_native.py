@@ -138,7 +138,7 @@ def test_a_program_says_what_it_was_not_made_for() -> None:
 
 def test_arrays_are_taken_without_a_copy_and_once() -> None:
     layers = [("dense", 5, 0, 0, True, (1.0, 0.0, 0.0, 0.0, 0.0), ())]
-    sgd, mse = ("sgd", (0.1, np.nan, np.nan, np.nan, 0.9, 0.0), ()), ("mean_squared_error", (), ())
+    sgd, mse = ("sgd", (0.1, np.nan, np.nan, np.nan, np.nan, 0.9, 0.0), ()), ("mean_squared_error", (), ())
     program = _native.Program(_native.instruction_sets()[0], 3, layers, mse, False, False, [], sgd, 8, 1)
     kernel = np.arange(30, dtype=np.float32).reshape(3, 10)[:, ::2]
     with pytest.raises(ValueError, match="wrong size or layout"):
