@@ -577,38 +577,52 @@ inline bool Trainer::step_on(const Batch& batch, Sums& sums, double& loss) {
   return true;
 }
 
-// Gradients scaled down where their norm is too large, each array's own or all arrays' together, or cut to a limit;
+// The squared norm of a stored gradient, in double: what is to be clipped may be huge.
+static double square_of(const Array& array) {
+  typedef double wide __attribute__((vector_size(8 * W)));
+  wide total = {};
+  for (long i = 0; i < array.size(); i += W) {
+    const wide g = __builtin_convertvector(load(array.gradient + i), wide);
+    total += g * g;
+  }
+  double sum = 0;
+  for (int i = 0; i < W; i++) sum += total[i];
+  return sum;
+}
+
+// Gradients cut at a value, or scaled down where their norm is too large, each array's own or all arrays' together;
 // then the step.
 inline void Trainer::clip_and_step() {
-  double squares[2] = {};  // of this array, of all
-  const bool norms = optimizer_.has(Step::CLIPNORM), values = optimizer_.has(Step::CLIPVALUE);
-  const float limit = values ? static_cast<float>(optimizer_.part.numbers[Step::CLIPVALUE]) : __builtin_inff();
+  const auto limit_of = [&](int number) {
+    return optimizer_.has(number) ? optimizer_.part.numbers[number] : __builtin_inf();
+  };
   const auto scale_of = [](double limit, double square) {
     const double norm = std::sqrt(square);
     return static_cast<float>(norm > limit ? limit / norm : 1.0);
   };
-  const auto square_of = [](const Array& array) {  // in double: what is to be clipped may be huge
-    double total = 0;
-    for (int i = 0; i < array.rows; i++)
-      for (int n = 0; n < array.columns; n++) {
-        const auto g = static_cast<double>(array.gradient[i * array.ld + n]);
-        total += g * g;
-      }
-    return total;
-  };
-  for (const Array* array : arrays_)
-    if (array->trainable) squares[1] += square_of(*array);
+  const float value = static_cast<float>(limit_of(Step::CLIPVALUE));
+  float scale = 1;
+  if (optimizer_.has(Step::GLOBAL_CLIPNORM)) {
+    double square = 0;
+    for (const Array* array : arrays_)
+      if (array->trainable) square += square_of(*array);
+    scale = scale_of(limit_of(Step::GLOBAL_CLIPNORM), square);
+  }
   for (const Array* array : arrays_) {
     if (!array->trainable) continue;
-    squares[0] = square_of(*array);
-    const int number = norms ? Step::CLIPNORM : Step::GLOBAL_CLIPNORM;
-    const float scale = values ? 1.0f : scale_of(optimizer_.part.numbers[number], squares[norms ? 0 : 1]);
+    if (optimizer_.has(Step::CLIPNORM)) scale = scale_of(limit_of(Step::CLIPNORM), square_of(*array));
     Array plain = *array;
     plain.l1 = plain.l2 = 0;  // regularisation has joined the stored gradient
+    constexpr int AT_ONCE = 8;
     for (int i = 0; i < plain.rows; i++)
-      for (int n = 0; n < padded(plain.columns); n += W) {
-        const vec g = max(min(scale * load(plain.gradient + i * plain.ld + n), all(limit)), all(-limit));
-        optimizer_.rule.step_block(optimizer_, plain, i, n, 1, 1, &g);
+      for (int n = 0; n < padded(plain.columns); n += AT_ONCE * W) {
+        const int left = (padded(plain.columns) - n) / W, vectors = left < AT_ONCE ? left : AT_ONCE;
+        vec g[AT_ONCE];
+        for (int j = 0; j < vectors; j++) {
+          const vec whole = scale * load(plain.gradient + i * plain.ld + n + W * j);
+          g[j] = max(min(whole, all(value)), all(-value));
+        }
+        optimizer_.rule.step_block(optimizer_, plain, i, n, 1, vectors, g);
       }
   }
   stale_ = true;
