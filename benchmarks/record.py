@@ -65,7 +65,7 @@ def markdown(about: dict[str, Any], rows: list[Row]) -> str:
         f"when it began {about['load'][0]}. {versions}.",
         f"Every system in fresh processes and in turns, repeats: {about['repeats']}; shown are the median and, in "
         "brackets, the least and the greatest; each process warms up first and gives the best of its timed fits. One "
-        "thread each unless a row says otherwise; the grid search has every core and runs once, its imports excluded.",
+        "thread each unless a row says otherwise; the grid search has every core, its imports excluded.",
         f"Tables: {'; '.join(about['tables']) or 'none'}.",
     ]
     return "\n".join([*table, "", *below])

@@ -37,14 +37,17 @@ struct Noise : Layer {
   }
   void forward(const Pass& pass, int from, int to) override {
     for (int m = from; m < to; m++) {
-      float* slope = pass.training ? out->slope_of(m) : nullptr;
+      float* slope = out->slope_of(m);
       const std::uint32_t row = static_cast<std::uint32_t>(m) * static_cast<std::uint32_t>(out->units);
       for (int n = 0; n < padded(in->units); n += W) {
         const vec x = load(in->value_of(m) + n);
-        const std::uint32_t position = row + static_cast<std::uint32_t>(n);
-        vec y = x, s = all(1);
         if (!pass.training) {
-        } else if (kind == Kind::alpha_dropout) {
+          store(out->value_of(m) + n, x);
+          continue;
+        }
+        const std::uint32_t position = row + static_cast<std::uint32_t>(n);
+        vec y, s = all(1);
+        if (kind == Kind::alpha_dropout) {
           const ivec kept = mask.kept(position);
           y = scale * (kept ? x : all(limit)) + shift, s = kept ? all(scale) : vec{};
         } else if (kind == Kind::gaussian_dropout) {

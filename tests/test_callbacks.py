@@ -395,7 +395,7 @@ def test_early_stopping_restores_the_best_weights_also_when_it_did_not_stop(epoc
 
 def test_early_stopping_knows_where_better_is():
     model = Sequential([Dense(1, "sigmoid", input_dim=2)])
-    model.compile("sgd", "binary_crossentropy", ["accuracy", "mae"])
+    model.compile("sgd", "binary_crossentropy", metrics=["accuracy", "mae"])
     values = {"val_accuracy": [0.5, 0.6, 0.6], "val_mae": [0.5, 0.4, 0.4], "loss": [2.0, 1.0, 1.0]}
     for monitor, course in values.items():
         stop = EarlyStopping(monitor)

@@ -266,7 +266,7 @@ def test_a_batch_is_scored_and_predicted_as_the_whole():
 
 def test_scores_are_what_the_formulas_say():
     model = Sequential([Dense(2, input_dim=5, kernel_regularizer=tabgrad.regularizers.L2(0.1))], seed=0)
-    model.compile("sgd", "mse", ["mse", "mae"])
+    model.compile("sgd", "mse", metrics=["mse", "mae"])
     kernel, bias = model.get_weights()
     targets, weights = np.hstack([Y, -Y]), np.linspace(0, 2, 96)
     output = X @ kernel + bias
@@ -290,7 +290,7 @@ def test_accuracy_takes_the_form_of_the_loss():
         expected = (model.predict(X).argmax(axis=1) == LABELS).mean()
         assert model.evaluate(X, target, verbose=0, return_dict=True)["acc"] == pytest.approx(expected)
     binary = Sequential([Dense(1, "sigmoid", input_dim=5)], seed=0)
-    binary.compile("sgd", "binary_crossentropy", "accuracy")
+    binary.compile("sgd", "binary_crossentropy", metrics="accuracy")
     expected = ((binary.predict(X)[:, 0] > 0.5) == (LABELS == 1)).mean()
     assert binary.evaluate(X, LABELS == 1, verbose=0)[1] == pytest.approx(expected)
 
@@ -652,3 +652,22 @@ def test_plain_regression_reaches_least_squares():
     exact, *_ = np.linalg.lstsq(np.hstack([X, np.ones((96, 1))]), Y, rcond=None)
     kernel, bias = model.get_weights()
     np.testing.assert_allclose(np.vstack([kernel, bias[np.newaxis]]), exact, atol=1e-4)
+
+
+def test_weights_that_are_zero_everywhere():
+    classes = np.arange(len(X)) % 2
+    model = Sequential([Dense(1, "sigmoid")])
+    model.compile("sgd", "binary_crossentropy")
+    zeros = {0: 0.0, 1: 0.0}
+    with pytest.raises(DataError, match=r"^The product of sample_weight and class_weight must not be 0 for every row"):
+        model.fit(X, classes, class_weight=zeros, verbose=0)
+    with pytest.raises(DataError, match=r"^The product of sample_weight and class_weight must not be 0 for every row"):
+        model.train_on_batch(X, classes, sample_weight=classes, class_weight={1: 0.0})
+    with pytest.raises(DataError, match=r"^sample_weight must not be 0 for every row: nothing would be learned"):
+        model.train_on_batch(X, classes, sample_weight=np.zeros(len(X)))
+
+
+def test_a_metric_is_logged_under_the_name_that_it_was_given():
+    model = Sequential([Dense(2, "softmax")])
+    model.compile("sgd", "categorical_crossentropy", metrics=["CategoricalAccuracy", "categorical_accuracy"])
+    assert model.metrics_names == ["loss", "CategoricalAccuracy", "categorical_accuracy"]

@@ -233,7 +233,7 @@ X = np.linspace(-1, 1, 64).reshape(-1, 1)
 @pytest.fixture
 def model():
     made = Sequential([Dense(1, input_dim=1)], seed=0)
-    made.compile("sgd", "mse", ["mae"])
+    made.compile("sgd", "mse", metrics=["mae"])
     return made
 
 

@@ -109,7 +109,18 @@ def class_weighted(rows: Matrix, class_weight: Any, loss: Loss, outputs: int) ->
     ------
     ArgumentTypeError, ArgumentError
         Not a dict, a class that the target cannot have, a negative weight, or a target without classes.
+    DataError
+        No row is left with a weight.
     """
+    if class_weight is not None:
+        rows = _times_classes(rows, class_weight, loss, outputs)
+    if rows.weight is not None and not rows.weight.any():
+        name = "sample_weight" if class_weight is None else "The product of sample_weight and class_weight"
+        raise DataError(f"{name} must not be 0 for every row: nothing would be learned.")
+    return rows
+
+
+def _times_classes(rows: Matrix, class_weight: Any, loss: Loss, outputs: int) -> Matrix:
     two_sided = loss.target in ("probabilities", "signs")
     classes = 2 if outputs == 1 and two_sided else outputs
     if loss.target not in ("labels", "one_hot") and not (two_sided and outputs == 1):

@@ -206,6 +206,7 @@ class Sequential:
         self,
         optimizer: str | optimizers.Optimizer = "rmsprop",
         loss: str | losses.Loss | None = None,
+        *,
         metrics: Sequence[str | metrics.Metric] | str | metrics.Metric | None = None,
         **unknown: Any,
     ) -> None:
@@ -326,6 +327,7 @@ class Sequential:
         class_weight: Mapping[int, float] | None = None,
         sample_weight: Any = None,
         initial_epoch: int = 0,
+        *,
         validation_batch_size: int | None = None,
     ) -> History:
         """Train; a second call goes on where the first one ended.
@@ -394,10 +396,7 @@ class Sequential:
                 validation = self._validation_rows(compiled, network, validation_data)
             elif validation_split:
                 rows, validation = split(rows, validation_split)
-            if rows.weight is not None and not rows.weight.any():
-                raise DataError("sample_weight must not be 0 for every row: nothing would be learned.")
-            if class_weight is not None:
-                rows = class_weighted(rows, class_weight, compiled.loss, network.outputs)
+            rows = class_weighted(rows, class_weight, compiled.loss, network.outputs)
             warn_of_one_softmax(network)
             check_batches(network, len(rows), batch)
             self._network = network
@@ -493,8 +492,7 @@ class Sequential:
         compiled = self._ready_compiled("train_on_batch")
         with self._fitting("train_on_batch"):
             network, rows = self._rows("train_on_batch", compiled, x, y, sample_weight)
-            if class_weight is not None:
-                rows = class_weighted(rows, class_weight, compiled.loss, network.outputs)
+            rows = class_weighted(rows, class_weight, compiled.loss, network.outputs)
             check_batches(network, len(rows), len(rows))
             self._network = network
             plan = self._plan(compiled, network, len(rows), shuffle=False)
@@ -517,8 +515,9 @@ class Sequential:
         batch_size: int | None = None,
         verbose: int | str = "auto",
         sample_weight: Any = None,
-        return_dict: bool = False,  # noqa: FBT001, FBT002  (Keras's order)
+        *,
         callbacks: Any = None,
+        return_dict: bool = False,
     ) -> float | list[float] | dict[str, float]:
         """Loss, regularisation included, and metrics on rows, dropout off.
 
@@ -562,7 +561,7 @@ class Sequential:
         return names.returned(values, as_dict=return_dict)
 
     def predict(
-        self, x: Any, batch_size: int | None = None, verbose: int | str = "auto", callbacks: Any = None
+        self, x: Any, batch_size: int | None = None, verbose: int | str = "auto", *, callbacks: Any = None
     ) -> np.ndarray:
         """The network's outputs on rows, dropout off.
 

@@ -966,3 +966,48 @@ def test_batch_of_all_rows_and_verbose_as_a_string(capsys):
     assert capsys.readouterr().out.count("loss") == 2
     whole.set_params(predict__verbose=2).predict(X)
     assert capsys.readouterr().out != ""
+
+
+# ---- What is wrong is called by the name that it was given under -----------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        ({"red": -2.0}, r"'class_weight\['red'\]' of KerasClassifier must be at least 0. Got -2.0"),
+        ({"red": np.nan}, r"'class_weight\['red'\]' of KerasClassifier must be finite and at least 0. Got nan"),
+        ({"red": "a"}, r"'class_weight\['red'\]' of KerasClassifier must be a number. Got 'a'"),
+        (dict.fromkeys(NAMES, 0), r"'class_weight' must not be 0 for every class"),
+    ],
+)
+def test_weights_of_classes_that_cannot_be(weights, message):
+    named = {NAMES[0] if label == "red" else label: value for label, value in weights.items()}
+    with pytest.raises(ValueError, match=message.replace("red", str(NAMES[0]))):
+        classifier(class_weight=named).fit(X, NAMES)
+
+
+def test_validation_data_that_cannot_be():
+    spoilt = np.where(np.arange(4) == 1, np.nan, X[:3])
+    with pytest.raises(
+        DataError, match=r"^In validation_data: X must hold finite numbers. Got NaN in 3 places \(row 0"
+    ):
+        classifier().fit(X, NAMES, validation_data=(spoilt, NAMES[:3]))
+    with pytest.raises(DataError, match=r"^In validation_data: y has labels that are none of the classes"):
+        classifier().fit(X, NAMES, validation_data=(X[:3], ["strange"] * 3))
+
+
+def test_text_in_a_table_of_numbers():
+    rows = X.astype(object)
+    rows[5, 2] = "wide"
+    with pytest.raises(DataError, match=r"text in row 5, column 2 \('wide'\). Encode text as numbers.*OneHotEncoder"):
+        classifier().fit(rows, NAMES)
+    frame = pd.DataFrame(X, columns=list("abcd")).assign(c=["wide"] * len(X))
+    with pytest.raises(DataError, match=r"text in column 'c' \('wide' in row 0\). Encode text as numbers"):
+        classifier().fit(frame, NAMES)
+
+
+def test_an_option_by_its_name_elsewhere():
+    with pytest.raises(
+        UnknownNameError, match=r"'optimizer__lr' of KerasClassifier. Did you mean 'optimizer__learning"
+    ):
+        classifier(optimizer__lr=0.1).fit(X, NAMES)

@@ -86,10 +86,10 @@ def check_names(names: Iterable[str], own: Iterable[str], builder: Builder, owne
     known += [f"{prefix}__{name}" for prefix in prefixes for name in receivers(prefix)]
     wrong = []
     for name in names:
-        prefix, routed, _ = name.partition("__")
+        prefix, routed, option = name.partition("__")
         free = prefix == "callbacks" or (builder.takes_any and (prefix == "model" or not routed))
         if name not in known and not free:
-            elsewhere = f"{prefix}__{ELSEWHERE.get(routed)}"
+            elsewhere = f"{prefix}__{ELSEWHERE.get(option)}"
             close = [elsewhere] if elsewhere in known else difflib.get_close_matches(name, known, n=1)
             wrong.append(f"Unknown parameter '{name}' of {owner}.{f' Did you mean {close[0]!r}?' if close else ''}")
     if wrong:

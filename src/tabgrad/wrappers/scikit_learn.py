@@ -28,6 +28,7 @@ from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
 from tabgrad._checks import NOT_NEGATIVE, check
+from tabgrad._refusals import shown
 from tabgrad.errors import ArgumentError, DataError
 from tabgrad.models import Sequential
 from tabgrad.wrappers._estimator import KerasWrapper
@@ -241,7 +242,7 @@ class KerasClassifier(ClassifierMixin, KerasWrapper):
                     f"'class_weight' has {list_of(strange)}, but the classes are {list_of(target.classes)}."
                 )
             for label, value in self.class_weight.items():
-                check(value, f"class_weight[{label!r}]", type(self).__name__, (float,), NOT_NEGATIVE)
+                check(value, f"class_weight[{shown(label)}]", type(self).__name__, (float,), NOT_NEGATIVE)
             if not any(self.class_weight.get(label, 1) for label in known):
                 raise ArgumentError("'class_weight' must not be 0 for every class: nothing would be learned.")
         elif self.class_weight != "balanced":
