@@ -8,7 +8,7 @@ import pytest
 
 from tabgrad.callbacks import LambdaCallback
 from tabgrad.errors import ArgumentError, ArgumentTypeError, NotReadyError, WeightsFileError
-from tabgrad.layers import Dense, Dropout
+from tabgrad.layers import BatchNormalization, Dense, Dropout, Residual
 from tabgrad.models import Sequential
 
 safetensors = pytest.importorskip("safetensors.numpy")
@@ -140,3 +140,17 @@ def test_arguments_are_refused(tmp_path):
         built.save_weights(tmp_path / "x.safetensors", overwrite=False)
     with pytest.raises(FileNotFoundError):
         built.load_weights(tmp_path / "y.safetensors")
+
+
+def test_layers_inside_a_block_keep_their_arrays_apart(tmp_path):
+    def built(seed):
+        block = Residual([Dense(4, "relu"), BatchNormalization(), Residual([Dense(4)]), Dense(3)])
+        model = Sequential([Dense(3, input_dim=2), block, Dense(1)], seed=seed)
+        model.set_weights([array + 0.1 * place for place, array in enumerate(model.get_weights())])
+        return model
+
+    saved, loaded = built(1), built(2)
+    saved.save_weights(tmp_path / "blocks.safetensors")
+    loaded.load_weights(tmp_path / "blocks.safetensors")
+    for one, other in zip(saved.get_weights(), loaded.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)

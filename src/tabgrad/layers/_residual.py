@@ -74,10 +74,11 @@ class Residual(Layer):
         return inputs
 
     def weights(self, inputs: int) -> tuple[Weight, ...]:
-        """The arrays of the layers inside."""
+        """The arrays of the layers inside, each named after its layer's place and kind: ``0_dense/kernel``."""
         arrays: list[Weight] = []
-        for layer in self.inside():
-            arrays += layer.weights(inputs)
+        for place, layer in enumerate(self.inside()):
+            of_layer = layer.weights(inputs)
+            arrays += [replace(array, name=f"{place}_{layer.kind}/{array.name}") for array in of_layer]
             inputs = layer.units_out(inputs)
         return tuple(arrays)
 

@@ -187,13 +187,13 @@ class KerasWrapper(BaseEstimator):
             single(Numbers(target, "y"))
         try:
             checked = validate_data(self, X, dtype="numeric", ensure_all_finite=False, **options)
+            rows, y = checked if isinstance(checked, tuple) else (checked, None)
+            names = getattr(self, "feature_names_in_", None)
+            return single(Numbers(rows, "X", None if names is None else tuple(names))), y
         except ValueError as error:
-            if "string" in str(error):
+            if "string" in str(error) and not isinstance(error, DataError):
                 read(X, "X")  # says in which row and column
             raise
-        X, y = checked if isinstance(checked, tuple) else (checked, None)
-        names = getattr(self, "feature_names_in_", None)
-        return single(Numbers(X, "X", None if names is None else tuple(names))), y
 
     # ---- What the two do differently -------------------------------------------------------------------------------
 
