@@ -4,33 +4,42 @@
 #include <cstddef>
 #include <cstdlib>
 #include <cstring>
+#include <memory>
 #include <utility>
 
 namespace tabgrad::TABGRAD_ISA {
 
+// The system's fresh pages are zero without being touched, so a large block costs nothing until it is used.
 template <class T>
 class Block {
  public:
   Block() = default;
   Block(const Block&) = delete;
   Block& operator=(const Block&) = delete;
-  ~Block() { std::free(data_); }
+  ~Block() { std::free(whole_); }
   // False where memory is short.
   bool reserve(std::size_t count) {
-    std::free(data_);
-    count_ = count;
-    const std::size_t bytes = (count * sizeof(T) + 127) / 64 * 64;
-    data_ = static_cast<T*>(std::aligned_alloc(64, bytes));
-    if (data_) std::memset(data_, 0, bytes);
+    std::free(whole_);
+    count_ = count, data_ = nullptr;
+    whole_ = std::calloc(count * sizeof(T) + 128, 1);
+    std::size_t room = count * sizeof(T) + 128;
+    void* start = whole_;
+    if (start) data_ = static_cast<T*>(std::align(64, count * sizeof(T) + 64, start, room));
     return data_ != nullptr;
   }
-  void swap(Block& other) { std::swap(data_, other.data_), std::swap(count_, other.count_); }
+  void swap(Block& other) {
+    std::swap(whole_, other.whole_), std::swap(data_, other.data_), std::swap(count_, other.count_);
+  }
   // Hands the memory over, to be freed with std::free.
-  T* release() { return std::exchange(data_, nullptr); }
+  void* release() {
+    data_ = nullptr;
+    return std::exchange(whole_, nullptr);
+  }
   T* data() const { return data_; }
   std::size_t bytes() const { return count_ * sizeof(T); }
 
  private:
+  void* whole_ = nullptr;  // as the system gave it; the data begins at a multiple of 64
   T* data_ = nullptr;
   std::size_t count_ = 0;
 };

@@ -87,7 +87,7 @@ struct Run {
   // Where an array or slot lies, and how far apart its rows.
   virtual float* place(int array, int slot, std::int64_t& row) const = 0;
   // Hands over the memory of all of them, to be freed with std::free; nothing runs afterwards.
-  virtual float* release() = 0;
+  virtual void* release() = 0;
   // training and validation: (epochs - first epoch, 1 + metrics), filled as far as epochs are done
   virtual Status fit(const Rows& rows, const Rows* validation, const Schedule& schedule, Listener& listener,
                      double* training, double* validation_values, std::int64_t& epochs_done,

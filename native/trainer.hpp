@@ -34,7 +34,7 @@ class Trainer final : public Run {
     row = arrays_[array]->ld;
     return slot < 0 ? arrays_[array]->w : arrays_[array]->slot[slot];
   }
-  float* release() override { return parameters_.release(); }
+  void* release() override { return parameters_.release(); }
   void gradient(int array, float* out) const override { copy_out(*arrays_[array], arrays_[array]->gradient, out); }
 
   Status fit(const Rows& rows, const Rows* validation, const Schedule& schedule, Listener& listener, double* training,
