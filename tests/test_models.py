@@ -587,7 +587,7 @@ def go_on(_):
     return before, model.get_weights()
 
 warnings.simplefilter("ignore", DeprecationWarning)  # of forks beside threads
-with multiprocessing.get_context("fork").Pool(2) as pool:
+with multiprocessing.get_context("fork").Pool(2, maxtasksperchild=1) as pool:  # each from the parent's state
     results = pool.map_async(go_on, range(2), chunksize=1).get(timeout=60)
 expected = go_on(0)
 for before, weights in results:
