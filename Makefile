@@ -1,5 +1,5 @@
 # One command each, from a bare checkout: every target makes .venv, installs what it needs and builds the native core.
-#   make demo | test | lint | bench | sanitize | build | clean        make test ARGS="-k dropout"
+#   make demo | test | lint | bench | faults | sanitize | build | clean        make test ARGS="-k dropout"
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -9,7 +9,7 @@ ARGS ?=
 
 .DEFAULT_GOAL := build
 .DELETE_ON_ERROR:
-.PHONY: build demo test lint bench sanitize run-sanitized clean distclean
+.PHONY: build demo test lint bench faults sanitize run-sanitized clean distclean
 
 BIN := $(VENV)/bin
 STAMPS := $(VENV)/stamps
@@ -86,6 +86,10 @@ lint: build $(STAMPS)/requires-lint
 
 bench: build $(STAMPS)/requires-bench
 	$(BIN)/python benchmarks/run.py $(ARGS)
+
+# Faults put into formulas and kernels, one at a time: the suite must catch each (half an hour on two cores).
+faults: build $(STAMPS)/requires-test
+	$(BIN)/python tests/faults.py $(ARGS)
 
 # The suite under AddressSanitizer and UndefinedBehaviorSanitizer (GCC), in an environment of its own without Keras.
 sanitize:

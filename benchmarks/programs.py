@@ -17,7 +17,11 @@ Arrays = dict[str, np.ndarray]
 
 @dataclass(frozen=True)
 class Program:
-    """A dense network, how it is trained, and the name of its table; ReLU between layers, Adam at its defaults."""
+    """A dense network, how it is trained, and the name of its table; ReLU between layers, Adam at its defaults.
+
+    `blocks` says what a hidden layer is. dense: ReLU after it. batch_normalization: normalised, then ReLU. residual:
+    the first is linear; each one after it adds to what came in a normalisation, a layer with ReLU and a linear one.
+    """
 
     table: str
     hidden: tuple[int, ...]
@@ -25,6 +29,7 @@ class Program:
     dropout: float
     batch_size: int
     loss: str
+    blocks: str = "dense"
 
     @property
     def classifies(self) -> bool:
@@ -52,6 +57,8 @@ PROGRAMS = {
     "classifier": Program("beans", (64, 64), 7, 0.5, 16, "categorical_crossentropy"),
     "yardstick": Program("gaussian_54", (64, 64), 7, 0.5, 16, "categorical_crossentropy"),
     "wide": Program("gaussian_128", (512, 512), 10, 0.0, 256, "categorical_crossentropy"),
+    "normalised": Program("gaussian_54", (128, 128), 7, 0.0, 256, "categorical_crossentropy", "batch_normalization"),
+    "residual": Program("gaussian_54", (128, 128, 128), 7, 0.0, 256, "categorical_crossentropy", "residual"),
 }
 
 

@@ -22,6 +22,7 @@ ROWS: dict[str, Callable[[Bench], Iterator[Row]]] = {
     "classifier": steps.classifier,
     "yardstick": steps.beside_yardstick,
     "wide": steps.wide,
+    "layers": steps.layers,
     "quality": quality.quality,
     "grid": grid.grid,
     "import": startup.importing,

@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -105,6 +106,14 @@ def test_readme_blocks_run_as_doctests():
     for block in blocks:
         assert block.startswith(">>> "), block
         assert block.endswith("\n\n"), f"no blank line before the closing fence:\n{block}"
+
+
+def test_every_fault_has_its_place():
+    faults = tomllib.loads((ROOT / "tests" / "faults.toml").read_text())["fault"]
+    assert len(faults) >= 30
+    edits = [edit for fault in faults for edit in fault["edit"]]
+    assert [edit for edit in edits if (ROOT / edit["file"]).read_text().count(edit["sound"]) != 1] == []
+    assert [edit for edit in edits if edit["sound"] == edit["faulty"]] == []
 
 
 @pytest.mark.skipif(not (shutil.which("c++") and shutil.which("nm")), reason="needs a compiler and nm")

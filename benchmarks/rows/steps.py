@@ -69,11 +69,22 @@ def beside_yardstick(bench: Bench) -> Iterator[Row]:
 
 def wide(bench: Bench) -> Iterator[Row]:
     """Time a network that is wide enough for matrix products to decide, with one thread each and with two."""
-    settings = bench.settings("wide", seed=0, warm_up=1, epochs=1, fits=2)
+    yield from _beside_torch(bench, "wide", "128-512-512-10", {"epochs": 1, "fits": 2})
+
+
+def layers(bench: Bench) -> Iterator[Row]:
+    """Time batch normalisation and residual blocks, with one thread each and with two."""
+    often = {"epochs": 4, "fits": 4}
+    yield from _beside_torch(bench, "normalised", "54-128-128-7 with batch normalisation", often)
+    yield from _beside_torch(bench, "residual", "54-128, 2 residual blocks, 7", often)
+
+
+def _beside_torch(bench: Bench, program: str, network: str, measured: dict[str, int]) -> Iterator[Row]:
+    settings = bench.settings(program, seed=0, warm_up=1, **measured)
     for threads in (1, 2):
-        what = f"128-512-512-10, batch 256, {threads} thread{'s' * (threads > 1)} each: step"
+        what = f"{network}, batch 256, {threads} thread{'s' * (threads > 1)} each: step"
         if threads > CORES:
-            yield failed("wide", what, "<= 1x", f"this machine lends {CORES} core")
+            yield failed(program, what, "<= 1x", f"this machine lends {CORES} core")
             continue
         runs = bench.interleave(
             {
@@ -82,5 +93,6 @@ def wide(bench: Bench) -> Iterator[Row]:
                 "PyTorch loop, fused Adam": Job("torch_loop", "step_times", settings | {"fused": True}, threads),
             }
         )
+        scored = f"test accuracy after {1 + measured['epochs'] * measured['fits']} epochs"
         for label, bar in {"PyTorch loop": 1.0, "PyTorch loop, fused Adam": None}.items():
-            yield compared("wide", what, runs["tabgrad"], runs[label], bar=bar, scored="test accuracy after 3 epochs")
+            yield compared(program, what, runs["tabgrad"], runs[label], bar=bar, scored=scored)

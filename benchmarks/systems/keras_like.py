@@ -36,6 +36,9 @@ class Names:
     Dropout: Callable[[float], object]
     KerasClassifier: Callable[..., Any] | None
     set_random_seed: Callable[[int], object]
+    BatchNormalization: Callable[[], object] | None = None
+    Activation: Callable[[str], object] | None = None
+    Residual: Callable[[list[object]], object] | None = None
 
 
 def build(names: Names, program: Program, features: int, optimizer: str = "adam") -> Model:
@@ -43,14 +46,24 @@ def build(names: Names, program: Program, features: int, optimizer: str = "adam"
     model = names.Sequential()
     shape = {"input_dim": features}
     for units in program.hidden:
-        model.add(names.Dense(units, activation="relu", **shape))
+        for layer in _hidden(names, program, units, shape):
+            model.add(layer)
         shape = {}
-        if program.dropout:
-            model.add(names.Dropout(program.dropout))
     model.add(names.Dense(program.outputs, activation="softmax" if program.classifies else "linear", **shape))
     metrics = {"metrics": ["accuracy"]} if program.classifies else {}
     model.compile(loss=program.loss, optimizer=optimizer, **metrics)
     return model
+
+
+def _hidden(names: Names, program: Program, units: int, shape: dict[str, int]) -> list[object]:
+    """The layers of one hidden block; `shape` is what the network's first layer is told of its input."""
+    if program.blocks == "batch_normalization":
+        return [names.Dense(units, **shape), names.BatchNormalization(), names.Activation("relu")]
+    if program.blocks == "residual":
+        inner = [names.BatchNormalization, lambda: names.Dense(units, activation="relu"), lambda: names.Dense(units)]
+        return [names.Dense(units, **shape) if shape else names.Residual([make() for make in inner])]
+    dropout = [names.Dropout(program.dropout)] if program.dropout else []
+    return [names.Dense(units, activation="relu", **shape), *dropout]
 
 
 def step_times(

@@ -13,14 +13,15 @@ from programs import PROGRAMS, Program, load
 
 import tabgrad
 from systems import keras_like
-from tabgrad.layers import Dense, Dropout
+from tabgrad.layers import Activation, BatchNormalization, Dense, Dropout, Residual
 from tabgrad.models import Sequential
 
 SMALL = Program("", (8,), 1, 0.0, 16, "mean_squared_error")
 
 
 def _names() -> keras_like.Names:
-    return keras_like.Names(Sequential, Dense, Dropout, None, tabgrad.set_random_seed)
+    blocks = (BatchNormalization, Activation, Residual)
+    return keras_like.Names(Sequential, Dense, Dropout, None, tabgrad.set_random_seed, *blocks)
 
 
 def step_times(**settings: Any) -> dict[str, Any]:

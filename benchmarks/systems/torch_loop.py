@@ -33,14 +33,37 @@ def step_times(
     return {"seconds_per_step": seconds, "score": chosen.score(predicted, data["y_test"])}
 
 
+class _Residual(nn.Module):
+    """The input, and what layers make of it, added."""
+
+    def __init__(self, *layers: nn.Module) -> None:
+        super().__init__()
+        self.inner = nn.Sequential(*layers)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Add both."""
+        return x + self.inner(x)
+
+
 def _network(program: Program, features: int) -> nn.Sequential:
     layers: list[nn.Module] = []
-    for units in program.hidden:
-        layers += [nn.Linear(features, units), nn.ReLU()]
-        if program.dropout:
-            layers.append(nn.Dropout(program.dropout))
+    for place, units in enumerate(program.hidden):
+        layers += _hidden(program, features, units, first=place == 0)
         features = units
     return nn.Sequential(*layers, nn.Linear(features, program.outputs))
+
+
+def _hidden(program: Program, features: int, units: int, *, first: bool) -> list[nn.Module]:
+    def normalisation() -> nn.Module:
+        return nn.BatchNorm1d(units, eps=1e-3, momentum=0.01)  # Keras's defaults
+
+    if program.blocks == "batch_normalization":
+        return [nn.Linear(features, units), normalisation(), nn.ReLU()]
+    if program.blocks == "residual":
+        inner = [normalisation(), nn.Linear(units, units), nn.ReLU(), nn.Linear(units, units)]
+        return [nn.Linear(features, units) if first else _Residual(*inner)]
+    dropout = [nn.Dropout(program.dropout)] if program.dropout else []
+    return [nn.Linear(features, units), nn.ReLU(), *dropout]
 
 
 def _epochs(
