@@ -61,12 +61,19 @@ nb::ndarray<nb::numpy, T> numpy(std::unique_ptr<T[]> data, std::vector<std::size
   return nb::ndarray<nb::numpy, T>(raw, shape.size(), shape.data(), owner);
 }
 
+template <class T>
+std::unique_ptr<T[]> copied(const T* from, std::size_t count) {
+  std::unique_ptr<T[]> copy(new T[count]);
+  std::copy_n(from, count, copy.get());
+  return copy;
+}
+
 // Enters Python where somebody listens; what Python raises there is kept and ends the run.
 struct PythonListener final : Listener {
-  nb::object on_epoch_begin, on_epoch_end, on_batch_begin, on_batch_end, on_progress;
+  nb::object on_epoch_begin, on_epoch_end, on_batch_begin, on_batch_end, on_progress, on_loss;
   nb::object failure;
   const std::atomic<bool>* cancelled = nullptr;
-  int width = 0;
+  int width = 0, outputs = 0;
 
   template <class Body>
   bool enter(Body body) {
@@ -106,6 +113,21 @@ struct PythonListener final : Listener {
     return enter([&] {
       if (PyErr_CheckSignals() != 0) throw nb::python_error();
       if (running && !on_progress.is_none()) on_progress(step, list(running));
+    });
+  }
+  bool loss(const Rows& rows, const Places& places, const float* out, float* losses, float* gradient) override {
+    return enter([&] {
+      const auto count = static_cast<std::size_t>(places.count), size = count * static_cast<std::size_t>(outputs);
+      nb::object order = nb::none();
+      if (places.order) order = nb::cast(numpy(copied(places.order + places.first, count), {count}));
+      const nb::handle target(static_cast<PyObject*>(const_cast<void*>(rows.target)));
+      const auto both = nb::cast<nb::tuple>(
+          on_loss(target, places.first, order, numpy(copied(out, size), {count, static_cast<std::size_t>(outputs)})));
+      if (both.size() != 2) throw std::invalid_argument("a loss must be two arrays");
+      const auto lost = plain<Floats>(both[0], "losses"), slope = plain<Floats>(both[1], "a gradient");
+      if (lost.size() != count || slope.size() != size) throw std::invalid_argument("a loss has the wrong shape");
+      std::copy_n(lost.data(), count, losses);
+      std::copy_n(slope.data(), size, gradient);
     });
   }
 };
@@ -160,6 +182,7 @@ class Program {
     if (metric_specs.size() > MOST_METRICS) throw std::invalid_argument("the native engine takes at most 16 metrics");
     metric_count_ = static_cast<int>(metric_specs.size());
     trains_ = !loss.is_none();
+    asks_ = trains_ && nb::cast<std::string>(nb::cast<nb::tuple>(loss)[0]) == "function";
     const ProgramSpec program = {inputs,
                                  specs.data(),
                                  static_cast<int>(specs.size()),
@@ -231,7 +254,8 @@ class Program {
   nb::tuple fit(const Floats& x, const nb::object& target, const nb::object& weight, const nb::object& validation,
                 std::int64_t epochs, std::int64_t first_epoch, std::int64_t batch_size, bool shuffle,
                 std::uint64_t seed, const nb::object& epoch_begin, const nb::object& epoch_end,
-                const nb::object& batch_begin, const nb::object& batch_end, const nb::object& progress) {
+                const nb::object& batch_begin, const nb::object& batch_end, const nb::object& progress,
+                const nb::object& loss) {
     require_training();
     const Rows rows = rows_of(x, target, weight);
     Rows scored = {};
@@ -253,7 +277,8 @@ class Program {
     listener.on_batch_end = batch_end, listener.on_progress = progress;
     listener.hears_epochs = !epoch_begin.is_none() || !epoch_end.is_none();
     listener.hears_batches = !batch_begin.is_none() || !batch_end.is_none();
-    listener.width = 1 + metric_count_, listener.cancelled = &cancelled_;
+    prepare(listener, loss);
+    listener.cancelled = &cancelled_;
     const auto length = static_cast<std::size_t>(epochs - first_epoch),
                width = static_cast<std::size_t>(listener.width);
     // Room for every epoch that may come, untouched until it does; what is handed out is as long as the run was.
@@ -282,11 +307,13 @@ class Program {
     return nb::make_tuple(name_of(status), failed_step, trimmed(training), scored_values, failure);
   }
 
-  std::vector<double> evaluate(const Floats& x, const nb::object& target, const nb::object& weight) {
+  std::vector<double> evaluate(const Floats& x, const nb::object& target, const nb::object& weight,
+                               const nb::object& loss) {
     require_training();
     const Rows rows = rows_of(x, target, weight);
     PythonListener listener;
     std::vector<double> values(static_cast<std::size_t>(1 + metric_count_));
+    prepare(listener, loss);
     quiet(listener, [&] { return run_->evaluate(rows, listener, values.data()); });
     return values;
   }
@@ -300,16 +327,16 @@ class Program {
     quiet(listener, [&] { return run_->predict(x.data(), static_cast<std::int64_t>(count), out.get(), listener); });
     return nb::cast(numpy(std::move(out), {count, width}));
   }
-  double gradients(const Floats& x, const nb::object& target, const nb::object& weight) {
+  double gradients(const Floats& x, const nb::object& target, const nb::object& weight, const nb::object& function) {
     require_training();
     const Rows rows = rows_of(x, target, weight);
     if (rows.count > most_rows_) throw std::invalid_argument("more rows than the program was made for");
     double loss = 0;
-    {
-      nb::gil_scoped_release release;
-      has_gradients_ = run_->gradients(rows, loss);
-    }
-    if (!has_gradients_) throw std::bad_alloc();
+    PythonListener listener;
+    prepare(listener, function);
+    has_gradients_ = false;
+    quiet(listener, [&] { return run_->gradients(rows, listener, loss); });
+    has_gradients_ = true;
     return loss;
   }
 
@@ -363,8 +390,11 @@ class Program {
     if (x.ndim() != 2 || x.shape(1) != static_cast<std::size_t>(inputs_) || x.shape(0) < 1)
       throw std::invalid_argument("x has the wrong shape");
     const std::size_t count = x.shape(0);
-    Rows rows = {x.data(), nullptr, nullptr, nullptr, static_cast<std::int64_t>(count)};
-    if (labels_) {
+    Rows rows = {x.data(), nullptr, nullptr, nullptr, static_cast<std::int64_t>(count), target.ptr()};
+    if (asks_ && nb::len(target) != count) throw std::invalid_argument("the target and x differ in rows");
+    if (asks_ && metric_count_ == 0) {
+      // nobody else reads it
+    } else if (labels_) {
       const auto labels = plain<Labels>(target, "labels");
       if (labels.size() != count) throw std::invalid_argument("labels and x differ in rows");
       for (std::size_t i = 0; i < count; i++)
@@ -384,22 +414,27 @@ class Program {
     }
     return rows;
   }
+  // The function is given to each call and not kept: Python could not see a circle of references through here.
+  void prepare(PythonListener& listener, const nb::object& loss) const {
+    if (asks_ && loss.is_none()) throw std::invalid_argument("a loss that is a function needs the function");
+    listener.width = 1 + metric_count_, listener.outputs = outputs_, listener.on_loss = loss;
+  }
   template <class Body>
   void quiet(PythonListener& listener, Body body) {
     listener.on_progress = nb::none();
-    listener.width = 1 + metric_count_;
     bool done;
     {
       nb::gil_scoped_release release;
       done = body();
     }
     if (done) return;
+    if (!listener.failure.is_valid()) throw std::bad_alloc();
     PyErr_SetObject(reinterpret_cast<PyObject*>(Py_TYPE(listener.failure.ptr())), listener.failure.ptr());
     throw nb::python_error();
   }
 
   int inputs_, outputs_, metric_count_ = 0;
-  bool labels_, trains_ = false, has_gradients_ = false, taken_ = false;
+  bool labels_, trains_ = false, asks_ = false, has_gradients_ = false, taken_ = false;
   std::int64_t most_rows_;
   std::vector<std::unique_ptr<std::string>> names_;
   std::deque<std::vector<float>> constants_;
@@ -433,10 +468,13 @@ NB_MODULE(_native, m) {
       .def("fit", &Program::fit, nb::arg("x"), nb::arg("target"), nb::arg("weight").none(),
            nb::arg("validation").none(), nb::arg("epochs"), nb::arg("first_epoch"), nb::arg("batch_size"),
            nb::arg("shuffle"), nb::arg("seed"), nb::arg("epoch_begin").none(), nb::arg("epoch_end").none(),
-           nb::arg("batch_begin").none(), nb::arg("batch_end").none(), nb::arg("progress").none())
-      .def("evaluate", &Program::evaluate, nb::arg("x"), nb::arg("target"), nb::arg("weight").none())
+           nb::arg("batch_begin").none(), nb::arg("batch_end").none(), nb::arg("progress").none(), nb::kw_only(),
+           nb::arg("loss").none() = nb::none())
+      .def("evaluate", &Program::evaluate, nb::arg("x"), nb::arg("target"), nb::arg("weight").none(),
+           nb::arg("loss").none() = nb::none())
       .def("predict", &Program::predict, nb::arg("x"))
-      .def("gradients", &Program::gradients, nb::arg("x"), nb::arg("target"), nb::arg("weight").none())
+      .def("gradients", &Program::gradients, nb::arg("x"), nb::arg("target"), nb::arg("weight").none(),
+           nb::arg("loss").none() = nb::none())
       .def("stop", &Program::stop)
       .def("cancel", &Program::cancel)
       .def_prop_rw("learning_rate", &Program::learning_rate, &Program::set_learning_rate)

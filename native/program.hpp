@@ -49,6 +49,14 @@ struct Rows {
   const std::int64_t* labels;  // (count,), or null
   const float* weight;         // (count,), or null
   std::int64_t count;
+  const void* target = nullptr;  // the target as a loss that is the user's function reads it
+};
+
+// Rows of a batch by their places in the rows of a run: [first, first + count), or where those of an order lead.
+struct Places {
+  const std::uint32_t* order;  // null: the rows themselves
+  std::int64_t first;
+  int count;
 };
 
 struct Schedule {
@@ -68,6 +76,8 @@ struct Listener {
   virtual bool batch_end(std::int64_t step, const double* running) = 0;
   // About twenty times a second; null: nothing to tell yet.
   virtual bool poll(std::int64_t step, const double* running) = 0;
+  // The user's loss of each row of a batch and its derivative by each output, shaped as `out`: (count, outputs).
+  virtual bool loss(const Rows& rows, const Places& places, const float* out, float* losses, float* gradient) = 0;
   virtual ~Listener();
 };
 
@@ -94,8 +104,8 @@ struct Run {
                      std::int64_t& failed_step) = 0;
   virtual bool evaluate(const Rows& rows, Listener& listener, double* values) = 0;
   virtual bool predict(const float* x, std::int64_t count, float* out, Listener& listener) = 0;
-  // Leaves the gradients where `gradient` reads them; false: memory is short.
-  virtual bool gradients(const Rows& rows, double& loss) = 0;
+  // Leaves the gradients where `gradient` reads them; false: memory is short, or the listener failed.
+  virtual bool gradients(const Rows& rows, Listener& listener, double& loss) = 0;
   virtual void gradient(int array, float* out) const = 0;
   virtual ~Run();
 };

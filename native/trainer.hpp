@@ -41,7 +41,7 @@ class Trainer final : public Run {
              double* validation_values, std::int64_t& epochs_done, std::int64_t& failed_step) override;
   bool evaluate(const Rows& rows, Listener& listener, double* values) override;
   bool predict(const float* x, std::int64_t count, float* out, Listener& listener) override;
-  bool gradients(const Rows& rows, double& loss) override;
+  bool gradients(const Rows& rows, Listener& listener, double& loss) override;
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -83,6 +83,7 @@ class Trainer final : public Run {
   void forward(int first, int end, int from, int to);
   void score(const Batch& batch, int from, int to, bool errors);
   void score_block(int m, int block, const vec* y, ivec labels, vec weights, int count, bool errors);
+  bool ask(const Batch& batch, bool errors);
   void backward(int first, int end, int from, int to);
   bool propagate(const Batch& batch);
   bool meet(Layer& layer, bool back);
@@ -120,12 +121,15 @@ class Trainer final : public Run {
   Loss loss_ = nullptr;
   PartSpec loss_part_ = {};
   bool linked_ = false, logits_ = false, penalised_ = false;
+  bool asks_ = false;         // the loss is a function of the user
+  bool apart_ = false;        // rows meet somewhere: at a layer, or at such a loss
   Signal* scored_ = nullptr;  // what the loss looks at: the output, or what the link receives
   Lanes targets_, outputs_, linked_values_, errors_;
   Metric metrics_[MOST_METRICS] = {};
   PartSpec metric_parts_[MOST_METRICS] = {};
   int metric_count_ = 0;
   Floats row_values_;
+  Floats asked_;  // what the user's function looks at and returns: outputs, gradient, losses
 
   Listener* listener_ = nullptr;
   Clock::time_point polled_;
@@ -152,6 +156,7 @@ inline const char* Trainer::build(const ProgramSpec& program, std::int64_t most_
         logits_ = linked_ || (entry.from_logits >= 0 && program.loss.numbers[entry.from_logits] != 0);
       }
     if (!loss_) return program.loss.kind;
+    asks_ = loss_ == function;
     for (metric_count_ = 0; metric_count_ < program.metric_count; metric_count_++) {
       const PartSpec& part = metric_parts_[metric_count_] = program.metrics[metric_count_];
       for (const MetricEntry& entry : METRICS)
@@ -161,7 +166,7 @@ inline const char* Trainer::build(const ProgramSpec& program, std::int64_t most_
     if (!optimizer_.set(program.optimizer)) return program.optimizer.kind;
     slots_ = optimizer_.rule.slots;
   }
-  pass_.optimizer = &optimizer_;
+  pass_.optimizer = &optimizer_, apart_ = asks_ || stretches_ > 1;
   if (threads > 1) team_.reset(make_team(threads));
   for (auto& layer : layers_) {
     const int parts = layer->parts(),
@@ -288,7 +293,8 @@ inline const char* Trainer::reserve(std::int64_t most_rows) {
   const auto values = static_cast<std::size_t>(padded(most_rows_)) * static_cast<std::size_t>(1 + metric_count_);
   const bool room = targets_.reserve(most_rows, scored_->units) && outputs_.reserve(most_rows, scored_->units) &&
                     linked_values_.reserve(most_rows, scored_->units) && errors_.reserve(most_rows, scored_->units) &&
-                    row_values_.reserve(values);
+                    row_values_.reserve(values) &&
+                    (!asks_ || asked_.reserve(rows * (2 * static_cast<std::size_t>(scored_->units) + 1)));
   return room ? nullptr : SHORT;
 }
 
@@ -441,6 +447,28 @@ inline void Trainer::score_block(int m, int block, const vec* y, ivec labels, ve
       store(scored_->error_of(i) + n, load(scored_->error_of(i) + n) * load(scored_->slope_of(i) + n));
 }
 
+// The user's loss of a batch whose outputs are there, on top of what else its rows have lost, and the error term of the
+// scored signal; false: interrupted.
+inline bool Trainer::ask(const Batch& batch, bool errors) {
+  const int outputs = scored_->units;
+  float* const out = asked_.data();
+  float* const gradient = out + static_cast<long>(batch.count) * outputs;
+  float* const losses = gradient + static_cast<long>(batch.count) * outputs;
+  for (long i = 0; i < batch.count; i++)
+    std::memcpy(out + i * outputs, scored_->value_of(i), static_cast<std::size_t>(outputs) * sizeof(float));
+  if (!listener_->loss(batch.rows, {batch.order, batch.from, batch.count}, out, losses, gradient)) return false;
+  for (int i = 0; i < batch.count; i++) {
+    const float weight = batch.rows.weight ? batch.rows.weight[batch.place(i)] : 1;
+    row_values_.data()[i] += weight * losses[i];
+    if (!errors) continue;
+    const float share = weight / static_cast<float>(batch.count);
+    const float* slope = scored_->slope_of(i);
+    for (int j = 0; j < outputs; j++)
+      scored_->error_of(i)[j] = gradient[static_cast<long>(i) * outputs + j] * share * (slope ? slope[j] : 1);
+  }
+  return true;
+}
+
 // The error term goes from layer to layer, last first.
 inline void Trainer::backward(int first, int end, int from, int to) {
   for (int i = end; i-- > first && layers_[i]->out->error.data();) layers_[i]->backward(pass_, from, to);
@@ -450,7 +478,7 @@ inline void Trainer::backward(int first, int end, int from, int to) {
 // interrupted.
 inline bool Trainer::propagate(const Batch& batch) {
   const int* cuts = cuts_.data();
-  if (stretches_ == 1)
+  if (!apart_)
     return each_row(batch.count, 2 * work_, [&](int from, int to) {
       gather(batch, from, to);
       forward(0, cuts[1], from, to);
@@ -465,10 +493,15 @@ inline bool Trainer::propagate(const Batch& batch) {
       if (s == 0) gather(batch, from, to);
       forward(cuts[s], cuts[s + 1], from, to);
       if (s + 1 < stretches_) return;
-      score(batch, from, to, true);
-      backward(inner(s), cuts[s + 1], from, to);
+      score(batch, from, to, !asks_);
+      if (!asks_) backward(inner(s), cuts[s + 1], from, to);
     });
     if (!done) return false;
+  }
+  if (asks_) {
+    const int last = stretches_ - 1;
+    const auto back = [&](int from, int to) { backward(inner(last), cuts[last + 1], from, to); };
+    if (!ask(batch, true) || !each_row(batch.count, work_, back)) return false;
   }
   for (int s = stretches_ - 1; s > 0; s--) {
     if (!meet(*layers_[cuts[s]], true)) return false;
@@ -715,7 +748,7 @@ inline bool Trainer::score_all(const Rows& rows, double* values) {
       forward(0, cuts_.data()[stretches_], from, to);
       score(batch, from, to, false);
     });
-    if (!done) return false;
+    if (!done || (asks_ && !ask(batch, false))) return false;
     add_up(batch.count, sums);
   }
   means(sums, values);
@@ -763,14 +796,16 @@ inline bool Trainer::reserve_gradients() {
 }
 
 // Loss and whole gradients of one batch, nothing stepped.
-inline bool Trainer::gradients(const Rows& rows, double& loss) {
+inline bool Trainer::gradients(const Rows& rows, Listener& listener, double& loss) {
   if (!reserve_gradients()) return false;
+  listener_ = &listener, polled_ = Clock::now();
   optimizer_.store_only = true;
   Sums sums;
   const Batch batch = {rows, nullptr, 0, static_cast<int>(rows.count)};
   begin(batch.count, true);
-  propagate(batch);
-  learn();
+  const bool done = propagate(batch) && learn();
+  listener_ = nullptr;
+  if (!done) return false;
   loss = add_up(batch.count, sums) + penalty();
   return true;
 }

@@ -472,7 +472,8 @@ COMPILE = {
     "loss": ({"loss": "binary_crossentrop"}, UnknownNameError, "Did you mean 'binary_crossentropy'?"),
     "metric": ({"loss": "mse", "metrics": ["acuracy"]}, UnknownNameError, "Unknown metric 'acuracy'. Did you mean"),
     "no loss": ({}, ArgumentError, "compile needs a loss, for instance loss='mean_squared_error' for numbers"),
-    "loss function": ({"loss": max}, ArgumentTypeError, "A loss must be a name, for instance 'mean_squared"),
+    "loss function": ({"loss": lambda y: y}, ArgumentTypeError, "must take two arguments (y_true, y_pred). It takes"),
+    "loss class": ({"loss": dict}, ArgumentTypeError, "A loss must be a name, for instance 'mean_squared"),
     "metric of labels": (
         {"loss": "mse", "metrics": ["sparse_categorical_accuracy"]},
         ArgumentError,

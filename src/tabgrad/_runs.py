@@ -18,6 +18,7 @@ from tabgrad.callbacks.base import Logs
 from tabgrad.callbacks.history import History
 from tabgrad.callbacks.listening import CallbackList
 from tabgrad.engines.base import Engine, Job, Listener, Result, Session, Values
+from tabgrad.losses import Function
 from tabgrad.matrix import Matrix
 from tabgrad.plan import Network, Plan
 from tabgrad.progress import Progress
@@ -260,8 +261,10 @@ def divergence(result: Result, epoch: int | None, job: Job) -> str:
     where = "" if epoch is None else f" in epoch {epoch + 1}, step {result.failed_step + 1} of {steps}"
     largest = float(np.abs(job.rows.x).max())
     kept = "those of the last finished epoch" if len(result.training) else "those of before this call"
+    loss = job.plan.loss
+    own = f" See what losses.check_gradient says of '{loss.name}'." if isinstance(loss, Function) else ""
     return (
-        f"The loss stopped being finite{where}; the weights are {kept}. Try a learning rate below {rate:g}, inputs and "
-        f"targets scaled to about 1 in size (the largest input is {largest:.3g}), or clipnorm=1 of "
+        f"The loss stopped being finite{where}; the weights are {kept}.{own} Try a learning rate below {rate:g}, "
+        f"inputs and targets scaled to about 1 in size (the largest input is {largest:.3g}), or clipnorm=1 of "
         "the optimizer."
     )

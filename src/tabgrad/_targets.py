@@ -17,7 +17,15 @@ SUM_TOLERANCE = 1e-3
 
 
 def matrix(
-    x: Any, y: Any, sample_weight: Any, *, loss: Loss, columns: int | None, outputs: int, part: str = ""
+    x: Any,
+    y: Any,
+    sample_weight: Any,
+    *,
+    loss: Loss,
+    columns: int | None,
+    outputs: int,
+    part: str = "",
+    measured: bool = True,
 ) -> Matrix:
     """Rows, targets and weights that belong together, as an engine reads them.
 
@@ -33,6 +41,8 @@ def matrix(
         The width of the network's output.
     part : str
         What messages add to "X", "y", "sample_weight", for instance " of validation_data".
+    measured : bool, default True
+        Whether metrics compare `y` with the output, so that it needs the output's width whatever the loss wants.
 
     Raises
     ------
@@ -40,7 +50,7 @@ def matrix(
         With the row, the column and what to do.
     """
     rows = features(x, name=f"X{part}", columns=columns)
-    y = target(y, loss, outputs, name=f"y{part}")
+    y = target(y, loss, outputs, name=f"y{part}", measured=measured)
     _same_length(rows, y, f"y{part}", part)
     if sample_weight is None:
         return Matrix(rows, y)
@@ -49,7 +59,7 @@ def matrix(
     return Matrix(rows, y, weight)
 
 
-def target(y: Any, loss: Loss, outputs: int, *, name: str = "y") -> np.ndarray:
+def target(y: Any, loss: Loss, outputs: int, *, name: str = "y", measured: bool = True) -> np.ndarray:
     """A target as the loss takes it: int64 labels of shape (rows,), or float32 of shape (rows, outputs).
 
     Raises
@@ -72,7 +82,8 @@ def target(y: Any, loss: Loss, outputs: int, *, name: str = "y") -> np.ndarray:
         raise DataError(f"{name} must have the shape (rows,) or (rows, {outputs}). Got shape {entries.array.shape}.")
     if loss.target == "labels":
         return _labels(entries, array, outputs)
-    if array.shape[1] != (1 if loss.shared_target else outputs):
+    any_width = loss.target == "columns" and not measured
+    if array.shape[1] != (1 if loss.shared_target else outputs) and not any_width:
         raise DataError(_wrong_width(entries, array, loss, outputs))
     y32 = single(entries).reshape(array.shape)
     if loss.target == "probabilities":
@@ -296,6 +307,12 @@ def _wrong_width(entries: Numbers, array: np.ndarray, loss: Loss, outputs: int) 
             f"{name} must have one column for {loss.kind} on one output. Got {width} one-hot columns. Use "
             f"{width} softmax units with loss='categorical_crossentropy'"
             + (f", or {called}[:, 1]." if width == 2 else ".")
+        )
+    if loss.target == "columns":
+        return (
+            f"{name} must have {outputs} column{'s' if outputs > 1 else ''} where there are metrics, which compare it "
+            f"with the network's output. Got {width} (shape {entries.array.shape}). Leave the metrics out, or fit the "
+            "width."
         )
     return (
         f"{name} must have {outputs} column{'s' if outputs > 1 else ''}, one for each output of the network. Got "

@@ -11,11 +11,13 @@ is the one that Keras takes: of ``max(x, 0)`` at 0 it is 1/2, of ``|y - p|`` at 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from tabgrad import activations
 from tabgrad._checks import NOT_NEGATIVE, POSITIVE, Interval, check_numbers
+from tabgrad._loss_functions import check_gradient, check_takes_two, name_of
 from tabgrad._record import Record
 
 __all__ = [
@@ -24,6 +26,7 @@ __all__ = [
     "CategoricalCrossentropy",
     "CategoricalFocalCrossentropy",
     "CategoricalHinge",
+    "Function",
     "GammaDeviance",
     "Hinge",
     "Huber",
@@ -39,12 +42,13 @@ __all__ = [
     "SparseCategoricalCrossentropy",
     "SquaredHinge",
     "TweedieDeviance",
+    "check_gradient",
     "get",
 ]
 
-Target = Literal["values", "not_negative", "positive", "signs", "probabilities", "one_hot", "labels"]
+Target = Literal["values", "not_negative", "positive", "signs", "probabilities", "one_hot", "labels", "columns"]
 """What a target may hold: any finite numbers; those from 0 on; those above 0; classes -1 and 1, or 0 and 1; numbers in
-[0, 1]; rows that sum to 1; integers in [0, outputs)."""
+[0, 1]; rows that sum to 1; integers in [0, outputs); any finite numbers in as many columns as a function wants."""
 
 
 @dataclass(frozen=True)
@@ -440,6 +444,81 @@ class CategoricalFocalCrossentropy(Loss):
         object.__setattr__(self, "alpha", checked if isinstance(self.alpha, (list, tuple)) else checked[0])
 
 
+@dataclass(frozen=True, repr=False)
+class Function(Loss):
+    """``l_i`` and ``dl_i/dp_ij`` as a function of yours gives them, in NumPy; `compile` makes one of any function.
+
+    The function is called once a batch as ``function(y_true, y_pred)`` and returns ``(loss, gradient)``:
+
+    - `y_true`: the target, float32 of shape (rows, columns); its columns need not be as many as the outputs, unless
+      there are metrics. With `labels`, int64 of shape (rows,).
+    - `y_pred`: the network's output, float32 of shape (rows, outputs). Neither may be written to.
+    - `loss`: ``l_i``, the loss of each row, shape (rows,). It must follow from that row alone, for rows come in batches
+      of other sizes when they are scored.
+    - `gradient`: ``dl_i/dp_ij``, its derivative by each output, in the shape of `y_pred`. Neither is averaged over the
+      rows or weighted: sample weights and the mean over the batch are applied to both afterwards.
+
+    Nothing is differentiated for you: `check_gradient` holds what you return against differences. Every batch waits for
+    Python, some 20 microseconds and what the function takes itself; the losses above do not. What the function raises
+    ends `fit` as an exception of a callback does: the weights are those of the last finished epoch. A plan with such a
+    loss is no JSON, and it is pickled only where the function can be: defined in a module, not a lambda.
+
+    Parameters
+    ----------
+    function : callable
+    name : str or None, default None
+        For messages; None: the function's own.
+    labels : bool, default False
+        The targets are the numbers of classes, as for `SparseCategoricalCrossentropy`.
+
+    Raises
+    ------
+    ArgumentTypeError, ArgumentError
+        The function cannot take two arguments; or, while the model is trained or scored, it returned something else.
+
+    Examples
+    --------
+    Errors above cost twice of those below:
+
+    >>> import numpy as np
+    >>> from tabgrad.layers import Dense
+    >>> from tabgrad.losses import check_gradient
+    >>> from tabgrad.models import Sequential
+    >>> def lopsided(y_true, y_pred):
+    ...     error = y_pred - y_true
+    ...     cost = np.where(error > 0, 2, 1)
+    ...     return (cost * error**2).mean(axis=1), 2 * cost * error / error.shape[1]
+    >>> check_gradient(lopsided, [0.0, 1.0], [0.5, 0.5])
+    >>> model = Sequential([Dense(1, input_dim=1)])
+    >>> model.compile("adam", lopsided)
+    >>> model.loss
+    Function(lopsided)
+    """
+
+    function: Callable[[Any, Any], Any]
+    name: str | None = None
+    labels: bool = False
+
+    def __post_init__(self) -> None:
+        """Check that it can be called with two arguments, and name it."""
+        super().__post_init__()
+        check_takes_two(self.function)
+        object.__setattr__(self, "name", self.name or name_of(self.function))
+
+    @property
+    def target(self) -> Target:  # type: ignore[override]  # of each record here, not of the class
+        """Labels, or whatever columns the function wants."""
+        return "labels" if self.labels else "columns"
+
+    def numbers(self) -> tuple[float, ...]:
+        """None: engines call the function itself."""
+        return ()
+
+    def __repr__(self) -> str:
+        """By its name."""
+        return f"Function({self.name}{', labels=True' if self.labels else ''})"
+
+
 CATALOGUE: dict[str, type[Loss]] = {
     "mean_squared_error": MeanSquaredError,
     "mse": MeanSquaredError,
@@ -475,8 +554,8 @@ CATALOGUE: dict[str, type[Loss]] = {
 }
 
 
-def get(identifier: str | Loss) -> Loss:
-    """The loss that a name or an instance stands for.
+def get(identifier: str | Loss | Callable[[Any, Any], Any]) -> Loss:
+    """The loss that a name, an instance or a function stands for.
 
     Examples
     --------
@@ -484,4 +563,6 @@ def get(identifier: str | Loss) -> Loss:
     >>> losses.get("binary_crossentropy")
     BinaryCrossentropy(from_logits=False, label_smoothing=0.0)
     """
+    if callable(identifier) and not isinstance(identifier, (Loss, type)):
+        return Function(identifier)
     return Loss.get(identifier, CATALOGUE, "loss")

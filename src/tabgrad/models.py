@@ -205,7 +205,7 @@ class Sequential:
     def compile(
         self,
         optimizer: str | optimizers.Optimizer = "rmsprop",
-        loss: str | losses.Loss | None = None,
+        loss: str | losses.Loss | Callable[[Any, Any], Any] | None = None,
         *,
         metrics: Sequence[str | metrics.Metric] | str | metrics.Metric | None = None,
         **unknown: Any,
@@ -215,7 +215,8 @@ class Sequential:
         Parameters
         ----------
         optimizer : str or Optimizer, default "rmsprop"
-        loss : str or Loss
+        loss : str, Loss or callable
+            A function (y_true, y_pred) that returns losses and their gradient is a `losses.Function`.
         metrics : list of str or Metric, optional
             "accuracy" and "acc" become the form that fits the loss and the output.
 
@@ -455,8 +456,7 @@ class Sequential:
             x = features(x)
             width = x.shape[1]
         network = self._network_for(width, caller)
-        loss, outputs = compiled.loss, network.outputs
-        return network, matrix(x, y, sample_weight, loss=loss, columns=width, outputs=outputs, part=part)
+        return network, self._matrix(compiled, network, x, y, sample_weight, part)
 
     def _validation_rows(self, compiled: Compiled, network: Network, data: Any) -> Matrix:
         if not isinstance(data, (tuple, list)) or len(data) not in (2, 3):
@@ -465,8 +465,14 @@ class Sequential:
                 + (f" of {len(data)}." if isinstance(data, (tuple, list)) else ".")
             )
         x, y, weight = (*data, None)[:3]
-        loss, part = compiled.loss, " of validation_data"
-        return matrix(x, y, weight, loss=loss, columns=network.inputs, outputs=network.outputs, part=part)
+        return self._matrix(compiled, network, x, y, weight, " of validation_data")
+
+    @staticmethod
+    def _matrix(compiled: Compiled, network: Network, x: Any, y: Any, weight: Any, part: str) -> Matrix:
+        """Rows for a network and what it is compiled with."""
+        loss, columns, outputs = compiled.loss, network.inputs, network.outputs
+        measured = bool(compiled.metrics)
+        return matrix(x, y, weight, loss=loss, columns=columns, outputs=outputs, part=part, measured=measured)
 
     def train_on_batch(
         self,

@@ -167,6 +167,11 @@ def _name(record: type) -> str:
 
 
 def _to_data(value: Any) -> Any:
+    if isinstance(value, losses.Function):
+        raise ArgumentError(
+            f"A plan whose loss is a function ('{value.name}') cannot be written as JSON: code is no data. Keep "
+            "the weights (save_weights), and compile with the function again."
+        )
     if isinstance(value, (Record, Plan, Network)):
         data = {field.name: _to_data(getattr(value, field.name)) for field in fields(value)}
         return {"class": _name(type(value)), **data}

@@ -251,6 +251,19 @@ _OUTSIDE = Dense(3, activations.Relu(threshold=1.3), bias_initializer="ones")
 
 # Means of counts and amounts: positive, and not near 0, where the slope has a pole.
 _POSITIVE = Dense(3, "softplus", bias_initializer="ones")
+
+
+def squared_error(y: np.ndarray, p: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A loss that is a function: `MeanSquaredError`."""
+    return ((p - y) ** 2).mean(axis=1), 2 * (p - y) / p.shape[1]
+
+
+def crossentropy(labels: np.ndarray, p: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A loss that is a function of labels: `SparseCategoricalCrossentropy` on a softmax."""
+    chosen = np.eye(p.shape[1], dtype=p.dtype)[labels]
+    return -(chosen * np.log(p)).sum(axis=1), -chosen / p
+
+
 _FOCAL, _CATEGORICAL_FOCAL = losses.BinaryFocalCrossentropy, losses.CategoricalFocalCrossentropy
 
 LOSSES = (
@@ -314,6 +327,9 @@ LOSSES = (
     _loss(_CATEGORICAL_FOCAL(0.5, 3.0, from_logits=True, label_smoothing=0.2), Dense(4, "softmax"), *_CLASSES),
     _loss(_CATEGORICAL_FOCAL(gamma=0.0), _ABOVE, *_CLASSES),
     _loss(_CATEGORICAL_FOCAL(alpha=(0.1, 0.4, 0.7, 2.0)), _SOME_BELOW, *_CLASSES),
+    _loss(losses.Function(squared_error), Dense(3, "tanh"), *SCORES),
+    _loss(losses.Function(squared_error), Dense(1), *SCORES),
+    _loss(losses.Function(crossentropy, labels=True), Dense(4, "softmax"), *_LABELS),
 )
 
 _LAST = Dense(3)
@@ -498,7 +514,13 @@ def options_of(record: type[Record]) -> set[str]:
 
 
 # What a constructor of a record's own cannot do without.
-NEEDED: dict[str, Any] = {"units": 1, "activation": "tanh", "scale": 0.5, "layers": (Dense(5),)}
+NEEDED: dict[str, Any] = {
+    "function": squared_error,
+    "units": 1,
+    "activation": "tanh",
+    "scale": 0.5,
+    "layers": (Dense(5),),
+}
 
 
 def defaults_of(record: type[Record]) -> dict[str, Any]:

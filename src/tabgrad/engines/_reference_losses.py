@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from tabgrad import losses, metrics
+from tabgrad._loss_functions import returned
 from tabgrad.engines._reference_activations import log_softmax, sigmoid_of, softplus_of
 
 SMALLEST = 1e-30  # what a power less than one is taken of is kept above it
@@ -205,6 +206,10 @@ def _categorical_focal_crossentropy(
     return row_loss, (by_log / p - by_log.sum(axis=1, keepdims=True)) / total
 
 
+def _function(loss: losses.Function, y: np.ndarray, p: np.ndarray, *, logits: bool) -> LossAndError:
+    return returned(loss.function, str(loss.name), y, p)
+
+
 def _binary_accuracy(metric: metrics.BinaryAccuracy, y: np.ndarray, p: np.ndarray) -> Any:
     return np.mean(y == (p > metric.threshold), axis=1)
 
@@ -267,6 +272,7 @@ LOSS_AND_ERROR: dict[str, Callable[..., LossAndError]] = {
     "sparse_categorical_crossentropy": _sparse_categorical_crossentropy,
     "binary_focal_crossentropy": _binary_focal_crossentropy,
     "categorical_focal_crossentropy": _categorical_focal_crossentropy,
+    "function": _function,
 }
 METRIC_OF: dict[str, Callable[..., Any]] = {
     "binary_accuracy": _binary_accuracy,

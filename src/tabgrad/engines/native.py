@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from itertools import count
 from typing import Any
 
 import numpy as np
 
-from tabgrad import _native, layers, regularizers
+from tabgrad import _native, layers, losses, regularizers
 from tabgrad._checks import Interval, check, known_name
+from tabgrad._loss_functions import returned
 from tabgrad._record import Record
 from tabgrad.engines.base import Job, Listener, Result, State, check_shapes
 from tabgrad.errors import EngineError
@@ -97,7 +98,7 @@ class NativeEngine:
         """Loss and gradients of one batch."""
         program = _native_program(plan.network, plan, len(rows), 1)
         _write_state(program, state, plan.network)
-        loss = program.gradients(rows.x, rows.y, rows.weight)
+        loss = program.gradients(rows.x, rows.y, rows.weight, _called(plan.loss))
         shapes = [weight.shape for weight in plan.network.weights]
         return loss, tuple(program.gradient(place).reshape(shape) for place, shape in enumerate(shapes))
 
@@ -107,7 +108,7 @@ class NativeEngine:
         """Loss and metrics on rows; the batch size changes nothing here."""
         program = _native_program(plan.network, plan, SCORING_ROWS, _useful(threads, plan.network, SCORING_ROWS))
         _write_weights(program, weights, plan.network)
-        values: list[float] = program.evaluate(rows.x, rows.y, rows.weight)
+        values: list[float] = program.evaluate(rows.x, rows.y, rows.weight, _called(plan.loss))
         return values
 
     def predict(
@@ -195,6 +196,7 @@ def _run(job: Job, program: _native.Program) -> Result:
         plan.shuffle,
         plan.seed,
         *heard,
+        loss=_called(plan.loss),
     )
     rate = program.learning_rate
     arrays = [
@@ -231,6 +233,21 @@ def _native_program(network: Network, plan: Plan | None, most_rows: int, threads
         most_rows,
         threads,
     )
+
+
+def _called(loss: losses.Loss) -> Callable[..., tuple[np.ndarray, np.ndarray]] | None:
+    """The user's function as the kernels call it: on rows of the target by their places, or from `first` on."""
+    if not isinstance(loss, losses.Function):
+        return None
+    function, name = loss.function, str(loss.name)
+
+    def call(
+        target: np.ndarray, first: int, places: np.ndarray | None, output: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        y = target[first : first + len(output)] if places is None else target[places]
+        return returned(function, name, y, output)
+
+    return call
 
 
 def _part(record: Record) -> _Part:
