@@ -29,8 +29,18 @@ struct Signal {
   float* slope_of(long row) const { return slope.data() ? slope.data() + row * ld : nullptr; }
 };
 
+// The rows of a step: places [from, from + count) of an order, or of the rows themselves where it is null.
+struct Batch {
+  const Rows& rows;
+  const std::uint32_t* order;
+  std::int64_t from;
+  int count;
+  std::int64_t place(int i) const { return order ? order[from + i] : from + i; }
+};
+
 // What a pass through the layers needs to know.
 struct Pass {
+  const Batch* batch = nullptr;
   int rows = 0;
   bool training = false;
   std::int64_t step = 0;

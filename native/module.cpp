@@ -27,6 +27,7 @@ namespace {
 
 using Floats = nb::ndarray<const float, nb::c_contig, nb::device::cpu>;
 using Labels = nb::ndarray<const std::int64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using Codes = nb::ndarray<const std::int32_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 
 std::vector<const Kernels*> available() {
   std::vector<const Kernels*> found;
@@ -49,7 +50,7 @@ Array plain(const nb::handle& object, const char* what) {
   try {
     return nb::cast<Array>(object, false);
   } catch (const nb::cast_error&) {
-    throw std::invalid_argument(std::string(what) + " must be float32 (labels int64) in C order");
+    throw std::invalid_argument(std::string(what) + " must be float32 (labels int64, codes int32) in C order");
   }
 }
 
@@ -154,12 +155,12 @@ class Program {
   Program(const std::string& isa, int inputs, const nb::list& layers, const nb::object& loss, bool linked, bool labels,
           const nb::list& metrics, const nb::object& optimizer, std::int64_t most_rows, int threads)
       : inputs_(inputs), outputs_(inputs), labels_(labels), most_rows_(most_rows) {
-    if (inputs < 1 || inputs > 1 << 28 || most_rows < 1 || most_rows > 1 << 24 || threads < 1 || threads > 1024)
+    if (inputs < 0 || inputs > 1 << 28 || most_rows < 1 || most_rows > 1 << 24 || threads < 1 || threads > 1024)
       throw std::invalid_argument("inputs, most_rows or threads out of range");
     std::vector<LayerSpec> specs;
     for (nb::handle item : layers) {
       const auto layer = nb::cast<nb::tuple>(item);
-      if (layer.size() != 7) throw std::invalid_argument("a layer must be 7 values");
+      if (layer.size() != 8) throw std::invalid_argument("a layer must be 8 values");
       LayerSpec spec = {};
       spec.kind = stored(nb::cast<std::string>(layer[0]));
       spec.units = nb::cast<int>(layer[1]), spec.index = nb::cast<int>(layer[2]);
@@ -167,7 +168,11 @@ class Program {
       copy_numbers(spec, nb::cast<std::vector<double>>(layer[5]));
       const auto& constants = constants_.emplace_back(nb::cast<std::vector<float>>(layer[6]));
       spec.constants = constants.data();
+      const auto& sizes = sizes_.emplace_back(nb::cast<std::vector<int>>(layer[7]));
+      spec.sizes = sizes.data(), spec.size_count = static_cast<int>(sizes.size());
       if (spec.units < 1) throw std::invalid_argument("a layer has no units");
+      if (std::string(spec.kind) == "embedding") take_tables(sizes, spec, outputs_);
+      if (outputs_ < 1 && cardinalities_.empty()) throw std::invalid_argument("a layer has no inputs");
       if (!constants.empty() && constants.size() != 3 * static_cast<std::size_t>(spec.units))
         throw std::invalid_argument("a layer has the wrong number of constants");
       if (constants.empty() && std::string(spec.kind) == "affine")
@@ -251,21 +256,22 @@ class Program {
     return nb::cast(numpy(std::move(data), {size_of(shape)}));
   }
 
-  nb::tuple fit(const Floats& x, const nb::object& target, const nb::object& weight, const nb::object& validation,
-                std::int64_t epochs, std::int64_t first_epoch, std::int64_t batch_size, bool shuffle,
-                std::uint64_t seed, const nb::object& epoch_begin, const nb::object& epoch_end,
+  nb::tuple fit(const Floats& x, const nb::object& codes, const nb::object& target, const nb::object& weight,
+                const nb::object& validation, std::int64_t epochs, std::int64_t first_epoch, std::int64_t batch_size,
+                bool shuffle, std::uint64_t seed, const nb::object& epoch_begin, const nb::object& epoch_end,
                 const nb::object& batch_begin, const nb::object& batch_end, const nb::object& progress,
                 const nb::object& loss) {
     require_training();
-    const Rows rows = rows_of(x, target, weight);
+    const Rows rows = rows_of(x, codes, target, weight);
     Rows scored = {};
     Floats validation_x;
-    nb::object validation_target, validation_weight;
+    nb::object validation_codes, validation_target, validation_weight;
     if (!validation.is_none()) {
       const auto parts = nb::cast<nb::tuple>(validation);
-      if (parts.size() != 3) throw std::invalid_argument("validation must be x, a target and weights");
-      validation_x = plain<Floats>(parts[0], "x"), validation_target = parts[1], validation_weight = parts[2];
-      scored = rows_of(validation_x, validation_target, validation_weight);
+      if (parts.size() != 4) throw std::invalid_argument("validation must be x, codes, a target and weights");
+      validation_x = plain<Floats>(parts[0], "x"), validation_codes = parts[1];
+      validation_target = parts[2], validation_weight = parts[3];
+      scored = rows_of(validation_x, validation_codes, validation_target, validation_weight);
     }
     if (batch_size < 1 || first_epoch < 0 || epochs < first_epoch || epochs - first_epoch > 1'000'000'000)
       throw std::invalid_argument("epochs or batch_size out of range");
@@ -307,29 +313,32 @@ class Program {
     return nb::make_tuple(name_of(status), failed_step, trimmed(training), scored_values, failure);
   }
 
-  std::vector<double> evaluate(const Floats& x, const nb::object& target, const nb::object& weight,
-                               const nb::object& loss) {
+  std::vector<double> evaluate(const Floats& x, const nb::object& codes, const nb::object& target,
+                               const nb::object& weight, const nb::object& loss) {
     require_training();
-    const Rows rows = rows_of(x, target, weight);
+    const Rows rows = rows_of(x, codes, target, weight);
     PythonListener listener;
     std::vector<double> values(static_cast<std::size_t>(1 + metric_count_));
     prepare(listener, loss);
     quiet(listener, [&] { return run_->evaluate(rows, listener, values.data()); });
     return values;
   }
-  nb::object predict(const Floats& x) {
+  nb::object predict(const Floats& x, const nb::object& codes) {
     require_arrays();
     if (x.ndim() != 2 || x.shape(1) != static_cast<std::size_t>(inputs_))
       throw std::invalid_argument("x has the wrong width");
     const std::size_t count = x.shape(0), width = static_cast<std::size_t>(outputs_);
+    const Rows rows = {
+        x.data(), nullptr, nullptr, nullptr, static_cast<std::int64_t>(count), nullptr, codes_of(codes, count)};
     std::unique_ptr<float[]> out(new float[count * width + 1]);
     PythonListener listener;
-    quiet(listener, [&] { return run_->predict(x.data(), static_cast<std::int64_t>(count), out.get(), listener); });
+    quiet(listener, [&] { return run_->predict(rows, out.get(), listener); });
     return nb::cast(numpy(std::move(out), {count, width}));
   }
-  double gradients(const Floats& x, const nb::object& target, const nb::object& weight, const nb::object& function) {
+  double gradients(const Floats& x, const nb::object& codes, const nb::object& target, const nb::object& weight,
+                   const nb::object& function) {
     require_training();
-    const Rows rows = rows_of(x, target, weight);
+    const Rows rows = rows_of(x, codes, target, weight);
     if (rows.count > most_rows_) throw std::invalid_argument("more rows than the program was made for");
     double loss = 0;
     PythonListener listener;
@@ -385,12 +394,43 @@ class Program {
     if (slot < -1 || slot >= shape.slots) throw std::invalid_argument("no such slot");
     return shape;
   }
+  // The tables of an embedding over `inputs` columns: how many codes each column may have.
+  void take_tables(const std::vector<int>& sizes, const LayerSpec& spec, int inputs) {
+    const std::size_t count = sizes.size() / 2;
+    if (!cardinalities_.empty()) throw std::invalid_argument("a network has one embedding");
+    if (count < 1 || sizes.size() != 2 * count) throw std::invalid_argument("an embedding needs a table");
+    double outputs = inputs;
+    for (std::size_t k = 0; k < count; k++) {
+      const int rows = sizes[k], width = sizes[count + k];
+      if (rows < 1 || width < 1 || static_cast<double>(rows) * width > 1 << 28)
+        throw std::invalid_argument("a table of an embedding is empty or too large");
+      if (spec.numbers[0] != 0 && (rows != sizes[0] || width != sizes[count]))
+        throw std::invalid_argument("a shared table has one size");
+      outputs += width;
+    }
+    if (outputs != spec.units) throw std::invalid_argument("an embedding is not as wide as its tables");
+    cardinalities_.assign(sizes.begin(), sizes.begin() + static_cast<std::ptrdiff_t>(count));
+  }
+  // Codes that the program may look up; null for a program without tables.
+  const std::int32_t* codes_of(const nb::object& object, std::size_t count) const {
+    if (cardinalities_.empty() != object.is_none()) throw std::invalid_argument("codes belong to an embedding");
+    if (object.is_none()) return nullptr;
+    const auto codes = plain<Codes>(object, "codes");
+    const std::size_t columns = cardinalities_.size();
+    if (codes.shape(0) != count || codes.shape(1) != columns) throw std::invalid_argument("codes have the wrong shape");
+    const std::int32_t* code = codes.data();
+    for (std::size_t i = 0; i < count; i++)
+      for (std::size_t k = 0; k < columns; k++, code++)
+        if (*code < 0 || *code >= cardinalities_[k]) throw std::invalid_argument("a code is out of range");
+    return codes.data();
+  }
   // The arrays as rows, every size checked; the arrays must outlive what is returned.
-  Rows rows_of(const Floats& x, const nb::object& target, const nb::object& weight) const {
+  Rows rows_of(const Floats& x, const nb::object& codes, const nb::object& target, const nb::object& weight) const {
     if (x.ndim() != 2 || x.shape(1) != static_cast<std::size_t>(inputs_) || x.shape(0) < 1)
       throw std::invalid_argument("x has the wrong shape");
     const std::size_t count = x.shape(0);
-    Rows rows = {x.data(), nullptr, nullptr, nullptr, static_cast<std::int64_t>(count), target.ptr()};
+    Rows rows = {
+        x.data(), nullptr, nullptr, nullptr, static_cast<std::int64_t>(count), target.ptr(), codes_of(codes, count)};
     if (asks_ && nb::len(target) != count) throw std::invalid_argument("the target and x differ in rows");
     if (asks_ && metric_count_ == 0) {
       // nobody else reads it
@@ -438,6 +478,8 @@ class Program {
   std::int64_t most_rows_;
   std::vector<std::unique_ptr<std::string>> names_;
   std::deque<std::vector<float>> constants_;
+  std::deque<std::vector<int>> sizes_;
+  std::vector<int> cardinalities_;  // of each code column
   std::vector<std::unique_ptr<std::vector<double>>> lists_;
   std::unique_ptr<Run> run_;
   PythonListener* listening_ = nullptr;
@@ -465,16 +507,16 @@ NB_MODULE(_native, m) {
       .def("read", &Program::read)
       .def("take", &Program::take)
       .def("gradient", &Program::gradient)
-      .def("fit", &Program::fit, nb::arg("x"), nb::arg("target"), nb::arg("weight").none(),
+      .def("fit", &Program::fit, nb::arg("x"), nb::arg("codes").none(), nb::arg("target"), nb::arg("weight").none(),
            nb::arg("validation").none(), nb::arg("epochs"), nb::arg("first_epoch"), nb::arg("batch_size"),
            nb::arg("shuffle"), nb::arg("seed"), nb::arg("epoch_begin").none(), nb::arg("epoch_end").none(),
            nb::arg("batch_begin").none(), nb::arg("batch_end").none(), nb::arg("progress").none(), nb::kw_only(),
            nb::arg("loss").none() = nb::none())
-      .def("evaluate", &Program::evaluate, nb::arg("x"), nb::arg("target"), nb::arg("weight").none(),
-           nb::arg("loss").none() = nb::none())
-      .def("predict", &Program::predict, nb::arg("x"))
-      .def("gradients", &Program::gradients, nb::arg("x"), nb::arg("target"), nb::arg("weight").none(),
-           nb::arg("loss").none() = nb::none())
+      .def("evaluate", &Program::evaluate, nb::arg("x"), nb::arg("codes").none(), nb::arg("target"),
+           nb::arg("weight").none(), nb::arg("loss").none() = nb::none())
+      .def("predict", &Program::predict, nb::arg("x"), nb::arg("codes").none())
+      .def("gradients", &Program::gradients, nb::arg("x"), nb::arg("codes").none(), nb::arg("target"),
+           nb::arg("weight").none(), nb::arg("loss").none() = nb::none())
       .def("stop", &Program::stop)
       .def("cancel", &Program::cancel)
       .def_prop_rw("learning_rate", &Program::learning_rate, &Program::set_learning_rate)

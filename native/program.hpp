@@ -22,6 +22,8 @@ struct LayerSpec {
   bool trainable;
   float numbers[MOST_NUMBERS];
   const float* constants;  // numbers of each column, where a layer has such
+  const int* sizes;        // of an embedding: the rows of each code column's table, then their widths
+  int size_count;
 };
 
 // A loss, metric or optimizer: the name of its kind, and its record's fields as numbers, None as NaN, a list as its
@@ -49,7 +51,8 @@ struct Rows {
   const std::int64_t* labels;  // (count,), or null
   const float* weight;         // (count,), or null
   std::int64_t count;
-  const void* target = nullptr;  // the target as a loss that is the user's function reads it
+  const void* target = nullptr;         // the target as a loss that is the user's function reads it
+  const std::int32_t* codes = nullptr;  // (count, code columns), or null
 };
 
 // Rows of a batch by their places in the rows of a run: [first, first + count), or where those of an order lead.
@@ -103,7 +106,7 @@ struct Run {
                      double* training, double* validation_values, std::int64_t& epochs_done,
                      std::int64_t& failed_step) = 0;
   virtual bool evaluate(const Rows& rows, Listener& listener, double* values) = 0;
-  virtual bool predict(const float* x, std::int64_t count, float* out, Listener& listener) = 0;
+  virtual bool predict(const Rows& rows, float* out, Listener& listener) = 0;
   // Leaves the gradients where `gradient` reads them; false: memory is short, or the listener failed.
   virtual bool gradients(const Rows& rows, Listener& listener, double& loss) = 0;
   virtual void gradient(int array, float* out) const = 0;

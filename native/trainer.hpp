@@ -40,7 +40,7 @@ class Trainer final : public Run {
   Status fit(const Rows& rows, const Rows* validation, const Schedule& schedule, Listener& listener, double* training,
              double* validation_values, std::int64_t& epochs_done, std::int64_t& failed_step) override;
   bool evaluate(const Rows& rows, Listener& listener, double* values) override;
-  bool predict(const float* x, std::int64_t count, float* out, Listener& listener) override;
+  bool predict(const Rows& rows, float* out, Listener& listener) override;
   bool gradients(const Rows& rows, Listener& listener, double& loss) override;
 
  private:
@@ -67,19 +67,11 @@ class Trainer final : public Run {
   const char* reserve(std::int64_t most_rows);
   void lay_out();
 
-  // The rows of a step: places [from, from + count) of an order, or of the rows themselves where it is null.
-  struct Batch {
-    const Rows& rows;
-    const std::uint32_t* order;
-    std::int64_t from;
-    int count;
-    std::int64_t place(int i) const { return order ? order[from + i] : from + i; }
-  };
   template <class Body>
   bool each_row(int count, double work, const Body& body);
   void gather(const Batch& batch, int from, int to);
   void prefetch(const Rows& rows, std::int64_t row) const;
-  void begin(int count, bool training);
+  void begin(const Batch& batch, bool training);
   void forward(int first, int end, int from, int to);
   void score(const Batch& batch, int from, int to, bool errors);
   void score_block(int m, int block, const vec* y, ivec labels, vec weights, int count, bool errors);
@@ -188,6 +180,8 @@ inline const char* Trainer::add(const LayerSpec& spec, bool link) {
       append(std::make_unique<DenseUnit>(inputs, spec), 1);
     else
       append(std::make_unique<Dense>(inputs, spec), spec.units);
+  } else if (is("embedding")) {
+    append(std::make_unique<Embedding>(inputs, spec), spec.units);
   } else if (is("dropout")) {
     if (!last || !last->joins_dropout()) last = append(std::make_unique<Elementwise>(), inputs);
     last->dropout = std::make_unique<Dropout>(dropout_of_rate(spec.numbers[0]));
@@ -387,8 +381,8 @@ bool Trainer::each_row(int count, double work, const Body& body) {
 }
 
 // Once before the rows of a pass.
-inline void Trainer::begin(int count, bool training) {
-  pass_.rows = count, pass_.training = training, pass_.step = step;
+inline void Trainer::begin(const Batch& batch, bool training) {
+  pass_.batch = &batch, pass_.rows = batch.count, pass_.training = training, pass_.step = step;
   for (auto& layer : layers_) layer->begin(pass_);
   for (Layer* layer : preparing_) layer->prepare(pass_);
   if (!training || !stale_) return;
@@ -572,15 +566,18 @@ inline double Trainer::add_up(int count, Sums& sums) const {
   return loss / count;
 }
 
-// The sum of f(w) over an array, in float along a row and in double over the rows.
+// The sum of f(w) over an array, in float along a row, or a stretch of a long one, and in double over them.
 template <class F>
 static double sum_over(const float* from, const Array& array, F f) {
+  constexpr int STRETCH = 8192;
+  const int columns = padded(array.columns);
   double total = 0;
-  for (int i = 0; i < array.rows; i++) {
-    vec row = {};
-    for (int n = 0; n < padded(array.columns); n += W) row += f(load(from + i * array.ld + n));
-    total += static_cast<double>(sum(row));
-  }
+  for (int i = 0; i < array.rows; i++)
+    for (int start = 0; start < columns; start += STRETCH) {
+      vec stretch = {};
+      for (int n = start; n < columns && n < start + STRETCH; n += W) stretch += f(load(from + i * array.ld + n));
+      total += static_cast<double>(sum(stretch));
+    }
   return total;
 }
 
@@ -599,7 +596,7 @@ inline double Trainer::penalty() const {
 
 inline bool Trainer::step_on(const Batch& batch, Sums& sums, double& loss) {
   optimizer_.begin(learning_rate, step + 1);
-  begin(batch.count, true);
+  begin(batch, true);
   const double added = penalised_ ? penalty() : 0;
   if (!propagate(batch) || !learn()) return false;
   loss = add_up(batch.count, sums) + added;
@@ -742,7 +739,7 @@ inline bool Trainer::score_all(const Rows& rows, double* values) {
   for (std::int64_t start = 0; start < rows.count; start += most_rows_) {
     const std::int64_t left = rows.count - start;
     const Batch batch = {rows, nullptr, start, static_cast<int>(left < most_rows_ ? left : most_rows_)};
-    begin(batch.count, false);
+    begin(batch, false);
     const bool done = each_row(batch.count, work_, [&](int from, int to) {
       gather(batch, from, to);
       forward(0, cuts_.data()[stretches_], from, to);
@@ -763,14 +760,13 @@ inline bool Trainer::evaluate(const Rows& rows, Listener& listener, double* valu
   return done;
 }
 
-inline bool Trainer::predict(const float* x, std::int64_t count, float* out, Listener& listener) {
+inline bool Trainer::predict(const Rows& rows, float* out, Listener& listener) {
   listener_ = &listener, polled_ = Clock::now();
-  const Rows rows = {x, nullptr, nullptr, nullptr, count};
   const Signal& output = *signals_.back();
-  for (std::int64_t start = 0; start < count; start += most_rows_) {
-    const std::int64_t left = count - start;
+  for (std::int64_t start = 0; start < rows.count; start += most_rows_) {
+    const std::int64_t left = rows.count - start;
     const Batch batch = {rows, nullptr, start, static_cast<int>(left < most_rows_ ? left : most_rows_)};
-    begin(batch.count, false);
+    begin(batch, false);
     const bool done = each_row(batch.count, work_, [&](int from, int to) {
       gather(batch, from, to);
       forward(0, static_cast<int>(layers_.size()), from, to);
@@ -802,7 +798,7 @@ inline bool Trainer::gradients(const Rows& rows, Listener& listener, double& los
   optimizer_.store_only = true;
   Sums sums;
   const Batch batch = {rows, nullptr, 0, static_cast<int>(rows.count)};
-  begin(batch.count, true);
+  begin(batch, true);
   const bool done = propagate(batch) && learn();
   listener_ = nullptr;
   if (!done) return false;

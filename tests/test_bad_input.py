@@ -14,6 +14,7 @@ from tabgrad.errors import ArgumentError, ArgumentTypeError, DataError, NotReady
 from tabgrad.layers import Activation, Dense, Dropout, Input
 from tabgrad.matrix import features
 from tabgrad.models import Sequential
+from tabgrad.plan import Network
 
 pd = pytest.importorskip("pandas")
 pl = pytest.importorskip("polars")
@@ -316,13 +317,13 @@ def test_targets_at_the_edge_are_taken(loss):
 @pytest.mark.parametrize("y", [BINARY, 2 * BINARY - 1])
 def test_class_weights_of_a_hinge_in_either_spelling(y):
     rows = class_weighted(
-        matrix(X, y, None, loss=losses.Hinge(), columns=3, outputs=1), {0: 2, 1: 5}, losses.Hinge(), 1
+        matrix(X, y, None, loss=losses.Hinge(), network=Network(3, (Dense(1),))), {0: 2, 1: 5}, losses.Hinge(), 1
     )
     np.testing.assert_array_equal(rows.weight, np.where(y > 0, 5, 2))
 
 
 def test_a_target_of_quantiles_is_one_column():
-    target = matrix(X, NUMBERS, None, loss=losses.Quantile((0.1, 0.9)), columns=3, outputs=2).y
+    target = matrix(X, NUMBERS, None, loss=losses.Quantile((0.1, 0.9)), network=Network(3, (Dense(2),))).y
     np.testing.assert_allclose(target, np.column_stack([NUMBERS, NUMBERS]), rtol=1e-6)
 
 
@@ -522,7 +523,7 @@ def test_layers_that_cannot_be_added():
     says(ArgumentError, "Input must be the first layer", Sequential, [Input((3,)), Input((3,))])
     says(ArgumentError, "'a' is there already", Sequential, [Dense(1, name="a"), Dropout(0.1, name="a")])
     says(ArgumentError, "'dense' is there already", Sequential, [Dense(1), Dense(1, name="dense")])
-    declared = "A Dense declares 5 columns, but receives 4. Only the first layer needs input_dim"
+    declared = "A Dense declares 5 columns, but receives 4 columns. Only the first layer needs input_dim"
     says(ArgumentError, declared, Sequential, [Dense(4, input_dim=3), Activation("relu"), Dense(1, input_dim=5)])
     says(ArgumentError, "build was given 7 columns, but the model takes 3 columns.", model().build, (None, 7))
     says(ArgumentError, "'input_shape' of build must be (None, features).", Sequential([Dense(1)]).build, (1, 2, 3))

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from tabgrad._targets import class_weighted, matrix, row_weights, target
+from tabgrad.layers import Dense
 from tabgrad.losses import (
     BinaryCrossentropy,
     CategoricalCrossentropy,
@@ -14,6 +15,7 @@ from tabgrad.losses import (
     SparseCategoricalCrossentropy,
 )
 from tabgrad.matrix import Matrix, features, split
+from tabgrad.plan import Network
 
 TABLE = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0], [7.0, 8.0, 9.5], [0.0, 1.0, 0.0]])
 
@@ -85,7 +87,7 @@ def test_what_is_ready_is_not_copied(tmp_path):
 
 def test_what_is_given_is_not_changed():
     given = TABLE.copy()
-    matrix(given, TABLE[:, :1], [1, 2, 3, 4], loss=MeanSquaredError(), columns=3, outputs=1)
+    matrix(given, TABLE[:, :1], [1, 2, 3, 4], loss=MeanSquaredError(), network=Network(3, (Dense(1),)))
     np.testing.assert_array_equal(given, TABLE)
 
 

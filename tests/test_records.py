@@ -55,6 +55,8 @@ REQUIRED: dict[str, Any] = {
     "scale": 0.5,
     "layers": (layers.Dense(3),),
     "function": squared_error,
+    "input_dim": 3,
+    "output_dim": 2,
 }
 A_PLAN = PARTS[0].plan
 
@@ -147,7 +149,10 @@ WITH_INTERVAL = [(record, name, kinds, interval) for record, name, kinds, interv
 def built(record: type, **options: Any) -> Any:
     """Any declared record, a network or a plan among them."""
     if record is Network:
-        return Network(**{"inputs": 2, "layers": (), **options})
+        embedded = {"layers": (layers.Embedding(3, 2),), "codes": 1}
+        without = {"layers": (), "codes": 0}
+        needed = embedded if options.get("inputs") == 0 or options.get("codes") == 1 else without
+        return Network(**{"inputs": 2, **needed, **options})
     return replace(A_PLAN, **options) if record is Plan else made(record, **options)
 
 

@@ -15,7 +15,7 @@ class Program:
         self,
         isa: str,
         inputs: int,
-        layers: Sequence[tuple[str, int, int, int, bool, tuple[float, ...], Sequence[float]]],
+        layers: Sequence[tuple[str, int, int, int, bool, tuple[float, ...], Sequence[float], Sequence[int]]],
         loss: tuple[str, tuple[float, ...], tuple[float, ...]] | None,
         linked: bool,
         labels: bool,
@@ -31,9 +31,10 @@ class Program:
     def fit(
         self,
         x: np.ndarray,
+        codes: np.ndarray | None,
         target: np.ndarray,
         weight: np.ndarray | None,
-        validation: tuple[np.ndarray, np.ndarray, np.ndarray | None] | None,
+        validation: tuple[np.ndarray, np.ndarray | None, np.ndarray, np.ndarray | None] | None,
         epochs: int,
         first_epoch: int,
         batch_size: int,
@@ -48,11 +49,21 @@ class Program:
         loss: LossFunction | None = None,
     ) -> tuple[Any, int, np.ndarray, np.ndarray | None, BaseException | None]: ...
     def evaluate(
-        self, x: np.ndarray, target: np.ndarray, weight: np.ndarray | None, loss: LossFunction | None = None
+        self,
+        x: np.ndarray,
+        codes: np.ndarray | None,
+        target: np.ndarray,
+        weight: np.ndarray | None,
+        loss: LossFunction | None = None,
     ) -> list[float]: ...
-    def predict(self, x: np.ndarray) -> np.ndarray: ...
+    def predict(self, x: np.ndarray, codes: np.ndarray | None) -> np.ndarray: ...
     def gradients(
-        self, x: np.ndarray, target: np.ndarray, weight: np.ndarray | None, loss: LossFunction | None = None
+        self,
+        x: np.ndarray,
+        codes: np.ndarray | None,
+        target: np.ndarray,
+        weight: np.ndarray | None,
+        loss: LossFunction | None = None,
     ) -> float: ...
     def stop(self) -> None: ...
     def cancel(self) -> None: ...

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tabgrad._inputs import Inputs
 from tabgrad.activations import Softmax
 from tabgrad.callbacks.base import Logs
 from tabgrad.callbacks.history import History
@@ -225,18 +226,18 @@ def predicted(
     engine: Engine,
     network: Network,
     weights: Sequence[np.ndarray],
-    x: np.ndarray,
+    rows: Inputs,
     batch_size: int,
     callbacks: CallbackList | None,
 ) -> np.ndarray:
     """The network's outputs; in batches of this size where a callback listens to batches, else at one go."""
     if callbacks is None or not callbacks.listens("on_predict_batch_begin", "on_predict_batch_end"):
-        return engine.predict(network, weights, x, batch_size=batch_size)
+        return engine.predict(network, weights, rows.x, codes=rows.codes, batch_size=batch_size)
     outputs = []
-    for step in range(math.ceil(len(x) / batch_size)):
+    for step in range(math.ceil(len(rows) / batch_size)):
         callbacks.tell("on_predict_batch_begin", step, logs={})
-        part = x[step * batch_size : (step + 1) * batch_size]
-        outputs.append(engine.predict(network, weights, part, batch_size=batch_size))
+        part = rows.part(slice(step * batch_size, (step + 1) * batch_size))
+        outputs.append(engine.predict(network, weights, part.x, codes=part.codes, batch_size=batch_size))
         callbacks.tell("on_predict_batch_end", step, logs={"outputs": outputs[-1]})
     return np.concatenate(outputs)
 
@@ -259,7 +260,7 @@ def divergence(result: Result, epoch: int | None, job: Job) -> str:
     steps = math.ceil(len(job.rows) / job.plan.batch_size)
     rate = job.plan.optimizer.learning_rate if result.state.learning_rate is None else result.state.learning_rate
     where = "" if epoch is None else f" in epoch {epoch + 1}, step {result.failed_step + 1} of {steps}"
-    largest = float(np.abs(job.rows.x).max())
+    largest = float(np.abs(job.rows.x).max(initial=0))
     kept = "those of the last finished epoch" if len(result.training) else "those of before this call"
     loss = job.plan.loss
     own = f" See what losses.check_gradient says of '{loss.name}'." if isinstance(loss, Function) else ""

@@ -4,12 +4,61 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from tabgrad._refusals import shown
 from tabgrad.errors import ArgumentError, ArgumentTypeError, NotReadyError
-from tabgrad.layers import BatchNormalization, Input, Layer
+from tabgrad.layers import BatchNormalization, Embedding, Flatten, Input, Layer
+from tabgrad.layers._base import row_shape
 from tabgrad.plan import Network
+
+
+class Columns(NamedTuple):
+    """How many columns a row has: numeric ones, and codes for an `Embedding`."""
+
+    numeric: int
+    codes: int = 0
+
+    @property
+    def shape(self) -> Any:
+        """As Keras says it: ``(None, features)``, or a list of both."""
+        both = [(None, width) for width in self if width]
+        return both if len(both) > 1 else both[0]
+
+    def __str__(self) -> str:
+        """``6 columns and 2 of codes``."""
+        numeric = f"{self.numeric} columns" if self.numeric else ""
+        codes = f"{self.codes} {'' if numeric else 'columns '}of codes" if self.codes else ""
+        return " and ".join(filter(None, (numeric, codes)))
+
+
+def columns_of(shape: Any, layers: Iterable[Layer]) -> Columns:
+    """The columns that a shape declares: a single one is that of the codes where an `Embedding` comes first."""
+    if isinstance(shape[0], tuple):
+        (numeric,), (codes,) = shape
+        return Columns(numeric, codes)
+    first = next(iter(working(layers)), None)
+    return Columns(0, shape[0]) if isinstance(first, Embedding) else Columns(shape[0])
+
+
+def built_shape(shape: Any) -> Any:
+    """What `Sequential.build` takes, without the batch: `(features,)` or a pair of such."""
+    values = tuple(shape) if isinstance(shape, (tuple, list)) else (shape,)
+    if len(values) == 2 and all(isinstance(each, (tuple, list)) for each in values):
+        return row_shape(tuple(tuple(each)[-1:] for each in values), "input_shape", "build")
+    if len(values) not in (1, 2):
+        raise ArgumentError(f"'input_shape' of build must be (None, features). Got {shape!r}.")
+    return row_shape(values[-1:], "input_shape", "build")
+
+
+def declared(layers: Sequence[Layer]) -> Columns | None:
+    """The columns that the first layer declares."""
+    return columns_of(layers[0].input_shape, layers) if layers and layers[0].input_shape else None
+
+
+def embedding_of(layers: Iterable[Layer]) -> Embedding | None:
+    """The first `Embedding` among the layers."""
+    return next((layer for layer in layers if isinstance(layer, Embedding)), None)
 
 
 def working(layers: Iterable[Layer]) -> list[Layer]:
@@ -72,15 +121,30 @@ def check_batches(network: Network, rows: int, batch: int) -> None:
         )
 
 
-def network_of(width: int, layers: tuple[Layer, ...], caller: str) -> Network:
-    """The network over rows of a width; refused if a layer declares another width than it receives."""
+def network_of(columns: Columns, layers: tuple[Layer, ...], caller: str) -> Network:
+    """The network over rows of so many columns; refused if a layer declares others than it receives."""
     if not working(layers):
         raise NotReadyError(f"{caller} needs a model with layers: model.add(Dense(1)), for instance.")
-    network = Network(width, layers)
-    for layer, inputs, _ in network.widths():
-        if layer.input_shape and layer.input_shape[0] != inputs:
+    network = Network(columns.numeric, layers, columns.codes)
+    for place, (layer, inputs, _) in enumerate(network.widths()):
+        receives = columns if place == 0 else Columns(inputs)
+        if layer.input_shape and (says := columns_of(layer.input_shape, [layer])) != receives:
+            kind = type(layer).__name__
             raise ArgumentError(
-                f"A {type(layer).__name__} declares {layer.input_shape[0]} columns, but receives {inputs}. Only the "
-                "first layer needs input_dim: leave it out of the others."
+                f"A{'n' * (kind[0] in 'AEIO')} {kind} declares {says}, but receives {receives}. Only the first layer "
+                "needs input_dim or input_shape: leave it out of the others."
             )
+    _check_flattened(network)
     return network
+
+
+def _check_flattened(network: Network) -> None:
+    """Keras's own embedding gives each column a place of its own, in which layers other than `Flatten` see it there."""
+    first, *others = network.layers
+    keras_own = isinstance(first, Embedding) and first.shared and network.codes > 1 and not network.inputs
+    if keras_own and others and not isinstance(others[0], Flatten):
+        raise ArgumentError(
+            f"Flatten must come after an Embedding whose table all columns share, as in Keras. Got "
+            f"{type(others[0]).__name__}. For tables of their own, say how many codes each column has: "
+            "Embedding([3, 100], 8)."
+        )

@@ -7,7 +7,7 @@ from dataclasses import fields
 from math import prod
 
 from tabgrad._record import Record
-from tabgrad._stack import layer_names, working
+from tabgrad._stack import Columns, layer_names, working
 from tabgrad.layers import Layer
 from tabgrad.plan import Network
 from tabgrad.progress import terminal_columns, writable
@@ -41,12 +41,12 @@ def described(name: str, layers: Sequence[Layer], network: Network | None, compi
     parts = [_brief(layer) for layer in working(layers)]
     if len(parts) > 9:
         parts = [*parts[:4], f"... {len(parts) - 8} more ...", *parts[-4:]]
-    width = "?" if network is None else str(network.inputs)
+    width = "? columns" if network is None else str(Columns(network.inputs, network.codes))
     size = "not built" if network is None else f"{parameters(network):,} parameters"
     how = " with " + ", ".join(_chosen(record) for record in compiled) if compiled else ""
     return "\n".join(
         [
-            f"Sequential '{name}': {' -> '.join([f'{width} columns', *parts])}",
+            f"Sequential '{name}': {' -> '.join([width, *parts])}",
             f"{size}; {'compiled' if compiled else 'not compiled'}{how}",
         ]
     )
@@ -107,6 +107,6 @@ def _chosen(record: Record) -> str:
 
 
 def _brief(layer: Layer) -> str:
-    values = (getattr(layer, name, None) for name in ("units", "rate", "activation"))
+    values = (getattr(layer, name, None) for name in ("units", "output_dim", "rate", "activation"))
     words = [value.kind if isinstance(value, Record) else str(value) for value in values if value is not None]
     return f"{type(layer).__name__}({', '.join(words)})"

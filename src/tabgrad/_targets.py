@@ -4,41 +4,34 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from tabgrad._inputs import Inputs, inputs
 from tabgrad.errors import ArgumentError, ArgumentTypeError, DataError
 from tabgrad.losses import Loss
-from tabgrad.matrix import Matrix, Numbers, features, read, shown, single
+from tabgrad.matrix import Matrix, Numbers, read, shown, single
+from tabgrad.plan import Network
 
 # How far the sum of a one-hot row may be from 1: soft targets are float32.
 SUM_TOLERANCE = 1e-3
 
 
 def matrix(
-    x: Any,
-    y: Any,
-    sample_weight: Any,
-    *,
-    loss: Loss,
-    columns: int | None,
-    outputs: int,
-    part: str = "",
-    measured: bool = True,
+    x: Any, y: Any, sample_weight: Any, *, loss: Loss, network: Network, part: str = "", measured: bool = True
 ) -> Matrix:
     """Rows, targets and weights that belong together, as an engine reads them.
 
     Parameters
     ----------
     x, y, sample_weight : array, list, frame, series
-        `sample_weight` may be None.
+        `x` may be a pair, see `tabgrad._inputs`; `sample_weight` may be None.
     loss : Loss
         Says what `y` may hold.
-    columns : int or None
-        The width of `x`, if it is known.
-    outputs : int
-        The width of the network's output.
+    network : Network
+        Says what `x` may be, and how wide `y` is.
     part : str
         What messages add to "X", "y", "sample_weight", for instance " of validation_data".
     measured : bool, default True
@@ -49,14 +42,14 @@ def matrix(
     DataError
         With the row, the column and what to do.
     """
-    rows = features(x, name=f"X{part}", columns=columns)
-    y = target(y, loss, outputs, name=f"y{part}", measured=measured)
+    rows = inputs(x, network, part=part)
+    y = target(y, loss, network.outputs, name=f"y{part}", measured=measured)
     _same_length(rows, y, f"y{part}", part)
     if sample_weight is None:
-        return Matrix(rows, y)
+        return Matrix(rows.x, y, codes=rows.codes)
     weight = row_weights(sample_weight, name=f"sample_weight{part}")
     _same_length(rows, weight, f"sample_weight{part}", part)
-    return Matrix(rows, y, weight)
+    return Matrix(rows.x, y, weight, rows.codes)
 
 
 def target(y: Any, loss: Loss, outputs: int, *, name: str = "y", measured: bool = True) -> np.ndarray:
@@ -143,7 +136,7 @@ def _times_classes(rows: Matrix, class_weight: Any, loss: Loss, outputs: int) ->
     for label, weight in _checked_class_weights(class_weight, classes):
         factors[label] = weight
     weights = factors[_class_of(np.maximum(rows.y, 0))]  # the class -1 is the first
-    return Matrix(rows.x, rows.y, weights if rows.weight is None else weights * rows.weight)
+    return replace(rows, weight=weights if rows.weight is None else weights * rows.weight)
 
 
 def _class_of(y: np.ndarray) -> np.ndarray:
@@ -179,7 +172,7 @@ def _is_label(label: Any, classes: int) -> bool:
     return isinstance(label, (int, float, np.integer, np.floating)) and label in range(classes)
 
 
-def _same_length(x: np.ndarray, other: np.ndarray, name: str, part: str) -> None:
+def _same_length(x: Inputs, other: np.ndarray, name: str, part: str) -> None:
     if len(x) != len(other):
         raise DataError(
             f"X{part} and {name} must have the same number of rows. Got {len(x)} rows of X and {len(other)} of "

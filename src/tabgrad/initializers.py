@@ -26,6 +26,7 @@ __all__ = [
     "LecunNormal",
     "LecunUniform",
     "Ones",
+    "RandomUniform",
     "VarianceScaling",
     "Zeros",
     "get",
@@ -76,6 +77,28 @@ class Constant(Initializer):
     def draw(self, shape: tuple[int, ...], random: np.random.Generator) -> np.ndarray:
         """Weights of a shape, float32."""
         return np.full(shape, self.value, np.float32)
+
+
+@dataclass(frozen=True)
+class RandomUniform(Initializer):
+    """Uniform from ``[minval, maxval]``, whatever the shape: the default of an embedding, as "uniform".
+
+    Parameters
+    ----------
+    minval, maxval : float, default -0.05 and 0.05
+    seed : int or None, default None
+        None: the model's seed. With a seed of its own, an initialiser draws the same for every model.
+    """
+
+    minval: Annotated[float, Interval()] = -0.05
+    maxval: Annotated[float, Interval()] = 0.05
+    seed: Annotated[int | None, SEED] = None
+
+    def draw(self, shape: tuple[int, ...], random: np.random.Generator) -> np.ndarray:
+        """Weights of a shape, float32."""
+        if self.seed is not None:
+            random = np.random.default_rng(self.seed)
+        return (self.minval + (self.maxval - self.minval) * random.random(shape)).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -183,6 +206,8 @@ CATALOGUE: dict[str, type[Initializer]] = {
     "zeros": Zeros,
     "ones": Ones,
     "constant": Constant,
+    "random_uniform": RandomUniform,
+    "uniform": RandomUniform,
     "glorot_uniform": GlorotUniform,
     "glorot_normal": GlorotNormal,
     "he_uniform": HeUniform,

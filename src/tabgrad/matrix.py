@@ -36,19 +36,23 @@ class Matrix:
         float32 of shape (rows, outputs), or int64 of shape (rows,) for a loss that takes labels.
     weight : array of shape (rows,) or None
         float32; None: every row counts once.
+    codes : array of shape (rows, columns) or None
+        int32, C order, each within its table; `x` may then be without columns.
     """
 
     x: np.ndarray
     y: np.ndarray
     weight: np.ndarray | None = None
+    codes: np.ndarray | None = None
 
     def __len__(self) -> int:
         """The number of rows."""
         return len(self.x)
 
-    def part(self, rows: slice) -> Matrix:
-        """Some of the rows, as views."""
-        return Matrix(self.x[rows], self.y[rows], None if self.weight is None else self.weight[rows])
+    def part(self, rows: slice | np.ndarray) -> Matrix:
+        """Some of the rows: of a slice views, of places copies."""
+        weight = None if self.weight is None else self.weight[rows]
+        return Matrix(self.x[rows], self.y[rows], weight, None if self.codes is None else self.codes[rows])
 
 
 class Numbers(NamedTuple):
@@ -210,7 +214,7 @@ def _not_finite(numbers: Numbers, lost: np.ndarray) -> str:
     found, fixes = [], []
     if missing.any():
         found.append(f"NaN in {numbers.places(missing)}")
-        fixes.append(_MISSING_FIXES.get(numbers.called, "Replace what is missing."))
+        fixes.append(_MISSING_FIXES.get(numbers.called.removesuffix("[0]"), "Replace what is missing."))
     if infinite.any():
         found.append(f"infinity in {numbers.places(infinite)}")
         fixes.append("Look for a division by zero or the logarithm of 0.")

@@ -18,8 +18,19 @@ import numpy as np
 from tabgrad import _seeds, _summary, losses, metrics, optimizers
 from tabgrad._checks import COUNT, FRACTION, NOT_NEGATIVE, SEED, Interval, check
 from tabgrad._compiling import Compiled, listed, resolved
+from tabgrad._inputs import first_columns, inputs
 from tabgrad._runs import Names, Training, divergence, evaluated, predicted, warn_of_one_softmax
-from tabgrad._stack import check_batches, check_layer, network_of, working
+from tabgrad._stack import (
+    Columns,
+    built_shape,
+    check_batches,
+    check_layer,
+    columns_of,
+    declared,
+    embedding_of,
+    network_of,
+    working,
+)
 from tabgrad._targets import class_weighted, matrix
 from tabgrad._weight_files import read_weights, weights_path, write_weights
 from tabgrad._weights import checked_weights
@@ -29,7 +40,7 @@ from tabgrad.engines.base import Job, Session, State, initial_state
 from tabgrad.engines.select import get_engine
 from tabgrad.errors import ArgumentError, DataError, DivergenceWarning, NotReadyError
 from tabgrad.layers import Layer
-from tabgrad.matrix import Matrix, features, split
+from tabgrad.matrix import Matrix, split
 from tabgrad.plan import Network, Plan
 from tabgrad.progress import Progress, say, verbosity
 
@@ -107,8 +118,8 @@ class Sequential:
         """
         self._refuse_while_fitting("add")
         check_layer(layer, self._layers)
-        width = layer.input_shape[0] if layer.input_shape and not self._layers else self._width
-        self._set_layers((*self._layers, layer), width)
+        layers = (*self._layers, layer)
+        self._set_layers(layers, declared(layers) if self._network is None else self._columns)
 
     def pop(self) -> Layer:
         """Take the last layer away and return it."""
@@ -116,19 +127,20 @@ class Sequential:
         if not self._layers:
             raise NotReadyError("pop finds no layer: the model is empty.")
         *rest, last = self._layers
-        self._set_layers(tuple(rest), self._width if rest else None)
+        self._set_layers(tuple(rest), self._columns if rest else None)
         return last
 
     @property
-    def _width(self) -> int | None:
+    def _columns(self) -> Columns | None:
         """Columns of a row, if they are known."""
         if self._network is not None:
-            return self._network.inputs
-        return self._layers[0].input_shape[0] if self._layers and self._layers[0].input_shape else None
+            return Columns(self._network.inputs, self._network.codes)
+        return declared(self._layers)
 
-    def _set_layers(self, layers: tuple[Layer, ...], width: int | None) -> None:
-        """New layers over rows of a width: weights that both have are kept, the optimizer begins anew."""
-        network = network_of(width, layers, "add") if width is not None and working(layers) else None
+    def _set_layers(self, layers: tuple[Layer, ...], columns: Columns | None) -> None:
+        """New layers over rows of some columns: weights that both have are kept, the optimizer begins anew."""
+        waits = columns is None or not working(layers) or (columns.codes > 0 and embedding_of(layers) is None)
+        network = None if columns is None or waits else network_of(columns, layers, "add")
         if self._state is not None and network is not None:
             count = len(network.weights)
             kept = self._state.weights[:count]
@@ -137,28 +149,26 @@ class Sequential:
             self._state = None
         self._layers, self._network = layers, network
 
-    def build(self, input_shape: Sequence[int | None] | int | None = None) -> None:
+    def build(self, input_shape: Any = None) -> None:
         """Fix the width of a row, where no layer says it.
 
         Parameters
         ----------
-        input_shape : tuple
-            ``(None, features)`` or ``(features,)``.
+        input_shape : tuple, or a pair of tuples
+            ``(None, features)`` or ``(features,)``; ``[(None, features), (None, columns)]`` for numeric columns and
+            codes.
         """
         if input_shape is None:
             self._ready_network("build")
             return
-        shape = tuple(input_shape) if isinstance(input_shape, (tuple, list)) else (input_shape,)
-        if len(shape) not in (1, 2):
-            raise ArgumentError(f"'input_shape' of build must be (None, features). Got {input_shape!r}.")
-        width = check(shape[-1], "input_shape", "build", (int,), COUNT)
-        if self._width is not None and width != self._width:
-            raise ArgumentError(f"build was given {width} columns, but the model takes {self._width} columns.")
-        self._network = self._network_for(width, "build")
+        columns = columns_of(built_shape(input_shape), self._layers)
+        if self._columns is not None and columns != self._columns:
+            raise ArgumentError(f"build was given {columns}, but the model takes {self._columns}.")
+        self._network = self._network_for(columns, "build")
 
-    def _network_for(self, width: int, caller: str) -> Network:
-        """The network over rows of this width."""
-        return network_of(width, self._layers, caller) if self._network is None else self._network
+    def _network_for(self, columns: Columns, caller: str) -> Network:
+        """The network over rows of these columns."""
+        return network_of(columns, self._layers, caller) if self._network is None else self._network
 
     def _ready_network(self, caller: str) -> Network:
         if self._network is None:
@@ -186,9 +196,9 @@ class Sequential:
         return self._network is not None
 
     @property
-    def input_shape(self) -> tuple[None, int] | None:
-        """``(None, features)``; None while the width of a row is not known."""
-        return None if self._network is None else (None, self._network.inputs)
+    def input_shape(self) -> tuple[None, int] | list[tuple[None, int]] | None:
+        """``(None, features)``, a list of two for numeric columns and codes; None while they are not known."""
+        return None if self._network is None or self._columns is None else self._columns.shape
 
     @property
     def output_shape(self) -> tuple[None, int] | None:
@@ -335,7 +345,8 @@ class Sequential:
 
         Parameters
         ----------
-        x : array, list or frame of shape (rows, columns)
+        x : array, list or frame of shape (rows, columns), or a pair
+            For a model with an `Embedding` the codes, or ``[numeric, codes]``.
         y : array, list, frame or series
             Shape (rows, outputs), (rows,) for one output, or labels (rows,) for a loss that takes them.
         batch_size : int, default 32
@@ -451,11 +462,10 @@ class Sequential:
         """The network for these rows, and the rows as an engine reads them."""
         if y is None:
             raise DataError(f"{caller} needs targets: y is None.")
-        width = self._width
-        if width is None:
-            x = features(x)
-            width = x.shape[1]
-        network = self._network_for(width, caller)
+        columns = self._columns
+        if columns is None:
+            columns, x = first_columns(x, self._layers)
+        network = self._network_for(columns, caller)
         return network, self._matrix(compiled, network, x, y, sample_weight, part)
 
     def _validation_rows(self, compiled: Compiled, network: Network, data: Any) -> Matrix:
@@ -470,9 +480,8 @@ class Sequential:
     @staticmethod
     def _matrix(compiled: Compiled, network: Network, x: Any, y: Any, weight: Any, part: str) -> Matrix:
         """Rows for a network and what it is compiled with."""
-        loss, columns, outputs = compiled.loss, network.inputs, network.outputs
         measured = bool(compiled.metrics)
-        return matrix(x, y, weight, loss=loss, columns=columns, outputs=outputs, part=part, measured=measured)
+        return matrix(x, y, weight, loss=compiled.loss, network=network, part=part, measured=measured)
 
     def train_on_batch(
         self,
@@ -573,7 +582,7 @@ class Sequential:
 
         Parameters
         ----------
-        x : array, list or frame of shape (rows, columns)
+        x : array, list or frame of shape (rows, columns), or a pair, as for `fit`
         batch_size : int, default 32
             For callbacks that listen to batches; the outputs do not depend on it.
         verbose : {"auto", 0, 1, 2}, default "auto"
@@ -595,15 +604,16 @@ class Sequential:
         """
         batch = BATCH_SIZE if batch_size is None else check(batch_size, "batch_size", "predict", (int,), COUNT)
         level = verbosity(verbose, "predict", auto=0)
-        if self._layers and self._width is None:
+        columns = self._columns
+        if self._layers and columns is None:
             self._ready_network("predict")
-        array = features(x, columns=self._width)
-        network = self._network_for(array.shape[1], "predict")
+        network = self._network_for(columns or Columns(1), "predict")
+        rows = inputs(x, network)
         if not level and callbacks is None:
-            return get_engine().predict(network, self._weights(network), array, batch_size=batch)
-        with self._shown(level, callbacks, len(array), batch) as (progress, heard):
+            return predicted(get_engine(), network, self._weights(network), rows, batch, None)
+        with self._shown(level, callbacks, len(rows), batch) as (progress, heard):
             heard.tell("on_predict_begin", {})
-            outputs = predicted(get_engine(), network, self._weights(network), array, batch, heard)
+            outputs = predicted(get_engine(), network, self._weights(network), rows, batch, heard)
             heard.tell("on_predict_end", {})
             progress.epoch_end({})
         return outputs

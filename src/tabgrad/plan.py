@@ -15,13 +15,15 @@ from typing import Annotated, Any
 import numpy as np
 
 from tabgrad import activations, initializers, layers, losses, metrics, optimizers, regularizers
-from tabgrad._checks import COUNT, SEED, check_record
+from tabgrad._checks import COUNT, NOT_NEGATIVE, SEED, check_record
 from tabgrad._record import Record
 from tabgrad._seeds import generator
 from tabgrad.errors import ArgumentError
-from tabgrad.layers import Input, Layer, Residual, Weight
+from tabgrad.layers import Embedding, Input, Layer, Residual, Weight
 
 __all__ = ["Network", "Plan"]
+
+CODES_FIX = "declare Input([(features,), (columns,)]) for numeric columns and codes, or fit on a pair [numeric, codes]."
 
 
 @dataclass(frozen=True)
@@ -31,18 +33,24 @@ class Network:
     Parameters
     ----------
     inputs : int
-        Width of a row.
+        Numeric columns of a row; 0 for a network that begins with an `Embedding`.
     layers : tuple of Layer
         Without `Input`: its work is done once `inputs` is known.
+    codes : int, default 0
+        Columns of codes beside the numeric ones, for the network's one `Embedding`.
     """
 
-    inputs: Annotated[int, COUNT]
+    inputs: Annotated[int, NOT_NEGATIVE]
     layers: tuple[Layer, ...]
+    codes: Annotated[int, NOT_NEGATIVE] = 0
 
     def __post_init__(self) -> None:
-        """Check the width, drop `Input`."""
+        """Check the widths, drop `Input`, tell the embedding its columns."""
         check_record(self)
-        object.__setattr__(self, "layers", tuple(layer for layer in self.layers if not isinstance(layer, Input)))
+        row = (layer for layer in self.layers if not isinstance(layer, Input))
+        row = (layer.over(self.codes) if isinstance(layer, Embedding) else layer for layer in row)
+        object.__setattr__(self, "layers", tuple(row))
+        check_codes(self)
 
     def widths(self) -> Iterator[tuple[Layer, int, int]]:
         """Each layer with the widths of its input and output."""
@@ -61,6 +69,16 @@ class Network:
                 waiting += reversed(layer.inside())
             else:
                 yield layer
+
+    @property
+    def embedding(self) -> Embedding | None:
+        """The layer that takes the codes, if there is one."""
+        return next((layer for layer in self.layers if isinstance(layer, Embedding)), None)
+
+    @property
+    def cardinalities(self) -> tuple[int, ...]:
+        """How many codes each column of codes may hold."""
+        return () if self.embedding is None else tuple(rows for rows, _ in self.embedding.looked_up())
 
     @property
     def outputs(self) -> int:
@@ -83,6 +101,40 @@ class Network:
             weight.initializer.draw(weight.shape, generator(seed, "weights", place))
             for place, weight in enumerate(self.weights)
         )
+
+
+def check_codes(network: Network) -> None:
+    """Whether columns of codes and the layer that takes them belong together.
+
+    Raises
+    ------
+    ArgumentError
+        Codes that no `Embedding` takes or another number of them than it has tables, more than one `Embedding`, no
+        numeric columns for a layer before it.
+    """
+    places = [place for place, layer in enumerate(network.leaves()) if isinstance(layer, Embedding)]
+    embedding = network.embedding
+    if len(places) > 1:
+        raise ArgumentError(
+            "A network has one Embedding at most: it takes all columns of codes, each with a table of its own, "
+            "for instance Embedding([3, 100], [2, 8])."
+        )
+    if places and embedding is None:
+        raise ArgumentError("An Embedding cannot stand in a Residual: its output is wider than its input.")
+    if embedding is None and network.codes:
+        raise ArgumentError(
+            f"The model declares {network.codes} columns of codes, but has no Embedding that takes them. Add one, for "
+            "instance Embedding([3, 100], [2, 8])."
+        )
+    if embedding is not None and not network.codes:
+        raise ArgumentError("An Embedding takes columns of codes, and the model has none: " + CODES_FIX)
+    if embedding is not None and embedding.columns != network.codes:
+        raise ArgumentError(
+            f"The Embedding takes {embedding.columns} columns of codes, as its 'input_dim' or 'input_length' says. Got "
+            f"{network.codes}."
+        )
+    if not network.inputs and places != [0]:
+        raise ArgumentError("A network without numeric columns begins with an Embedding.")
 
 
 @dataclass(frozen=True)

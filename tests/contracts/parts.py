@@ -62,7 +62,9 @@ def rows_for(plan: Plan, count: int, *, seed: int = 0, weighted: bool = False) -
     x = random.normal(size=(count, plan.network.inputs)).astype(np.float32)
     weight = random.uniform(0.2, 2, count).astype(np.float32)
     weight[1::5] = 0
-    return Matrix(x, target_for(plan.loss, count, plan.network.outputs, random), weight if weighted else None)
+    y, cardinalities = target_for(plan.loss, count, plan.network.outputs, random), plan.network.cardinalities
+    codes = random.integers(0, cardinalities, (count, len(cardinalities))).astype(np.int32) if cardinalities else None
+    return Matrix(x, y, weight if weighted else None, codes)
 
 
 def target_for(loss: losses.Loss, count: int, outputs: int, random: np.random.Generator) -> np.ndarray:
@@ -135,6 +137,12 @@ def _layer(layer: layers.Layer, *network: layers.Layer) -> Part:
     return Part(layer, replace(_PLAIN, network=_network(*network)))
 
 
+def _embedded(*parts: layers.Layer, inputs: int = INPUTS) -> Part:
+    """The embedding among these layers, over three columns of codes, beside numeric columns or, with 0, alone."""
+    record = next(part for part in parts if isinstance(part, layers.Embedding))
+    return Part(record, replace(_PLAIN, network=Network(inputs, parts, codes=3)))
+
+
 def _metric(metric: metrics.Metric, loss: losses.Loss, last: Dense) -> Part:
     return Part(metric, replace(_PLAIN, network=_network(Dense(6, "tanh"), last), loss=loss, metrics=(metric,)))
 
@@ -165,6 +173,9 @@ INITIALIZERS = (
     initializers.Zeros(),
     initializers.Ones(),
     initializers.Constant(0.25),
+    initializers.RandomUniform(),
+    initializers.RandomUniform(-0.5, 0.25),
+    initializers.RandomUniform(seed=3),
     *(form() for form in initializers.VarianceScaling.__subclasses__()),
     *(form(seed=3) for form in initializers.VarianceScaling.__subclasses__()),
 )
@@ -345,8 +356,25 @@ def _last(layer: layers.Layer) -> Part:
     return _layer(layer, Dense(6, "tanh"), Dense(3, "tanh"), layer)
 
 
+_OWN_TABLES = layers.Embedding((3, 20, 1), (2, 5, 1))
+EMBEDDINGS = (
+    _embedded(_OWN_TABLES, Dense(6, "tanh"), _LAST),
+    _embedded(_OWN_TABLES, Dense(6, "tanh"), _LAST, inputs=0),
+    _embedded(layers.Embedding((3, 20, 7), 4), Dropout(0.3), Dense(6, "tanh"), _LAST),
+    _embedded(layers.Embedding((3, 20, 7), 4, "he_normal", "l1_l2"), Dense(6, "tanh"), _LAST, inputs=0),
+    _embedded(layers.Embedding((3, 20, 7), 4, trainable=False), Dense(6, "tanh"), _LAST),
+    _embedded(layers.Embedding(9, 6), layers.Flatten(), Dense(6, "tanh"), _LAST, inputs=0),
+    _embedded(layers.Embedding(9, 3, embeddings_regularizer="l2", input_length=3), Dense(6, "tanh"), _LAST),
+    _embedded(Dense(4, "tanh"), layers.Embedding((3, 20, 7), 4), layers.BatchNormalization(), _LAST),
+    _embedded(Dense(4, "tanh", trainable=False), Dropout(0.2), layers.Embedding((3, 20, 7), 4), Dense(1)),
+    _embedded(layers.Residual((Dense(5, "relu"),)), layers.Embedding((3, 20, 7), (1, 17, 2))),
+    _embedded(layers.Embedding((2, 2, 2), 1), inputs=0),
+)
+
 _FROZEN = Dense(6, "tanh", trainable=False)
 LAYERS = (
+    *EMBEDDINGS,
+    _layer(layers.Flatten(), layers.Flatten(), Dense(6, "tanh"), layers.Flatten(), _LAST),
     _layer(Dense(6), Dense(6), _LAST),
     _layer(Dense(1), Dense(1)),
     _layer(Dense(1), Dense(1, "tanh"), _LAST),
@@ -507,7 +535,8 @@ def catalogued() -> set[type[Record]]:
 
 def options_of(record: type[Record]) -> set[str]:
     """The fields that may change what a record computes: those with a default, without names and shapes."""
-    weighted = (Dense, layers.PReLU, layers.BatchNormalization, layers.LayerNormalization, layers.Residual)
+    normalised = (layers.BatchNormalization, layers.LayerNormalization)
+    weighted = (Dense, layers.Embedding, layers.PReLU, *normalised, layers.Residual)
     without_weights = issubclass(record, layers.Layer) and record not in weighted
     ignored = {"name", "input_shape"} | ({"trainable"} if without_weights else set())
     return {name for name in defaults_of(record) if name not in ignored}
@@ -516,6 +545,8 @@ def options_of(record: type[Record]) -> set[str]:
 # What a constructor of a record's own cannot do without.
 NEEDED: dict[str, Any] = {
     "function": squared_error,
+    "input_dim": 3,
+    "output_dim": 2,
     "units": 1,
     "activation": "tanh",
     "scale": 0.5,

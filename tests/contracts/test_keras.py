@@ -61,10 +61,11 @@ def keras_regularizer(regularizer: regularizers.Regularizer | None) -> Any:
 
 def keras_model(plan: Plan, weights: tuple[np.ndarray, ...]) -> Any:
     """The plan as a compiled model of Keras."""
-    given = output = keras.Input((plan.network.inputs,))
+    network = plan.network
+    given = [keras.Input((width,)) for width in (network.inputs, network.codes) if width]
     made: list[Any] = []
-    output = in_keras(plan.network.layers, output, made)
-    model = keras.Model(given, output)
+    output = in_keras(network.layers, given[0] if network.inputs else None, made, codes=given[-1])
+    model = keras.Model(given if len(given) > 1 else given[0], output)
     model.made, arrays = made, iter(weights)  # in the order of the plan's layers; a Model has an order of its own
     for layer in made:
         layer.set_weights([next(arrays) for _ in layer.weights])
@@ -79,11 +80,14 @@ def keras_model(plan: Plan, weights: tuple[np.ndarray, ...]) -> Any:
     return model
 
 
-def in_keras(row: Sequence[layers.Layer], x: Any, made: list[Any]) -> Any:
-    """Layers in a row, a residual block as Keras writes it."""
+def in_keras(row: Sequence[layers.Layer], x: Any, made: list[Any], codes: Any = None) -> Any:
+    """Layers in a row, a residual block and an embedding beside numeric columns as Keras writes them."""
     for layer in row:
         if isinstance(layer, layers.Residual):
             x = keras.layers.add([x, in_keras(layer.inside(), x, made)])
+        elif isinstance(layer, layers.Embedding):
+            found = embedded_in_keras(layer, codes, made)
+            x = keras.layers.concatenate([*([] if x is None else [x]), *found])
         else:
             made.append(keras_layer(layer))
             x = made[-1](x)
@@ -95,6 +99,23 @@ def weights_of(model: Any) -> list[np.ndarray]:
     return [array for layer in model.made for array in layer.get_weights()]
 
 
+def embedded_in_keras(layer: layers.Embedding, codes: Any, made: list[Any]) -> list[Any]:
+    """What stands for the codes: one layer and its Flatten for all columns, or a layer for each."""
+    regularizer = keras_regularizer(layer.embeddings_regularizer)
+    found = []
+    for column, (rows, width) in enumerate(layer.tables()):
+        theirs = keras.layers.Embedding(rows, width, embeddings_regularizer=regularizer, trainable=layer.trainable)
+        made.append(theirs)
+        found.append(keras.layers.Flatten()(theirs(codes if layer.shared else codes[:, column : column + 1])))
+    return found
+
+
+def given_to_keras(rows: Matrix) -> Any:
+    """The one or two matrices of a table's rows."""
+    given = [matrix for matrix in (rows.x, rows.codes) if matrix is not None and matrix.shape[1]]
+    return given if len(given) > 1 else given[0]
+
+
 def assert_followed(part: Part, rows_count: int = ROWS, epochs: int = EPOCHS) -> None:
     """Weights, losses, metrics, validation and predictions along Keras's run."""
     plan = replace(part.plan, batch_size=BATCH, shuffle=False)
@@ -102,16 +123,22 @@ def assert_followed(part: Part, rows_count: int = ROWS, epochs: int = EPOCHS) ->
     model = keras_model(plan, state.weights)
     names = ["loss", *(f"metric_{place}" for place in range(len(plan.metrics)))]
     history = model.fit(
-        rows.x, rows.y, sample_weight=rows.weight, batch_size=BATCH, epochs=epochs, shuffle=False, verbose=0
+        given_to_keras(rows),
+        rows.y,
+        sample_weight=rows.weight,
+        batch_size=BATCH,
+        epochs=epochs,
+        shuffle=False,
+        verbose=0,
     ).history
     expected = np.array([history[name] for name in names]).T
-    predictions = np.asarray(model(others.x))
+    predictions = np.asarray(model(given_to_keras(others)))
     for engine in ENGINES:
         result = engine.fit(Job(plan, state, rows, epochs))
         for w, v in zip(result.state.weights, weights_of(model), strict=True):
             np.testing.assert_allclose(w, v, rtol=CLOSE, atol=CLOSE * np.abs(v).max(), err_msg=engine.name)
         np.testing.assert_allclose(result.training, expected, rtol=CLOSE, atol=1e-6, err_msg=engine.name)
-        outputs = engine.predict(plan.network, result.state.weights, others.x, batch_size=32)
+        outputs = engine.predict(plan.network, result.state.weights, others.x, codes=others.codes, batch_size=32)
         np.testing.assert_allclose(outputs, predictions, rtol=10 * CLOSE, atol=CLOSE, err_msg=engine.name)
 
 

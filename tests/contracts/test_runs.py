@@ -399,7 +399,8 @@ def frozen(array: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("part", PARTS, ids=str)
 def test_what_goes_in_is_never_written_to(engine: Engine, part: Part) -> None:
     state, table = initial_state(part.plan), part.rows(20)
-    rows = Matrix(frozen(table.x), frozen(table.y), None if table.weight is None else frozen(table.weight))
+    weight, codes = (None if array is None else frozen(array) for array in (table.weight, table.codes))
+    rows = Matrix(frozen(table.x), frozen(table.y), weight, codes)
     begun = engine.fit(Job(part.plan, state, rows, epochs=1, validation=rows)).state
     state = State(
         tuple(frozen(w) for w in begun.weights),
@@ -410,7 +411,7 @@ def test_what_goes_in_is_never_written_to(engine: Engine, part: Part) -> None:
     result = engine.fit(Job(part.plan, state, rows, epochs=2, initial_epoch=1, validation=rows))
     engine.gradients(part.plan, state, rows)
     engine.evaluate(part.plan, state.weights, rows, batch_size=8)
-    engine.predict(part.plan.network, state.weights, rows.x, batch_size=8)
+    engine.predict(part.plan.network, state.weights, rows.x, codes=rows.codes, batch_size=8)
     for array, old in zip((*state.weights, *(slot for slots in state.slots for slot in slots)), before, strict=True):
         np.testing.assert_array_equal(array, old)
     np.testing.assert_array_equal(rows.x, table.x)

@@ -95,8 +95,8 @@ def test_regression_of_every_size(native: Engine, batch: int, width: int) -> Non
 def test_scores_and_predictions(engine: Engine, part: Part) -> None:
     """Against float64, on more rows than an engine scores at once."""
     exact, weights, rows = ReferenceEngine(np.float64), started(part.plan).weights, part.rows(300)
-    expected = exact.predict(part.plan.network, weights, rows.x, batch_size=32)
-    outputs = engine.predict(part.plan.network, weights, rows.x, batch_size=32)
+    expected = exact.predict(part.plan.network, weights, rows.x, codes=rows.codes, batch_size=32)
+    outputs = engine.predict(part.plan.network, weights, rows.x, codes=rows.codes, batch_size=32)
     assert outputs.dtype == np.float32
     np.testing.assert_allclose(outputs, expected, rtol=0, atol=ONE_STEP * float(np.abs(expected).max()))
     scores = engine.evaluate(part.plan, weights, rows, batch_size=32)

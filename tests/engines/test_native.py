@@ -121,15 +121,15 @@ def test_shapes_and_counts_are_checked_at_the_border() -> None:
 def test_a_program_says_what_it_was_not_made_for() -> None:
     program = _native.Program(_native.instruction_sets()[0], 3, [], None, False, False, [], None, 8, 1)
     with pytest.raises(ValueError, match="only predicts"):
-        program.evaluate(X, Y, None)
+        program.evaluate(X, None, Y, None)
     with pytest.raises(ValueError, match="no gradients were taken"):
         program.gradient(0)
     refused = {
-        "a layer must be 7 values": ("relu", 3),
-        "wrong number of constants": ("affine", 3, 0, 0, True, (), (1.0, 2.0)),
-        "needs its constants": ("affine", 3, 0, 0, True, (), ()),
-        "does not know 'join'": ("join", 3, 0, 0, True, (), ()),
-        "does not know 'swoosh'": ("swoosh", 4, 0, 0, True, (), ()),
+        "a layer must be 8 values": ("relu", 3),
+        "wrong number of constants": ("affine", 3, 0, 0, True, (), (1.0, 2.0), ()),
+        "needs its constants": ("affine", 3, 0, 0, True, (), (), ()),
+        "does not know 'join'": ("join", 3, 0, 0, True, (), (), ()),
+        "does not know 'swoosh'": ("swoosh", 4, 0, 0, True, (), (), ()),
     }
     for message, layer in refused.items():
         with pytest.raises(ValueError, match=message):
@@ -137,7 +137,7 @@ def test_a_program_says_what_it_was_not_made_for() -> None:
 
 
 def test_arrays_are_taken_without_a_copy_and_once() -> None:
-    layers = [("dense", 5, 0, 0, True, (1.0, 0.0, 0.0, 0.0, 0.0), ())]
+    layers = [("dense", 5, 0, 0, True, (1.0, 0.0, 0.0, 0.0, 0.0), (), ())]
     sgd, mse = ("sgd", (0.1, np.nan, np.nan, np.nan, np.nan, 0.9, 0.0), ()), ("mean_squared_error", (), ())
     program = _native.Program(_native.instruction_sets()[0], 3, layers, mse, False, False, [], sgd, 8, 1)
     kernel = np.arange(30, dtype=np.float32).reshape(3, 10)[:, ::2]
@@ -149,7 +149,7 @@ def test_arrays_are_taken_without_a_copy_and_once() -> None:
     np.testing.assert_array_equal(weights, kernel)
     np.testing.assert_array_equal(momentum, np.arange(24).reshape(3, 8)[:, 3:])
     assert not weights.flags.owndata
-    for method, arguments in {"take": (), "read": (0,), "predict": (X,), "write": (0, -1, kernel)}.items():
+    for method, arguments in {"take": (), "read": (0,), "predict": (X, None), "write": (0, -1, kernel)}.items():
         with pytest.raises(ValueError, match="arrays were taken"):
             getattr(program, method)(*arguments)
     del program, weights

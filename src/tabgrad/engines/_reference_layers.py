@@ -33,6 +33,8 @@ class Pass:
         From which the noise follows.
     activity : list of arrays
         What the layers add to the loss of each row.
+    codes : array of shape (batch, columns) or None
+        The integers that an embedding looks up.
     moved : dict
         The new values of weights that move with the batch, not by the optimizer, by their place.
     """
@@ -40,6 +42,7 @@ class Pass:
     training: bool = False
     seed: int = 0
     step: int = 0
+    codes: np.ndarray | None = None
     activity: list[np.ndarray] = field(default_factory=list)
     moved: dict[int, np.ndarray] = field(default_factory=dict)
 
@@ -104,6 +107,24 @@ def dense(layer: layers.Dense, x: np.ndarray, weights: Arrays, _: Spot) -> Forwa
         d = through_activation(dy)  # (batch, units)
         gradients = [x.T @ d, d.sum(axis=0)] if layer.use_bias else [x.T @ d]
         return d @ kernel.T, gradients
+
+    return y, backward
+
+
+def embedding(layer: layers.Embedding, x: np.ndarray, weights: Arrays, spot: Spot) -> Forward:
+    """``y = [x, E_1[c_1], E_2[c_2], ...]``; back, cut alike, ``dx = dy_0``, ``dE_k[r] = sum of dy_k where c_k = r``."""
+    codes = spot.on.codes
+    assert codes is not None
+    inputs, columns = x.shape[1], range(codes.shape[1])
+    place_of = [0 if layer.shared else column for column in columns]  # of its table among the weights
+    y = np.hstack([x, *(weights[place_of[column]][codes[:, column]] for column in columns)])
+
+    def backward(dy: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
+        gradients = [np.zeros_like(table) for table in weights]
+        cuts = np.cumsum([inputs, *(weights[place].shape[1] for place in place_of)])
+        for column, (place, dy_k) in enumerate(zip(place_of, np.split(dy, cuts, axis=1)[1:-1], strict=True)):
+            np.add.at(gradients[place], codes[:, column], dy_k)
+        return dy[:, :inputs], gradients
 
     return y, backward
 
@@ -247,6 +268,8 @@ def _learned_scale(
 
 FORWARD: dict[type[layers.Layer], Callable[..., Forward]] = {
     layers.Dense: dense,
+    layers.Embedding: embedding,
+    layers.Flatten: lambda _layer, x, _weights, _spot: _passing(x),
     **dict.fromkeys(layers.POINTWISE, activation),
     layers.PReLU: prelu,
     layers.Rescaling: affine,

@@ -175,7 +175,11 @@ class Engine(Protocol):
         weights: Sequence[np.ndarray],
         x: np.ndarray,
         *,
+        codes: np.ndarray | None = None,
         batch_size: int,
         threads: int | None = None,
     ) -> np.ndarray:
-        """The network's outputs, float32 of shape (rows, outputs), dropout off; the same bits for any batch size."""
+        """The network's outputs, float32 of shape (rows, outputs), dropout off; the same bits for any batch size.
+
+        `x` and `codes` are as in `Matrix`.
+        """

@@ -34,7 +34,7 @@ WORTH_TRYING, WORTH_TRYING_RUN = 2.5e5, 1e8
 MOST_THREADS = 1024
 
 _Part = tuple[str, tuple[float, ...], tuple[float, ...]]
-_LoweredLayer = tuple[str, int, int, int, bool, tuple[float, ...], Sequence[float]]
+_LoweredLayer = tuple[str, int, int, int, bool, tuple[float, ...], Sequence[float], Sequence[int]]
 
 
 @cache
@@ -98,7 +98,7 @@ class NativeEngine:
         """Loss and gradients of one batch."""
         program = _native_program(plan.network, plan, len(rows), 1)
         _write_state(program, state, plan.network)
-        loss = program.gradients(rows.x, rows.y, rows.weight, _called(plan.loss))
+        loss = program.gradients(rows.x, rows.codes, rows.y, rows.weight, _called(plan.loss))
         shapes = [weight.shape for weight in plan.network.weights]
         return loss, tuple(program.gradient(place).reshape(shape) for place, shape in enumerate(shapes))
 
@@ -108,7 +108,7 @@ class NativeEngine:
         """Loss and metrics on rows; the batch size changes nothing here."""
         program = _native_program(plan.network, plan, SCORING_ROWS, _useful(threads, plan.network, SCORING_ROWS))
         _write_weights(program, weights, plan.network)
-        values: list[float] = program.evaluate(rows.x, rows.y, rows.weight, _called(plan.loss))
+        values: list[float] = program.evaluate(rows.x, rows.codes, rows.y, rows.weight, _called(plan.loss))
         return values
 
     def predict(
@@ -117,6 +117,7 @@ class NativeEngine:
         weights: Sequence[np.ndarray],
         x: np.ndarray,
         *,
+        codes: np.ndarray | None = None,
         batch_size: int,
         threads: int | None = None,
     ) -> np.ndarray:
@@ -124,7 +125,7 @@ class NativeEngine:
         rows = min(max(len(x), 1), SCORING_ROWS)
         program = _native_program(network, None, rows, _useful(threads, network, rows))
         _write_weights(program, weights, network)
-        outputs: np.ndarray = program.predict(x)
+        outputs: np.ndarray = program.predict(x, codes)
         return outputs
 
 
@@ -167,7 +168,8 @@ def _threads(threads: int | None) -> int:
 
 def _useful(threads: int | None, network: Network, rows: int, rows_of_run: int = 0) -> int:
     """The threads that a batch of this many rows can use, or a run of such batches."""
-    products = sum(float(w.shape[0] * w.shape[1]) for w in network.weights if len(w.shape) > 1)
+    kernels = (w.shape for w in network.weights if len(w.shape) > 1 and not w.name.startswith("embeddings"))
+    products = float(sum(rows * columns for rows, columns in kernels))
     worth_trying = products * rows > WORTH_TRYING and products * rows_of_run > WORTH_TRYING_RUN
     return _threads(threads) if worth_trying or products * rows > WORTH_THREADS else 1
 
@@ -187,9 +189,10 @@ def _run(job: Job, program: _native.Program) -> Result:
     heard = _bound(job.listener, _NativeSession(program, plan.network))
     status, failed_step, training, scores, failure = program.fit(
         job.rows.x,
+        job.rows.codes,
         job.rows.y,
         job.rows.weight,
-        None if validation is None else (validation.x, validation.y, validation.weight),
+        None if validation is None else (validation.x, validation.codes, validation.y, validation.weight),
         max(job.epochs, job.initial_epoch),
         job.initial_epoch,
         min(plan.batch_size, len(job.rows)),
@@ -278,6 +281,13 @@ def _one(layer: layers.Layer, inputs: int, place: int, seed: int) -> Iterator[_L
         numbers = (layer.use_bias, *_factors(layer.kernel_regularizer), *_factors(layer.bias_regularizer))
         yield _lowered("dense", layer.units, numbers, trainable=moves)
         yield _lowered(layer.activation.kind, layer.units, layer.activation.numbers())
+    elif isinstance(layer, layers.Embedding):
+        looked_up = layer.looked_up()
+        sizes = [*(rows for rows, _ in looked_up), *(width for _, width in looked_up)]
+        numbers = (layer.shared, *_factors(layer.embeddings_regularizer))
+        yield _lowered(layer.kind, layer.units_out(inputs), numbers, trainable=moves, sizes=sizes)
+    elif isinstance(layer, layers.Flatten):
+        return
     elif isinstance(layer, layers.POINTWISE):
         yield _lowered(layer.activation.kind, inputs, layer.activation.numbers())
     elif isinstance(layer, layers.PReLU):
@@ -308,8 +318,9 @@ def _lowered(
     *,
     trainable: bool = True,
     constants: Sequence[float] = (),
+    sizes: Sequence[int] = (),
 ) -> _LoweredLayer:
-    return (kind, units, place, seed, trainable, tuple(float(number) for number in numbers), constants)
+    return (kind, units, place, seed, trainable, tuple(float(number) for number in numbers), constants, sizes)
 
 
 def _noise(layer: layers.Dropout | layers.AlphaDropout | layers.GaussianDropout | layers.GaussianNoise) -> list[float]:

@@ -51,7 +51,7 @@ def backpropagation(
 ) -> tuple[np.ndarray, list[np.ndarray], dict[int, np.ndarray]]:
     """Loss and metrics of a batch, the loss's gradient by each weight, and the weights that move with the batch."""
     network, logits = with_logits(plan)
-    on = Pass(training=True, seed=plan.seed, step=step)
+    on = Pass(training=True, seed=plan.seed, step=step, codes=rows.codes)
 
     output, backward = forward(network.layers, weights, rows.x, on)
     row_loss, error = loss_and_error(plan.loss, rows.y, output, logits=logits)
@@ -208,7 +208,7 @@ class ReferenceEngine:
         """Loss and metrics of all rows as one batch, dropout off; see `Engine.evaluate`."""
         rows, weights = _rows(rows, self.dtype), _arrays(weights, plan.network, self.dtype)
         network, logits = with_logits(plan)
-        output, activity = _predicted(network, weights, rows.x)
+        output, activity = _predicted(network, weights, rows.x, rows.codes)
         row_loss, _ = loss_and_error(plan.loss, rows.y, output, logits=logits)
         values: list[float] = loss_and_metrics(plan, weights, rows, output, row_loss, [activity]).tolist()
         return values
@@ -220,11 +220,12 @@ class ReferenceEngine:
         weights: Sequence[np.ndarray],
         x: np.ndarray,
         *,
+        codes: np.ndarray | None = None,
         batch_size: int,
         threads: int | None = None,
     ) -> np.ndarray:
         """The network's outputs, dropout off; see `Engine.predict`."""
-        return _predicted(network, _arrays(weights, network, self.dtype), np.asarray(x, self.dtype))[0]
+        return _predicted(network, _arrays(weights, network, self.dtype), np.asarray(x, self.dtype), codes)[0]
 
 
 class _Run:
@@ -295,7 +296,7 @@ class _Run:
         for number, start in enumerate(range(0, len(rows), plan.batch_size)):
             if listener.batch_begin:
                 listener.batch_begin(self, number)
-            batch = _taken(rows, order[start : start + plan.batch_size])
+            batch = rows.part(order[start : start + plan.batch_size])
             values, gradients, moved = backpropagation(plan, self._state.weights, batch, self._state.step)
             if not np.isfinite(values[0]):
                 return values, number
@@ -314,27 +315,29 @@ class _Run:
             listener.progress(number, running.tolist())
 
 
-def _predicted(network: Network, weights: Sequence[np.ndarray], x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _predicted(
+    network: Network, weights: Sequence[np.ndarray], x: np.ndarray, codes: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray]:
     """The output of any number of rows in products of one size, the last one filled up with zeros; their activity."""
     output, activity = np.empty((len(x), network.outputs), x.dtype), np.zeros(len(x), x.dtype)
     block = np.zeros((PREDICTED_AT_ONCE, x.shape[1]), x.dtype)
+    codes_block = None if codes is None else np.zeros((PREDICTED_AT_ONCE, codes.shape[1]), codes.dtype)
     for start in range(0, len(x), PREDICTED_AT_ONCE):
-        rows, on = x[start : start + PREDICTED_AT_ONCE], Pass()
-        block[: len(rows)] = rows
+        rows, on = x[start : start + PREDICTED_AT_ONCE], Pass(codes=codes_block)
         here = slice(start, start + len(rows))
+        block[: len(rows)] = rows
+        if codes is not None and codes_block is not None:
+            codes_block[: len(rows)] = codes[here]
         output[here] = forward(network.layers, weights, block, on)[0][: len(rows)]
         activity[here] = sum(on.activity, np.zeros(len(block), x.dtype))[: len(rows)]
     return output, activity
 
 
-def _taken(rows: Matrix, places: np.ndarray) -> Matrix:
-    return Matrix(rows.x[places], rows.y[places], None if rows.weight is None else rows.weight[places])
-
-
 def _rows(rows: Matrix, dtype: np.dtype[Any]) -> Matrix:
-    """The rows as the engine computes with them; labels stay integers."""
+    """The rows as the engine computes with them; labels and codes stay integers."""
     y = rows.y if rows.y.ndim == 1 else np.asarray(rows.y, dtype)
-    return Matrix(np.asarray(rows.x, dtype), y, None if rows.weight is None else np.asarray(rows.weight, dtype))
+    weight = None if rows.weight is None else np.asarray(rows.weight, dtype)
+    return Matrix(np.asarray(rows.x, dtype), y, weight, rows.codes)
 
 
 def _arrays(weights: Sequence[np.ndarray], network: Network, dtype: np.dtype[Any]) -> tuple[np.ndarray, ...]:

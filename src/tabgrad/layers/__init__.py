@@ -3,6 +3,7 @@
 from tabgrad.layers._activation import ELU, POINTWISE, Activation, LeakyReLU, PReLU, ReLU, Softmax
 from tabgrad.layers._base import Input, Layer, Weight
 from tabgrad.layers._dense import Dense
+from tabgrad.layers._embedding import Embedding, Flatten
 from tabgrad.layers._noise import ActivityRegularization, AlphaDropout, Dropout, GaussianDropout, GaussianNoise
 from tabgrad.layers._normalization import BatchNormalization, LayerNormalization
 from tabgrad.layers._residual import Residual
@@ -17,6 +18,8 @@ __all__ = [
     "BatchNormalization",
     "Dense",
     "Dropout",
+    "Embedding",
+    "Flatten",
     "GaussianDropout",
     "GaussianNoise",
     "Input",

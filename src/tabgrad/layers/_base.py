@@ -1,8 +1,8 @@
-"""What layers have in common, and the declaration of a row's width."""
+"""What layers have in common, and the declaration of what a row is."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +10,9 @@ from tabgrad import initializers, regularizers
 from tabgrad._checks import COUNT, check
 from tabgrad._record import Record
 from tabgrad.errors import ArgumentError
+
+Shape = tuple[int] | tuple[tuple[int], tuple[int]]
+"""``(features,)``, or for numeric columns beside codes ``((features,), (columns,))``."""
 
 
 @dataclass(frozen=True)
@@ -29,14 +32,14 @@ class Layer(Record):
 
     Parameters
     ----------
-    input_shape : tuple of one int or None
-        ``(features,)``, for the first layer of a model without an `Input`.
+    input_shape : tuple of one int, or a pair of such, or None
+        For the first layer of a model without an `Input`: what `Input` takes as its shape.
     name : str or None
     trainable : bool, default True
         False: training leaves the layer's weights as they are.
     """
 
-    input_shape: tuple[int, ...] | None = field(default=None, kw_only=True)
+    input_shape: Shape | None = field(default=None, kw_only=True)
     name: str | None = field(default=None, kw_only=True)
     trainable: bool = field(default=True, kw_only=True)
 
@@ -63,12 +66,13 @@ class Layer(Record):
 
 @dataclass(frozen=True)
 class Input(Layer):
-    """Declares the width of a row.
+    """Declares what a row is.
 
     Parameters
     ----------
-    shape : tuple of one int
-        ``(features,)``, without the batch.
+    shape : tuple of one int, or a pair of such
+        ``(features,)``, without the batch. For a model with an `Embedding`: ``(columns,)`` of codes, if they are all
+        that it takes, or ``[(features,), (columns,)]`` for numeric columns and codes.
     name : str or None
 
     Examples
@@ -79,7 +83,7 @@ class Input(Layer):
     (None, 1)
     """
 
-    shape: tuple[int, ...]
+    shape: Shape
 
     def __post_init__(self) -> None:
         """The declared shape is the shape of the input."""
@@ -88,9 +92,12 @@ class Input(Layer):
         super().__post_init__()
 
 
-def row_shape(shape: Sequence[int], name: str, owner: str) -> tuple[int, ...]:
-    """`(features,)` from a tuple, a list or one number."""
+def row_shape(shape: Any, name: str, owner: str) -> Shape:
+    """`(features,)` from a tuple, a list or one number; from two tuples or lists a pair of such."""
     values = tuple(shape) if isinstance(shape, (tuple, list)) else (shape,)
+    if len(values) == 2 and all(isinstance(each, (tuple, list)) and len(each) == 1 for each in values):
+        numeric, codes = (check(each[0], name, owner, (int,), COUNT) for each in values)
+        return (numeric,), (codes,)
     if len(values) != 1:
         raise ArgumentError(f"'{name}' of {owner} must be (features,): rows of a table have one axis. Got {shape!r}.")
     return (check(values[0], name, owner, (int,), COUNT),)

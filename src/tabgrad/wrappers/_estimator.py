@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_array, check_consistent_length, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from tabgrad._inputs import is_pair
 from tabgrad.callbacks.history import History
 from tabgrad.errors import ArgumentError, ArgumentTypeError, DataError
 from tabgrad.matrix import Numbers, read, single
@@ -182,6 +183,11 @@ class KerasWrapper(BaseEstimator):
         DataError
             With row and column where a number is missing, infinite or beyond float32.
         """
+        if is_pair(X):
+            raise DataError(
+                f"X of {type(self).__name__} must be one table. Got a pair of tables: for numeric columns and codes "
+                "use Sequential itself; codes alone are one table."
+            )
         target = np.asarray(options.get("y", 0.0))
         if target.dtype.kind == "f":
             single(Numbers(target, "y"))
