@@ -1,5 +1,5 @@
 # One command each, from a bare checkout: every target makes .venv, installs what it needs and builds the native core.
-#   make demo | test | lint | bench | faults | sanitize | build | clean        make test ARGS="-k dropout"
+#   make demo | test | lint | bench | readme | faults | sanitize | build | clean        make test ARGS="-k dropout"
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -9,7 +9,7 @@ ARGS ?=
 
 .DEFAULT_GOAL := build
 .DELETE_ON_ERROR:
-.PHONY: build demo test lint bench faults sanitize run-sanitized clean distclean
+.PHONY: build demo test lint bench readme faults sanitize run-sanitized clean distclean
 
 BIN := $(VENV)/bin
 STAMPS := $(VENV)/stamps
@@ -90,6 +90,10 @@ bench: build $(STAMPS)/requires-bench
 # Faults put into formulas and kernels, one at a time: the suite must catch each (half an hour on two cores).
 faults: build $(STAMPS)/requires-test
 	$(BIN)/python tests/faults.py $(ARGS)
+
+# The README's list of parts, from the code; a test fails where it lags.
+readme: build
+	$(BIN)/python docs/parts.py --write
 
 # The suite under AddressSanitizer and UndefinedBehaviorSanitizer (GCC), in an environment of its own without Keras.
 sanitize:

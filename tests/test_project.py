@@ -1,6 +1,7 @@
 """The project itself: what an import loads, and that examples, data and README keep what they promise."""
 
 import importlib.metadata
+import importlib.util
 import re
 import shutil
 import subprocess
@@ -96,6 +97,24 @@ def test_every_table_has_a_licence():
     notes = (EXAMPLES / "data" / "LICENSES.md").read_text(encoding="utf-8")
     tables = {path.name for path in (EXAMPLES / "data").iterdir()} - {"LICENSES.md"}
     assert set(re.findall(r"^## (.+)$", notes, re.MULTILINE)) == tables
+
+
+def listing():
+    """The program that takes the README's list of parts from the code."""
+    spec = importlib.util.spec_from_file_location("parts", ROOT / "docs" / "parts.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_readme_lists_the_parts_that_there_are():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert listing().renewed(readme) == readme, "README.md's list of parts lags behind the code: make readme"
+
+
+def test_every_module_of_parts_is_listed():
+    modules = {name for name in tabgrad.__all__ if isinstance(getattr(tabgrad, name), type(sys))}
+    assert modules <= set(listing().MODULES)
 
 
 def test_readme_blocks_run_as_doctests():
