@@ -362,6 +362,7 @@ static constexpr MetricEntry METRICS[] = {
     {"top_k_categorical_accuracy", top_k_categorical_accuracy},
     {"sparse_top_k_categorical_accuracy", top_k_categorical_accuracy},
     {"mean_squared_error", value_of<mean_squared_error>},
+    {"root_mean_squared_error", value_of<mean_squared_error>},
     {"mean_absolute_error", value_of<mean_of<absolute_error>>},
     {"mean_absolute_percentage_error", value_of<mean_of<percentage_error>>},
     {"mean_squared_logarithmic_error", value_of<mean_of<logarithmic_error>>},

@@ -71,7 +71,7 @@ std::unique_ptr<T[]> copied(const T* from, std::size_t count) {
 
 // Enters Python where somebody listens; what Python raises there is kept and ends the run.
 struct PythonListener final : Listener {
-  nb::object on_epoch_begin, on_epoch_end, on_batch_begin, on_batch_end, on_progress, on_loss;
+  nb::object on_epoch_begin, on_epoch_end, on_batch_begin, on_batch_end, on_progress, on_loss, on_score;
   nb::object failure;
   const std::atomic<bool>* cancelled = nullptr;
   int width = 0, outputs = 0;
@@ -116,19 +116,34 @@ struct PythonListener final : Listener {
       if (running && !on_progress.is_none()) on_progress(step, list(running));
     });
   }
+  nb::object order_of(const Places& places) const {
+    const auto count = static_cast<std::size_t>(places.count);
+    return places.order ? nb::cast(numpy(copied(places.order + places.first, count), {count})) : nb::none();
+  }
+  nb::object outputs_of(const float* out, std::int64_t rows) const {
+    const auto count = static_cast<std::size_t>(rows), columns = static_cast<std::size_t>(outputs);
+    return nb::cast(numpy(copied(out, count * columns), {count, columns}));
+  }
   bool loss(const Rows& rows, const Places& places, const float* out, float* losses, float* gradient) override {
     return enter([&] {
       const auto count = static_cast<std::size_t>(places.count), size = count * static_cast<std::size_t>(outputs);
-      nb::object order = nb::none();
-      if (places.order) order = nb::cast(numpy(copied(places.order + places.first, count), {count}));
       const nb::handle target(static_cast<PyObject*>(const_cast<void*>(rows.target)));
-      const auto both = nb::cast<nb::tuple>(
-          on_loss(target, places.first, order, numpy(copied(out, size), {count, static_cast<std::size_t>(outputs)})));
+      const auto both =
+          nb::cast<nb::tuple>(on_loss(target, places.first, order_of(places), outputs_of(out, places.count)));
       if (both.size() != 2) throw std::invalid_argument("a loss must be two arrays");
       const auto lost = plain<Floats>(both[0], "losses"), slope = plain<Floats>(both[1], "a gradient");
       if (lost.size() != count || slope.size() != size) throw std::invalid_argument("a loss has the wrong shape");
       std::copy_n(lost.data(), count, losses);
       std::copy_n(slope.data(), size, gradient);
+    });
+  }
+  bool score(bool validation, const Places& places, const float* out, double* const* terms, int term_count) override {
+    return enter([&] {
+      const auto added = nb::cast<std::vector<double>>(
+          on_score(validation, places.first, order_of(places), outputs_of(out, places.count)));
+      if (added.size() != static_cast<std::size_t>(term_count))
+        throw std::invalid_argument("the functions made another number of terms");
+      for (std::size_t i = 0; i < added.size(); i++) *terms[i] += added[i];
     });
   }
 };
@@ -182,20 +197,15 @@ class Program {
       outputs_ = spec.units;
       specs.push_back(spec);
     }
-    std::vector<PartSpec> metric_specs;
-    for (nb::handle item : metrics) metric_specs.push_back(part(nb::borrow(item)));
-    if (metric_specs.size() > MOST_METRICS) throw std::invalid_argument("the native engine takes at most 16 metrics");
-    metric_count_ = static_cast<int>(metric_specs.size());
+    std::vector<MetricSpec> metric_specs;
+    for (nb::handle item : metrics) metric_specs.push_back(metric(nb::borrow(item)));
+    if (metric_specs.size() > MOST_METRICS) throw std::invalid_argument("the native engine takes at most 64 metrics");
+    for (const MetricSpec& spec : metric_specs) width_ += spec.terms;
     trains_ = !loss.is_none();
     asks_ = trains_ && nb::cast<std::string>(nb::cast<nb::tuple>(loss)[0]) == "function";
-    const ProgramSpec program = {inputs,
-                                 specs.data(),
-                                 static_cast<int>(specs.size()),
-                                 trains_ ? part(loss) : PartSpec{},
-                                 linked,
-                                 metric_specs.data(),
-                                 metric_count_,
-                                 trains_ ? part(optimizer) : PartSpec{}};
+    const ProgramSpec program = {
+        inputs, specs.data(),        static_cast<int>(specs.size()),        trains_ ? part(loss) : PartSpec{},
+        linked, metric_specs.data(), static_cast<int>(metric_specs.size()), trains_ ? part(optimizer) : PartSpec{}};
     const char* error = nullptr;
     for (const Kernels* kernels : available())
       if (isa == kernels->name) run_.reset(kernels->make(program, most_rows, threads, &error));
@@ -260,8 +270,9 @@ class Program {
                 const nb::object& validation, std::int64_t epochs, std::int64_t first_epoch, std::int64_t batch_size,
                 bool shuffle, std::uint64_t seed, const nb::object& epoch_begin, const nb::object& epoch_end,
                 const nb::object& batch_begin, const nb::object& batch_end, const nb::object& progress,
-                const nb::object& loss) {
+                const nb::object& loss, const nb::object& score, std::int64_t scoring_rows) {
     require_training();
+    check_scoring(scoring_rows);
     const Rows rows = rows_of(x, codes, target, weight);
     Rows scored = {};
     Floats validation_x;
@@ -284,9 +295,8 @@ class Program {
     listener.hears_epochs = !epoch_begin.is_none() || !epoch_end.is_none();
     listener.hears_batches = !batch_begin.is_none() || !batch_end.is_none();
     prepare(listener, loss);
-    listener.cancelled = &cancelled_;
-    const auto length = static_cast<std::size_t>(epochs - first_epoch),
-               width = static_cast<std::size_t>(listener.width);
+    listener.on_score = score, listener.cancelled = &cancelled_;
+    const auto length = static_cast<std::size_t>(epochs - first_epoch), width = static_cast<std::size_t>(width_);
     // Room for every epoch that may come, untouched until it does; what is handed out is as long as the run was.
     const auto room = [](std::size_t size) { return std::unique_ptr<double[]>(new double[size]); };
     const auto training = room(length * width + 1), scores = room(validation.is_none() ? 1 : length * width + 1);
@@ -295,9 +305,9 @@ class Program {
     {
       listening_ = &listener;
       nb::gil_scoped_release release;
-      status =
-          run_->fit(rows, validation.is_none() ? nullptr : &scored, {epochs, first_epoch, batch_size, shuffle, seed},
-                    listener, training.get(), scores.get(), done, failed_step);
+      status = run_->fit(rows, validation.is_none() ? nullptr : &scored,
+                         {epochs, first_epoch, batch_size, shuffle, seed, scoring_rows}, listener, training.get(),
+                         scores.get(), done, failed_step);
     }
     listening_ = nullptr;
     if (status == Status::out_of_memory) throw std::bad_alloc();
@@ -314,14 +324,17 @@ class Program {
   }
 
   std::vector<double> evaluate(const Floats& x, const nb::object& codes, const nb::object& target,
-                               const nb::object& weight, const nb::object& loss) {
+                               const nb::object& weight, const nb::object& loss, const nb::object& score,
+                               std::int64_t scoring_rows) {
     require_training();
+    check_scoring(scoring_rows);
     const Rows rows = rows_of(x, codes, target, weight);
     PythonListener listener;
-    std::vector<double> values(static_cast<std::size_t>(1 + metric_count_));
     prepare(listener, loss);
-    quiet(listener, [&] { return run_->evaluate(rows, listener, values.data()); });
-    return values;
+    listener.on_score = score;
+    std::vector<double> sums(static_cast<std::size_t>(width_));
+    quiet(listener, [&] { return run_->evaluate(rows, scoring_rows, listener, sums.data()); });
+    return sums;
   }
   nb::object predict(const Floats& x, const nb::object& codes) {
     require_arrays();
@@ -380,6 +393,22 @@ class Program {
     spec.listed = lists_.emplace_back(std::make_unique<std::vector<double>>(std::move(listed)))->data();
     return spec;
   }
+  MetricSpec metric(const nb::object& object) {
+    const auto item = nb::cast<nb::tuple>(object);
+    if (item.size() != 6) throw std::invalid_argument("a metric must be a part, cuts, weighted and terms");
+    MetricSpec spec = {};
+    spec.part = part(nb::make_tuple(item[0], item[1], item[2]));
+    const auto& cuts = constants_.emplace_back(nb::cast<std::vector<float>>(item[3]));
+    spec.cuts = cuts.data(), spec.cut_count = static_cast<int>(cuts.size());
+    spec.weighted = nb::cast<bool>(item[4]), spec.terms = nb::cast<int>(item[5]);
+    if (cuts.size() > 1 << 24 || spec.terms < 1 || spec.terms > 1 << 28)
+      throw std::invalid_argument("a metric has too many cuts or terms");
+    return spec;
+  }
+  void check_scoring(std::int64_t scoring_rows) const {
+    if (scoring_rows < 1 || scoring_rows > most_rows_)
+      throw std::invalid_argument("scoring_rows must be within the program's rows");
+  }
   void require_training() const {
     require_arrays();
     if (!trains_) throw std::invalid_argument("this program only predicts");
@@ -432,7 +461,7 @@ class Program {
     Rows rows = {
         x.data(), nullptr, nullptr, nullptr, static_cast<std::int64_t>(count), target.ptr(), codes_of(codes, count)};
     if (asks_ && nb::len(target) != count) throw std::invalid_argument("the target and x differ in rows");
-    if (asks_ && metric_count_ == 0) {
+    if (asks_ && width_ == FIRST_TERM) {
       // nobody else reads it
     } else if (labels_) {
       const auto labels = plain<Labels>(target, "labels");
@@ -457,7 +486,7 @@ class Program {
   // The function is given to each call and not kept: Python could not see a circle of references through here.
   void prepare(PythonListener& listener, const nb::object& loss) const {
     if (asks_ && loss.is_none()) throw std::invalid_argument("a loss that is a function needs the function");
-    listener.width = 1 + metric_count_, listener.outputs = outputs_, listener.on_loss = loss;
+    listener.width = width_, listener.outputs = outputs_, listener.on_loss = loss;
   }
   template <class Body>
   void quiet(PythonListener& listener, Body body) {
@@ -473,7 +502,7 @@ class Program {
     throw nb::python_error();
   }
 
-  int inputs_, outputs_, metric_count_ = 0;
+  int inputs_, outputs_, width_ = FIRST_TERM;  // of the sums over rows
   bool labels_, trains_ = false, asks_ = false, has_gradients_ = false, taken_ = false;
   std::int64_t most_rows_;
   std::vector<std::unique_ptr<std::string>> names_;
@@ -511,9 +540,10 @@ NB_MODULE(_native, m) {
            nb::arg("validation").none(), nb::arg("epochs"), nb::arg("first_epoch"), nb::arg("batch_size"),
            nb::arg("shuffle"), nb::arg("seed"), nb::arg("epoch_begin").none(), nb::arg("epoch_end").none(),
            nb::arg("batch_begin").none(), nb::arg("batch_end").none(), nb::arg("progress").none(), nb::kw_only(),
-           nb::arg("loss").none() = nb::none())
+           nb::arg("loss").none(), nb::arg("score").none(), nb::arg("scoring_rows"))
       .def("evaluate", &Program::evaluate, nb::arg("x"), nb::arg("codes").none(), nb::arg("target"),
-           nb::arg("weight").none(), nb::arg("loss").none() = nb::none())
+           nb::arg("weight").none(), nb::kw_only(), nb::arg("loss").none(), nb::arg("score").none(),
+           nb::arg("scoring_rows"))
       .def("predict", &Program::predict, nb::arg("x"), nb::arg("codes").none())
       .def("gradients", &Program::gradients, nb::arg("x"), nb::arg("codes").none(), nb::arg("target"),
            nb::arg("weight").none(), nb::arg("loss").none() = nb::none())

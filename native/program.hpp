@@ -10,7 +10,7 @@ namespace tabgrad {
 
 constexpr int MOST_NUMBERS = 12;
 constexpr int MOST_SLOTS = 3;
-constexpr int MOST_METRICS = 16;
+constexpr int MOST_METRICS = 64;
 
 // A layer of the program: dense layers, activations and dropout each stand alone here; a branch remembers what flows
 // there, the join after it adds that again.
@@ -34,13 +34,23 @@ struct PartSpec {
   const double* listed;  // null: nothing
 };
 
+// A metric: sums over the rows that stand behind the number of rows and the loss, in the order of the metrics.
+struct MetricSpec {
+  PartSpec part;  // a kind that is a mean over the rows, a tally of tallies.hpp, or "function": the listener's
+  const float* cuts;
+  int cut_count;
+  bool weighted;  // by the weights of the rows
+  int terms;      // how many sums it has
+};
+constexpr int FIRST_TERM = 2;
+
 struct ProgramSpec {
   int inputs;
   const LayerSpec* layers;
   int layer_count;
   PartSpec loss;  // kind null: a program for prediction only
   bool linked;    // the last layer is the loss's link: both share one derivative
-  const PartSpec* metrics;
+  const MetricSpec* metrics;
   int metric_count;
   PartSpec optimizer;
 };
@@ -66,6 +76,7 @@ struct Schedule {
   std::int64_t epochs, first_epoch, batch_size;
   bool shuffle;
   std::uint64_t seed;
+  std::int64_t scoring_rows;  // of a batch of validation rows
 };
 
 enum class Status { finished, stopped, interrupted, diverged, out_of_memory };
@@ -81,6 +92,8 @@ struct Listener {
   virtual bool poll(std::int64_t step, const double* running) = 0;
   // The user's loss of each row of a batch and its derivative by each output, shaped as `out`: (count, outputs).
   virtual bool loss(const Rows& rows, const Places& places, const float* out, float* losses, float* gradient) = 0;
+  // Adds what the user's functions make of a batch's outputs, (count, outputs), to the terms that are listed.
+  virtual bool score(bool validation, const Places& places, const float* out, double* const* terms, int term_count) = 0;
   virtual ~Listener();
 };
 
@@ -101,11 +114,11 @@ struct Run {
   virtual float* place(int array, int slot, std::int64_t& row) const = 0;
   // Hands over the memory of all of them, to be freed with std::free; nothing runs afterwards.
   virtual void* release() = 0;
-  // training and validation: (epochs - first epoch, 1 + metrics), filled as far as epochs are done
+  // training and validation: (epochs - first epoch, sums), filled as far as epochs are done
   virtual Status fit(const Rows& rows, const Rows* validation, const Schedule& schedule, Listener& listener,
                      double* training, double* validation_values, std::int64_t& epochs_done,
                      std::int64_t& failed_step) = 0;
-  virtual bool evaluate(const Rows& rows, Listener& listener, double* values) = 0;
+  virtual bool evaluate(const Rows& rows, std::int64_t scoring_rows, Listener& listener, double* sums) = 0;
   virtual bool predict(const Rows& rows, float* out, Listener& listener) = 0;
   // Leaves the gradients where `gradient` reads them; false: memory is short, or the listener failed.
   virtual bool gradients(const Rows& rows, Listener& listener, double& loss) = 0;

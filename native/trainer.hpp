@@ -9,6 +9,7 @@
 #include "layers.hpp"
 #include "losses.hpp"
 #include "pace.hpp"
+#include "tallies.hpp"
 #include "team.hpp"
 
 namespace tabgrad::TABGRAD_ISA {
@@ -39,7 +40,7 @@ class Trainer final : public Run {
 
   Status fit(const Rows& rows, const Rows* validation, const Schedule& schedule, Listener& listener, double* training,
              double* validation_values, std::int64_t& epochs_done, std::int64_t& failed_step) override;
-  bool evaluate(const Rows& rows, Listener& listener, double* values) override;
+  bool evaluate(const Rows& rows, std::int64_t scoring_rows, Listener& listener, double* sums) override;
   bool predict(const Rows& rows, float* out, Listener& listener) override;
   bool gradients(const Rows& rows, Listener& listener, double& loss) override;
 
@@ -51,10 +52,16 @@ class Trainer final : public Run {
     Layer* layer;
     int from, to;
   };
-  // Sums over the rows of an epoch: the loss, then the metrics.
+  // Sums over the rows of an epoch; the terms of its metrics stand in `terms_`.
   struct Sums {
-    double values[1 + MOST_METRICS] = {};
+    double loss = 0;
     std::int64_t rows = 0;
+  };
+  // A metric is a mean of what the rows have, a tally, or, with neither, a function of the user's.
+  struct Scoring {
+    MetricSpec spec;
+    Metric of_row;
+    Tally tally;
   };
 
   static void copy_out(const Array& a, const float* from, float* out) {
@@ -80,15 +87,20 @@ class Trainer final : public Run {
   bool propagate(const Batch& batch);
   bool meet(Layer& layer, bool back);
   bool learn();
-  double add_up(int count, Sums& sums) const;
+  const char* add(const MetricSpec& spec);
+  double add_up(const Batch& batch, Sums& sums);
+  bool add_metrics(const Batch& batch);
+  bool hand_out(const Batch& batch);
+  void clear_terms() { std::memset(terms_.data(), 0, terms_.bytes()); }
   bool step_on(const Batch& batch, Sums& sums, double& loss);
   bool reserve_gradients();
   void clip_and_step();
   double penalty() const;
   bool finite() const;
-  bool score_all(const Rows& rows, double* values);
-  void means(const Sums& sums, double* values) const {
-    for (int i = 0; i <= metric_count_; i++) values[i] = sums.values[i] / static_cast<double>(sums.rows);
+  bool score_all(const Rows& rows, std::int64_t scoring_rows, double* out);
+  void tell(const Sums& sums, double* out) const {
+    out[0] = static_cast<double>(sums.rows), out[1] = sums.loss;
+    std::memcpy(out + FIRST_TERM, terms_.data(), terms_.bytes());
   }
   bool tick(double work);
 
@@ -117,11 +129,13 @@ class Trainer final : public Run {
   bool apart_ = false;        // rows meet somewhere: at a layer, or at such a loss
   Signal* scored_ = nullptr;  // what the loss looks at: the output, or what the link receives
   Lanes targets_, outputs_, linked_values_, errors_;
-  Metric metrics_[MOST_METRICS] = {};
-  PartSpec metric_parts_[MOST_METRICS] = {};
-  int metric_count_ = 0;
+  std::vector<Scoring> metrics_;
+  int metric_count_ = 0, function_count_ = 0;
   Floats row_values_;
   Floats asked_;  // what the user's function looks at and returns: outputs, gradient, losses
+  Block<double> terms_, told_;
+  Floats handed_out_;                          // a batch's outputs, for metrics that are functions of the user's
+  bool validating_ = false, cut_off_ = false;  // what they are asked about; whether one of them failed
 
   Listener* listener_ = nullptr;
   Clock::time_point polled_;
@@ -149,12 +163,8 @@ inline const char* Trainer::build(const ProgramSpec& program, std::int64_t most_
       }
     if (!loss_) return program.loss.kind;
     asks_ = loss_ == function;
-    for (metric_count_ = 0; metric_count_ < program.metric_count; metric_count_++) {
-      const PartSpec& part = metric_parts_[metric_count_] = program.metrics[metric_count_];
-      for (const MetricEntry& entry : METRICS)
-        if (same(entry.kind, part.kind)) metrics_[metric_count_] = entry.metric;
-      if (!metrics_[metric_count_]) return part.kind;
-    }
+    for (; metric_count_ < program.metric_count; metric_count_++)
+      if (const char* unknown = add(program.metrics[metric_count_])) return unknown;
     if (!optimizer_.set(program.optimizer)) return program.optimizer.kind;
     slots_ = optimizer_.rule.slots;
   }
@@ -224,6 +234,27 @@ inline const char* Trainer::add(const LayerSpec& spec, bool link) {
   return nullptr;
 }
 
+inline const char* Trainer::add(const MetricSpec& spec) {
+  Scoring scoring = {spec, nullptr, nullptr};
+  const int outputs = signals_.back()->units;
+  int terms = MEAN_TERMS;
+  for (const MetricEntry& entry : METRICS)
+    if (same(entry.kind, spec.part.kind)) scoring.of_row = entry.metric;
+  for (const TallyEntry& entry : TALLIES)
+    if (same(entry.kind, spec.part.kind)) {
+      const int counted = entry.tally == agreement && outputs == 1 ? 2 : outputs;
+      scoring.tally = entry.tally;
+      terms = entry.terms + entry.of_output * counted + entry.of_cut * spec.cut_count;
+      if (entry.tally == thresholds && spec.part.numbers[4] != 0) terms *= outputs;
+    }
+  const bool own = same(spec.part.kind, "function");
+  function_count_ += own;
+  const bool beyond = scoring.tally == thresholds && (spec.part.numbers[0] >= outputs || !spec.part.listed);
+  if (!(scoring.of_row || scoring.tally || own) || terms != spec.terms || beyond) return spec.part.kind;
+  metrics_.push_back(scoring);
+  return nullptr;
+}
+
 // Cuts the layers where rows meet, and finds out who writes the error of a signal that is used twice first.
 inline bool Trainer::order() {
   const int layers = static_cast<int>(layers_.size()), ends = layers - (linked_ ? 1 : 0);
@@ -285,6 +316,10 @@ inline const char* Trainer::reserve(std::int64_t most_rows) {
   if (!trains) return nullptr;
   scored_ = signals_[signals_.size() - (linked_ ? 2 : 1)].get();
   const auto values = static_cast<std::size_t>(padded(most_rows_)) * static_cast<std::size_t>(1 + metric_count_);
+  std::size_t terms = 0;
+  for (const Scoring& metric : metrics_) terms += static_cast<std::size_t>(metric.spec.terms);
+  if (!terms_.reserve(terms) || !told_.reserve(FIRST_TERM + terms)) return SHORT;
+  if (function_count_ && !handed_out_.reserve(rows * static_cast<std::size_t>(scored_->units))) return SHORT;
   const bool room = targets_.reserve(most_rows, scored_->units) && outputs_.reserve(most_rows, scored_->units) &&
                     linked_values_.reserve(most_rows, scored_->units) && errors_.reserve(most_rows, scored_->units) &&
                     row_values_.reserve(values) &&
@@ -310,9 +345,8 @@ inline bool Trainer::tick(double work) {
   if (now - polled_ < std::chrono::milliseconds(50)) return true;
   polled_ = now;
   const bool any = running_ && running_->rows > 0;
-  double values[1 + MOST_METRICS];
-  if (any) means(*running_, values);
-  return listener_->poll(step_of_epoch_, any ? values : nullptr);
+  if (any) tell(*running_, told_.data());
+  return listener_->poll(step_of_epoch_, any ? told_.data() : nullptr);
 }
 
 // A shuffled row is far from the one before: ask for it while this batch is worked on.
@@ -431,8 +465,9 @@ inline void Trainer::score_block(int m, int block, const vec* y, ivec labels, ve
   store(row_values_.data() + m, weights * loss_(rows, error));
   if (linked_) rows.out = rows.linked;
   for (int k = 0; k < metric_count_; k++) {
-    rows.part = &metric_parts_[k];
-    store(row_values_.data() + (k + 1) * padded(most_rows_) + m, metrics_[k](rows));
+    const Scoring& metric = metrics_[static_cast<std::size_t>(k)];
+    rows.part = &metric.spec.part;
+    if (metric.of_row) store(row_values_.data() + (k + 1) * padded(most_rows_) + m, metric.of_row(rows));
   }
   if (!errors) return;
   lanes_to_rows(error, block, outputs, scored_->error_of(m), scored_->ld);
@@ -555,15 +590,53 @@ inline bool Trainer::learn() {
   return true;
 }
 
-// The batch's mean loss, and the sums of the epoch: always in the order of the rows.
-inline double Trainer::add_up(int count, Sums& sums) const {
+// The batch's mean loss, and the sums of the epoch: always in the order of the rows. NaN where a function of the user's
+// failed.
+inline double Trainer::add_up(const Batch& batch, Sums& sums) {
   double loss = 0;
-  for (int i = 0; i < count; i++) loss += static_cast<double>(row_values_.data()[i]);
-  sums.values[0] += loss, sums.rows += count;
-  for (int k = 1; k <= metric_count_; k++)
-    for (int i = 0; i < count; i++)
-      sums.values[k] += static_cast<double>(row_values_.data()[k * padded(most_rows_) + i]);
-  return loss / count;
+  for (int i = 0; i < batch.count; i++) loss += static_cast<double>(row_values_.data()[i]);
+  sums.loss += loss, sums.rows += batch.count;
+  if (metric_count_ && !add_metrics(batch)) return __builtin_nan("");
+  return loss / batch.count;
+}
+
+inline bool Trainer::add_metrics(const Batch& batch) {
+  double* terms = terms_.data();
+  const Lanes& lanes = linked_ ? linked_values_ : outputs_;
+  for (int k = 0; k < metric_count_; k++) {
+    const Scoring& metric = metrics_[static_cast<std::size_t>(k)];
+    const float* weights = metric.spec.weighted ? batch.rows.weight : nullptr;
+    const float* of_row = row_values_.data() + (k + 1) * padded(most_rows_);
+    for (int i = 0; i < batch.count; i++) {
+      const double weight = weights ? static_cast<double>(weights[batch.place(i)]) : 1;
+      if (metric.of_row)
+        terms[0] += weight * static_cast<double>(of_row[i]), terms[1] += weight;
+      else if (metric.tally)
+        metric.tally(metric.spec,
+                     {scored_->units, i % W, lanes.at(i), batch.rows.y ? targets_.at(i) : nullptr,
+                      batch.rows.labels ? batch.rows.labels[batch.place(i)] : 0, weight},
+                     terms);
+    }
+    terms += metric.spec.terms;
+  }
+  return !function_count_ || !listener_ || hand_out(batch);
+}
+
+// The batch's outputs to the functions of the user's.
+inline bool Trainer::hand_out(const Batch& batch) {
+  const int outputs = scored_->units;
+  const Lanes& lanes = linked_ ? linked_values_ : outputs_;
+  for (int i = 0; i < batch.count; i++)
+    for (int j = 0; j < outputs; j++) handed_out_.data()[static_cast<long>(i) * outputs + j] = lanes.at(i)[j][i % W];
+  double* terms = terms_.data();
+  std::vector<double*> of_functions;
+  for (const Scoring& metric : metrics_) {
+    for (int t = 0; !metric.of_row && !metric.tally && t < metric.spec.terms; t++) of_functions.push_back(terms + t);
+    terms += metric.spec.terms;
+  }
+  cut_off_ = !listener_->score(validating_, {batch.order, batch.from, batch.count}, handed_out_.data(),
+                               of_functions.data(), static_cast<int>(of_functions.size()));
+  return !cut_off_;
 }
 
 // The sum of f(w) over an array, in float along a row, or a stretch of a long one, and in double over them.
@@ -599,8 +672,8 @@ inline bool Trainer::step_on(const Batch& batch, Sums& sums, double& loss) {
   begin(batch, true);
   const double added = penalised_ ? penalty() : 0;
   if (!propagate(batch) || !learn()) return false;
-  loss = add_up(batch.count, sums) + added;
-  sums.values[0] += added * batch.count;
+  loss = add_up(batch, sums) + added;
+  sums.loss += added * batch.count;
   if (optimizer_.store_only && optimizer_.clips()) clip_and_step();
   for (Layer* layer : settling_) layer->settle();
   step++;
@@ -693,37 +766,40 @@ inline Status Trainer::fit(const Rows& rows, const Rows* validation, const Sched
   };
   keep();
   const bool tries = team_ && work_ * static_cast<double>(schedule.batch_size) < SURELY_WORTH_SHARING;
-  const int width = 1 + metric_count_;
+  const auto width = static_cast<std::int64_t>(told_.bytes() / sizeof(double));
+  validating_ = cut_off_ = false;
   for (std::int64_t epoch = schedule.first_epoch; epoch < schedule.epochs; epoch++) {
     if (listener.hears_epochs && !listener.epoch_begin(epoch)) return end(Status::interrupted);
     if (schedule.shuffle) shuffle(order_.data(), rows.count, schedule.seed, static_cast<std::uint64_t>(epoch));
     Sums sums;
+    clear_terms();
     running_ = &sums, step_of_epoch_ = 0;
     for (std::int64_t from = 0; from < rows.count; from += schedule.batch_size, step_of_epoch_++) {
       const std::int64_t left = rows.count - from;
       const int count = static_cast<int>(left < schedule.batch_size ? left : schedule.batch_size);
-      double loss = 0, values[1 + MOST_METRICS];
+      double loss = 0;
       if (listener.hears_batches && !listener.batch_begin(step_of_epoch_)) return end(Status::interrupted);
       const Batch batch = {rows, schedule.shuffle ? order_.data() : nullptr, from, count};
       if (tries) sharing_ = pace_.begin_step();
       if (!step_on(batch, sums, loss)) return end(Status::interrupted);
       if (tries) pace_.end_step();
       if (!(loss - loss == 0)) {
+        if (cut_off_) return end(Status::interrupted);
         failed_step = step_of_epoch_;
         return end(Status::diverged);
       }
       if (!listener.hears_batches) continue;
-      means(sums, values);
-      if (!listener.batch_end(step_of_epoch_, values)) return end(Status::interrupted);
+      tell(sums, told_.data());
+      if (!listener.batch_end(step_of_epoch_, told_.data())) return end(Status::interrupted);
     }
     if (!finite()) {  // the last step's work, which no loss has seen
       failed_step = step_of_epoch_ - 1;
       return end(Status::diverged);
     }
-    means(sums, training + epochs_done * width);
+    tell(sums, training + epochs_done * width);
     running_ = nullptr;
     double* scores = validation ? validation_values + epochs_done * width : nullptr;
-    if (validation && !score_all(*validation, scores)) return end(Status::interrupted);
+    if (validation && !score_all(*validation, schedule.scoring_rows, scores)) return end(Status::interrupted);
     const double* values = training + epochs_done * width;
     epochs_done++;
     const bool heard = !listener.hears_epochs || listener.epoch_end(epoch, values, scores);
@@ -734,11 +810,14 @@ inline Status Trainer::fit(const Rows& rows, const Rows* validation, const Sched
   return end(Status::finished);
 }
 
-inline bool Trainer::score_all(const Rows& rows, double* values) {
+// In batches of so many rows, on which only a function of the user's depends.
+inline bool Trainer::score_all(const Rows& rows, std::int64_t scoring_rows, double* out) {
   Sums sums;
-  for (std::int64_t start = 0; start < rows.count; start += most_rows_) {
+  clear_terms();
+  validating_ = true;
+  for (std::int64_t start = 0; start < rows.count; start += scoring_rows) {
     const std::int64_t left = rows.count - start;
-    const Batch batch = {rows, nullptr, start, static_cast<int>(left < most_rows_ ? left : most_rows_)};
+    const Batch batch = {rows, nullptr, start, static_cast<int>(left < scoring_rows ? left : scoring_rows)};
     begin(batch, false);
     const bool done = each_row(batch.count, work_, [&](int from, int to) {
       gather(batch, from, to);
@@ -746,16 +825,19 @@ inline bool Trainer::score_all(const Rows& rows, double* values) {
       score(batch, from, to, false);
     });
     if (!done || (asks_ && !ask(batch, false))) return false;
-    add_up(batch.count, sums);
+    add_up(batch, sums);
+    if (cut_off_) return false;
   }
-  means(sums, values);
-  values[0] += penalty();
+  sums.loss += penalty() * static_cast<double>(sums.rows);
+  tell(sums, out);
+  validating_ = false;
   return true;
 }
 
-inline bool Trainer::evaluate(const Rows& rows, Listener& listener, double* values) {
+inline bool Trainer::evaluate(const Rows& rows, std::int64_t scoring_rows, Listener& listener, double* sums) {
   listener_ = &listener, polled_ = Clock::now();
-  const bool done = score_all(rows, values);
+  cut_off_ = false;
+  const bool done = score_all(rows, scoring_rows, sums);
   listener_ = nullptr;
   return done;
 }
@@ -802,7 +884,7 @@ inline bool Trainer::gradients(const Rows& rows, Listener& listener, double& los
   const bool done = propagate(batch) && learn();
   listener_ = nullptr;
   if (!done) return false;
-  loss = add_up(batch.count, sums) + penalty();
+  loss = add_up(batch, sums) + penalty();
   return true;
 }
 

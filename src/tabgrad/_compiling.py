@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,30 +11,37 @@ from tabgrad._checks import known_name
 from tabgrad.errors import ArgumentError, ArgumentTypeError, UnknownNameError
 from tabgrad.metrics import Metric
 
-ARGUMENTS = ("optimizer", "loss", "metrics")
+ARGUMENTS = ("optimizer", "loss", "metrics", "weighted_metrics")
 KERAS_ONLY = ("run_eagerly", "steps_per_execution", "jit_compile", "auto_scale_loss")
 
 
 @dataclass(frozen=True)
 class Compiled:
-    """What `compile` was given, as records; None in `metrics` stands for accuracy, whose form the width decides."""
+    """What `compile` was given, as records; None among the metrics stands for accuracy, whose form the width decides.
+
+    `names` are those of the metrics in logs, of the weighted ones last.
+    """
 
     optimizer: optimizers.Optimizer
     loss: losses.Loss
     metrics: tuple[Metric | None, ...]
+    weighted: tuple[Metric | None, ...]
     names: tuple[str, ...]
 
-    def metrics_for(self, outputs: int) -> tuple[Metric, ...]:
-        """The metrics for an output of this width."""
-        return tuple(metrics.accuracy_for(self.loss, outputs) if one is None else one for one in self.metrics)
+    def metrics_for(self, outputs: int) -> tuple[tuple[Metric, ...], tuple[Metric, ...]]:
+        """The metrics for an output of this width, without and with weights."""
+        accuracy = metrics.accuracy_for(self.loss, outputs)
+        plain, weighted = (tuple(one or accuracy for one in each) for each in (self.metrics, self.weighted))
+        return plain, weighted
 
     @property
-    def rising(self) -> list[bool]:
-        """For each metric whether a higher value is a better one."""
-        return [one is None or one.rising for one in self.metrics]
+    def rising(self) -> dict[str, bool]:
+        """For each metric's name whether a higher value is a better one; without those of which nobody knows."""
+        ways = [True if one is None else one.rising for one in (*self.metrics, *self.weighted)]
+        return {name: way for name, way in zip(self.names, ways, strict=True) if way is not None}
 
 
-def resolved(optimizer: Any, loss: Any, chosen: Any, unknown: Mapping[str, Any]) -> Compiled:
+def resolved(optimizer: Any, loss: Any, chosen: Any, weighted: Any, unknown: Mapping[str, Any]) -> Compiled:
     """The arguments of `compile` as records.
 
     Raises
@@ -50,10 +57,28 @@ def resolved(optimizer: Any, loss: Any, chosen: Any, unknown: Mapping[str, Any])
             "classes, 'categorical_crossentropy' for one-hot columns."
         )
     loss_record = losses.get(loss)
-    named = [_metric(one, loss_record) for one in listed(chosen)]
+    plain, with_weights = ([_metric(one, loss_record) for one in listed(each)] for each in (chosen, weighted))
     return Compiled(
-        optimizers.get(optimizer), loss_record, tuple(one for _, one in named), tuple(name for name, _ in named)
+        optimizers.get(optimizer),
+        loss_record,
+        tuple(one for _, one in plain),
+        tuple(one for _, one in with_weights),
+        unique([name for name, _ in plain], [name for name, _ in with_weights]),
     )
+
+
+def unique(plain: Sequence[str], weighted: Sequence[str]) -> tuple[str, ...]:
+    """Names in logs as Keras makes them: one that comes again is numbered, first "weighted_" if it has weights."""
+    counted: dict[str, int] = {}
+
+    def numbered(name: str) -> str:
+        again = counted.get(name, 0)
+        counted[name] = again + 1
+        return f"{name}_{again}" if again else name
+
+    names = [numbered(name) for name in plain]
+    names += [numbered(f"weighted_{name}" if name in counted else name) for name in weighted]
+    return tuple(names)
 
 
 def listed(values: Any) -> list[Any]:
@@ -72,8 +97,8 @@ def _metric(identifier: Any, loss: losses.Loss) -> tuple[str, Metric | None]:
         name, record = identifier, metrics.get(identifier)
     else:
         record = metrics.get(identifier)
-        name = record.kind
-    if (loss.target == "labels") != record.labels:
+        name = record.title
+    if record.labels not in (None, loss.target == "labels"):
         fitting = "labels: use 'accuracy'" if loss.target == "labels" else "one column for each output: use 'accuracy'"
         raise ArgumentError(f"The metric '{name}' does not fit {type(loss).__name__}, whose targets are {fitting}.")
     return name, record

@@ -5,6 +5,8 @@ import numpy as np
 
 # (target, first, places, output) -> (losses, gradient)
 LossFunction = Callable[[np.ndarray, int, np.ndarray | None, np.ndarray], tuple[np.ndarray, np.ndarray]]
+# (whether rows are those of validation, first, places, output) -> terms
+ScoreFunction = Callable[[bool, int, np.ndarray | None, np.ndarray], list[float]]
 
 def instruction_sets() -> list[str]: ...
 
@@ -19,7 +21,7 @@ class Program:
         loss: tuple[str, tuple[float, ...], tuple[float, ...]] | None,
         linked: bool,
         labels: bool,
-        metrics: Sequence[tuple[str, tuple[float, ...], tuple[float, ...]]],
+        metrics: Sequence[tuple[str, tuple[float, ...], tuple[float, ...], tuple[float, ...], bool, int]],
         optimizer: tuple[str, tuple[float, ...], tuple[float, ...]] | None,
         most_rows: int,
         threads: int,
@@ -46,7 +48,9 @@ class Program:
         batch_end: Callable[[int, list[float]], None] | None,
         progress: Callable[[int, list[float]], None] | None,
         *,
-        loss: LossFunction | None = None,
+        loss: LossFunction | None,
+        score: ScoreFunction | None,
+        scoring_rows: int,
     ) -> tuple[Any, int, np.ndarray, np.ndarray | None, BaseException | None]: ...
     def evaluate(
         self,
@@ -54,7 +58,10 @@ class Program:
         codes: np.ndarray | None,
         target: np.ndarray,
         weight: np.ndarray | None,
-        loss: LossFunction | None = None,
+        *,
+        loss: LossFunction | None,
+        score: ScoreFunction | None,
+        scoring_rows: int,
     ) -> list[float]: ...
     def predict(self, x: np.ndarray, codes: np.ndarray | None) -> np.ndarray: ...
     def gradients(

@@ -52,9 +52,9 @@ class Record(metaclass=RecordType):
     def numbers(self) -> tuple[float, ...]:
         """The fields in order as numbers, which is how a compiled engine receives a record.
 
-        None is NaN, a tuple its length: what it holds is `listed`.
+        None is NaN, a tuple its length: what it holds is `listed`. A name is no number.
         """
-        values = (getattr(self, field.name) for field in fields(self))
+        values = (getattr(self, field.name) for field in fields(self) if field.name != "name")
         return tuple(
             float("nan") if value is None else float(len(value) if isinstance(value, tuple) else value)
             for value in values

@@ -19,8 +19,10 @@ from tabgrad.callbacks.base import Logs
 from tabgrad.callbacks.history import History
 from tabgrad.callbacks.listening import CallbackList
 from tabgrad.engines.base import Engine, Job, Listener, Result, Session, Values
+from tabgrad.engines.scores import Scores
 from tabgrad.losses import Function
 from tabgrad.matrix import Matrix
+from tabgrad.metrics._overlap import FScore
 from tabgrad.plan import Network, Plan
 from tabgrad.progress import Progress
 
@@ -36,11 +38,7 @@ class Names:
     """The names of an engine's values: loss, then metrics; in logs they stand in alphabetical order, as in Keras."""
 
     def __init__(self, metrics: Sequence[str]) -> None:
-        counted: dict[str, int] = {}
-        self.values = ["loss"]
-        for name in metrics:  # a name that comes again is numbered: mse, mse_1
-            self.values.append(f"{name}_{counted[name]}" if name in counted else name)
-            counted[name] = counted.get(name, 0) + 1
+        self.values = ["loss", *metrics]
         self._alone = sorted((name, place) for place, name in enumerate(self.values))
         both = [*self.values, *(f"val_{name}" for name in self.values)]
         self._both = sorted((name, place) for place, name in enumerate(both))
@@ -211,15 +209,14 @@ def evaluated(
     """Loss and metrics on rows; in batches of this size where a callback listens to batches, else at one go."""
     if callbacks is None or not callbacks.listens(*TEST_BATCHES):
         return engine.evaluate(plan, weights, rows, batch_size=batch_size)
-    total, seen = np.zeros(len(names.values)), 0
+    scores = Scores(plan)
+    total = np.zeros(scores.width)
     for step in range(math.ceil(len(rows) / batch_size)):
         callbacks.tell("on_test_batch_begin", step, logs={})
         batch = rows.part(slice(step * batch_size, (step + 1) * batch_size))
-        total += len(batch) * np.asarray(engine.evaluate(plan, weights, batch, batch_size=batch_size))
-        seen += len(batch)
-        callbacks.tell("on_test_batch_end", step, logs=names.logs((total / seen).tolist()))
-    means: list[float] = (total / seen).tolist()
-    return means
+        total += engine.sums(plan, weights, batch, batch_size=batch_size)
+        callbacks.tell("on_test_batch_end", step, logs=names.logs(scores.values(total)))
+    return scores.values(total)
 
 
 def predicted(
@@ -240,6 +237,19 @@ def predicted(
         outputs.append(engine.predict(network, weights, part.x, codes=part.codes, batch_size=batch_size))
         callbacks.tell("on_predict_batch_end", step, logs={"outputs": outputs[-1]})
     return np.concatenate(outputs)
+
+
+def warn_of_constant_scores(plan: Plan) -> None:
+    """Say that an F-score without a threshold knows only one answer of a single output."""
+    for metric, _ in plan.scores:
+        if isinstance(metric, FScore) and metric.cut is None and plan.network.outputs == 1:
+            name = type(metric).__name__
+            warnings.warn(
+                f"{name} without 'threshold' takes the largest output of a row for positive, and of one output that is "
+                f"every row. Give metrics.{name}(threshold=0.5).",
+                UserWarning,
+                stacklevel=3,
+            )
 
 
 def warn_of_one_softmax(network: Network) -> None:

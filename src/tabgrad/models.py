@@ -19,7 +19,15 @@ from tabgrad import _seeds, _summary, losses, metrics, optimizers
 from tabgrad._checks import COUNT, FRACTION, NOT_NEGATIVE, SEED, Interval, check
 from tabgrad._compiling import Compiled, listed, resolved
 from tabgrad._inputs import first_columns, inputs
-from tabgrad._runs import Names, Training, divergence, evaluated, predicted, warn_of_one_softmax
+from tabgrad._runs import (
+    Names,
+    Training,
+    divergence,
+    evaluated,
+    predicted,
+    warn_of_constant_scores,
+    warn_of_one_softmax,
+)
 from tabgrad._stack import (
     Columns,
     built_shape,
@@ -45,6 +53,8 @@ from tabgrad.plan import Network, Plan
 from tabgrad.progress import Progress, say, verbosity
 
 __all__ = ["Sequential"]
+
+Metrics = Sequence[str | metrics.Metric | Callable[..., Any]] | str | metrics.Metric | Callable[..., Any] | None
 
 BATCH_SIZE = 32  # Keras's default
 EPOCHS = Interval(0, 10**9)
@@ -217,7 +227,8 @@ class Sequential:
         optimizer: str | optimizers.Optimizer = "rmsprop",
         loss: str | losses.Loss | Callable[[Any, Any], Any] | None = None,
         *,
-        metrics: Sequence[str | metrics.Metric] | str | metrics.Metric | None = None,
+        metrics: Metrics = None,
+        weighted_metrics: Metrics = None,
         **unknown: Any,
     ) -> None:
         """Choose how the model is trained and scored; weights stay, the optimizer begins anew.
@@ -227,8 +238,11 @@ class Sequential:
         optimizer : str or Optimizer, default "rmsprop"
         loss : str, Loss or callable
             A function (y_true, y_pred) that returns losses and their gradient is a `losses.Function`.
-        metrics : list of str or Metric, optional
-            "accuracy" and "acc" become the form that fits the loss and the output.
+        metrics : list of str, Metric or function, optional
+            "accuracy" and "acc" become the form that fits the loss and the output. A function of ``y_true`` and
+            ``y_pred`` becomes a `tabgrad.metrics.MeanMetricWrapper`. The weights of rows do not enter.
+        weighted_metrics : list of str, Metric or function, optional
+            Into these they do: `sample_weight` times `class_weight`.
 
         Raises
         ------
@@ -245,7 +259,7 @@ class Sequential:
         ['loss', 'accuracy']
         """
         self._refuse_while_fitting("compile")
-        self._compiled = resolved(optimizer, loss, metrics, unknown)
+        self._compiled = resolved(optimizer, loss, metrics, weighted_metrics, unknown)
         if self._state is not None:
             self._state = State(self._state.weights, ())
         self.stop_training = False
@@ -277,10 +291,8 @@ class Sequential:
 
     @property
     def higher_is_better(self) -> dict[str, bool]:
-        """For each metric's name whether a higher value is a better one."""
-        if self._compiled is None:
-            return {}
-        return dict(zip(self.metrics_names[1:], self._compiled.rising, strict=True))
+        """For each metric's name whether a higher value is a better one; functions of one's own are not in it."""
+        return {} if self._compiled is None else self._compiled.rising
 
     @property
     def learning_rate(self) -> float:
@@ -309,8 +321,8 @@ class Sequential:
         return self._plan(compiled, network, batch_size, shuffle=shuffle)
 
     def _plan(self, compiled: Compiled, network: Network, batch_size: int, *, shuffle: bool = True) -> Plan:
-        chosen = compiled.metrics_for(network.outputs)
-        return Plan(network, compiled.loss, compiled.optimizer, chosen, batch_size, shuffle, self._seed)
+        chosen, weighted = compiled.metrics_for(network.outputs)
+        return Plan(network, compiled.loss, compiled.optimizer, chosen, batch_size, shuffle, self._seed, weighted)
 
     @property
     def state(self) -> State:
@@ -413,6 +425,7 @@ class Sequential:
             check_batches(network, len(rows), batch)
             self._network = network
             plan = self._plan(compiled, network, batch, shuffle=shuffle)
+            warn_of_constant_scores(plan)
             steps = math.ceil(len(rows) / batch)
             params = {"verbose": level, "epochs": epochs, "steps": steps}
             heard = CallbackList(callbacks, self, params, history=True)
@@ -480,7 +493,7 @@ class Sequential:
     @staticmethod
     def _matrix(compiled: Compiled, network: Network, x: Any, y: Any, weight: Any, part: str) -> Matrix:
         """Rows for a network and what it is compiled with."""
-        measured = bool(compiled.metrics)
+        measured = bool(compiled.metrics or compiled.weighted)
         return matrix(x, y, weight, loss=compiled.loss, network=network, part=part, measured=measured)
 
     def train_on_batch(
@@ -518,7 +531,7 @@ class Sequential:
             raise result.failure
         if message := divergence(result, None, job):
             warn(message, DivergenceWarning, stacklevel=2)
-            return Names(compiled.names).returned([math.nan] * (1 + len(plan.metrics)), as_dict=return_dict)
+            return Names(compiled.names).returned([math.nan] * (1 + len(plan.scores)), as_dict=return_dict)
         return Names(compiled.names).returned(result.training[0].tolist(), as_dict=return_dict)
 
     # ---- Scoring and predicting ------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from tabgrad._record import Record
 from tabgrad._seeds import generator
 from tabgrad.errors import ArgumentError
 from tabgrad.layers import Embedding, Input, Layer, Residual, Weight
+from tabgrad.metrics import Metric
 
 __all__ = ["Network", "Plan"]
 
@@ -153,6 +154,8 @@ class Plan:
     shuffle : bool, default True
         A new order of the rows each epoch, a function of (seed, epoch).
     seed : int, default 0
+    weighted_metrics : tuple of Metric
+        Those into which the weights of rows enter.
 
     Examples
     --------
@@ -168,21 +171,35 @@ class Plan:
     network: Network
     loss: losses.Loss
     optimizer: optimizers.Optimizer
-    metrics: tuple[metrics.Metric, ...] = ()
+    metrics: tuple[Metric, ...] = ()
     batch_size: Annotated[int, COUNT] = 32
     shuffle: bool = True
     seed: Annotated[int, SEED] = 0
+    weighted_metrics: tuple[Metric, ...] = ()
 
     def __post_init__(self) -> None:
-        """Check the numbers, and that the loss has as many for each output as there are outputs."""
+        """Check the numbers, that the loss has as many for each output as there are outputs, and the metrics' width."""
         check_record(self)
         listed, outputs = len(self.loss.listed()), self.network.outputs
+        for metric, _ in self.scores:
+            metric.check_width(outputs)
         if listed and listed != outputs:
             raise ArgumentError(
                 f"{self.loss!r} has {listed} number{'s' if listed > 1 else ''}, one for each output. The network has "
                 f"{outputs} output{'s' if outputs > 1 else ''}: give its last layer {listed} unit"
                 f"{'s' if listed > 1 else ''}, or the loss {outputs} number{'s' if outputs > 1 else ''}."
             )
+
+    @property
+    def scores(self) -> tuple[tuple[Metric, bool], ...]:
+        """Every metric in the order of the values, and whether the weights of rows enter it."""
+        plain, weighted = ((one, False) for one in self.metrics), ((one, True) for one in self.weighted_metrics)
+        return (*plain, *weighted)
+
+    @property
+    def has_functions(self) -> bool:
+        """Whether a metric is a function, which may look at a batch as a whole."""
+        return any(metric.tally == "function" for metric, _ in self.scores)
 
     @property
     def linked(self) -> bool:
@@ -229,6 +246,8 @@ def _to_data(value: Any) -> Any:
         return {"class": _name(type(value)), **data}
     if isinstance(value, tuple):
         return [_to_data(item) for item in value]
+    if callable(value):
+        raise ArgumentError(f"A plan with a function of one's own has no JSON. Got {value!r}.")
     if isinstance(value, float) and not math.isfinite(value):
         raise ArgumentError(f"A plan holds finite numbers only. Got {value!r}.")
     return value

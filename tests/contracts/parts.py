@@ -49,7 +49,7 @@ def label(record: Any) -> str:
     """A record with the fields that differ from their defaults."""
     defaults = defaults_of(type(record))
     changed = [
-        f"{field.name}={label(value) if isinstance(value, Record) else value}"
+        f"{field.name}={label(value) if isinstance(value, Record) else getattr(value, '__name__', value)}"
         for field in fields(record)
         if (value := getattr(record, field.name)) != defaults.get(field.name)
     ]
@@ -144,7 +144,20 @@ def _embedded(*parts: layers.Layer, inputs: int = INPUTS) -> Part:
 
 
 def _metric(metric: metrics.Metric, loss: losses.Loss, last: Dense) -> Part:
-    return Part(metric, replace(_PLAIN, network=_network(Dense(6, "tanh"), last), loss=loss, metrics=(metric,)))
+    """With and without the weights of rows."""
+    network = _network(Dense(6, "tanh"), last)
+    plan = replace(_PLAIN, network=network, loss=loss, metrics=(metric,), weighted_metrics=(metric,))
+    return Part(metric, plan, weighted=True)
+
+
+def _spread(y: np.ndarray, p: np.ndarray) -> Any:
+    """A metric of one's own: a number for each row."""
+    return np.abs(y - p).max(axis=1)
+
+
+def _bias(y: np.ndarray, p: np.ndarray) -> Any:
+    """A metric of one's own: a number for a batch."""
+    return float((p - y).mean())
 
 
 ACTIVATIONS = (
@@ -486,8 +499,8 @@ LAYERS = (
 
 METRICS = (
     _metric(metrics.BinaryAccuracy(), _BINARY(), Dense(3, "sigmoid")),
-    _metric(metrics.BinaryAccuracy(0.7), _BINARY(), Dense(3, "sigmoid")),
-    _metric(metrics.BinaryAccuracy(0.3), _BINARY(from_logits=True), Dense(1)),
+    _metric(metrics.BinaryAccuracy(threshold=0.7), _BINARY(), Dense(3, "sigmoid")),
+    _metric(metrics.BinaryAccuracy(threshold=0.3), _BINARY(from_logits=True), Dense(1)),
     _metric(metrics.CategoricalAccuracy(), _CATEGORICAL(), Dense(4, "softmax")),
     _metric(metrics.SparseCategoricalAccuracy(), _SPARSE(), Dense(4, "softmax")),
     _metric(metrics.MeanSquaredError(), _CATEGORICAL(), Dense(4, "softmax")),
@@ -498,6 +511,57 @@ METRICS = (
     _metric(metrics.TopKCategoricalAccuracy(k=2), _CATEGORICAL(from_logits=True), Dense(4, "relu")),
     _metric(metrics.SparseTopKCategoricalAccuracy(), _SPARSE(), Dense(9, "softmax")),
     _metric(metrics.SparseTopKCategoricalAccuracy(k=3), _SPARSE(from_logits=True), Dense(20, "relu")),
+    _metric(metrics.RootMeanSquaredError(), losses.MeanSquaredError(), Dense(3)),
+    _metric(metrics.R2Score(), losses.MeanSquaredError(), Dense(1)),
+    _metric(metrics.R2Score(num_regressors=4), losses.MeanSquaredError(), Dense(3)),
+    _metric(metrics.R2Score("variance_weighted_average"), losses.Poisson(), _POSITIVE),
+    _metric(metrics.R2Score(None), losses.MeanSquaredError(), Dense(1)),
+    _metric(metrics.AUC(), _BINARY(), Dense(1, "sigmoid")),
+    _metric(metrics.AUC(num_thresholds=7), _BINARY(), Dense(3, "sigmoid")),
+    _metric(metrics.AUC(curve="PR"), _CATEGORICAL(), Dense(4, "softmax")),
+    _metric(metrics.AUC(curve="PR", summation_method="majoring"), _BINARY(), Dense(1, "sigmoid")),
+    _metric(metrics.AUC(curve="PRGAIN"), _BINARY(), Dense(1, "sigmoid")),
+    _metric(metrics.AUC(summation_method="minoring", from_logits=True), _BINARY(from_logits=True), Dense(3)),
+    _metric(metrics.AUC(11, multi_label=True), _BINARY(), Dense(3, "sigmoid")),
+    _metric(
+        metrics.AUC(11, "PR", multi_label=True, num_labels=3, label_weights=(1.0, 0.0, 2.0)),
+        *(_BINARY(), Dense(3, "sigmoid")),
+    ),
+    _metric(metrics.AUC(label_weights=(0.5, 1.0, 2.0)), _BINARY(), Dense(3, "sigmoid")),
+    _metric(metrics.AUC(thresholds=(0.6, 0.1, 0.35)), losses.Poisson(), _POSITIVE),
+    _metric(metrics.Precision(), _BINARY(), Dense(1, "sigmoid")),
+    _metric(metrics.Precision(0.3, class_id=1), _BINARY(), Dense(3, "sigmoid")),
+    _metric(metrics.Precision(top_k=2), _CATEGORICAL(), Dense(4, "softmax")),
+    _metric(metrics.Precision(0.25, top_k=2, class_id=3), _CATEGORICAL(), Dense(4, "softmax")),
+    _metric(metrics.Recall(), _BINARY(), Dense(3, "sigmoid")),
+    _metric(metrics.Recall(0.0), _BINARY(from_logits=True), Dense(1)),
+    _metric(metrics.Recall(top_k=1, class_id=0), _CATEGORICAL(), Dense(4, "softmax")),
+    *(
+        _metric(form(thresholds), _BINARY(), Dense(3, "sigmoid"))
+        for form in (
+            metrics.TruePositives,
+            metrics.FalsePositives,
+            metrics.TrueNegatives,
+            metrics.FalseNegatives,
+        )
+        for thresholds in (None, 0.4)
+    ),
+    _metric(metrics.F1Score(threshold=0.5), _BINARY(), Dense(1, "sigmoid")),
+    *(_metric(metrics.F1Score(average), _CATEGORICAL(), Dense(4, "softmax")) for average in ("micro", "macro")),
+    _metric(metrics.F1Score("weighted", threshold=0.3), _BINARY(), Dense(3, "sigmoid")),
+    _metric(metrics.FBetaScore("weighted"), losses.MeanSquaredError(), Dense(3, "relu")),
+    _metric(metrics.FBetaScore("macro", beta=2.0, threshold=0.4), _BINARY(), Dense(3, "sigmoid")),
+    _metric(metrics.CohenKappa(), _SPARSE(), Dense(4, "softmax")),
+    _metric(metrics.CohenKappa("linear"), _CATEGORICAL(), Dense(4, "softmax")),
+    _metric(metrics.CohenKappa("quadratic", threshold=0.4), _BINARY(), Dense(1, "sigmoid")),
+    _metric(metrics.MatthewsCorrelationCoefficient(), _SPARSE(), Dense(4, "softmax")),
+    _metric(metrics.MatthewsCorrelationCoefficient(threshold=0.45), _BINARY(), Dense(1, "sigmoid")),
+    *(
+        _metric(metric, _SPARSE(), Dense(4, "softmax"))  # labels as one-hot rows, which Keras does not take
+        for metric in (metrics.AUC(), metrics.Recall(0.2), metrics.F1Score("macro"))
+    ),
+    _metric(metrics.MeanMetricWrapper(_spread), losses.MeanSquaredError(), Dense(3)),
+    _metric(metrics.MeanMetricWrapper(_bias), losses.MeanSquaredError(), Dense(3)),
 )
 
 PARTS: tuple[Part, ...] = (
@@ -544,6 +608,7 @@ def options_of(record: type[Record]) -> set[str]:
 
 # What a constructor of a record's own cannot do without.
 NEEDED: dict[str, Any] = {
+    "fn": max,
     "function": squared_error,
     "input_dim": 3,
     "output_dim": 2,

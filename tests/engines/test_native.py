@@ -121,7 +121,7 @@ def test_shapes_and_counts_are_checked_at_the_border() -> None:
 def test_a_program_says_what_it_was_not_made_for() -> None:
     program = _native.Program(_native.instruction_sets()[0], 3, [], None, False, False, [], None, 8, 1)
     with pytest.raises(ValueError, match="only predicts"):
-        program.evaluate(X, None, Y, None)
+        program.evaluate(X, None, Y, None, loss=None, score=None, scoring_rows=8)
     with pytest.raises(ValueError, match="no gradients were taken"):
         program.gradient(0)
     refused = {
@@ -134,6 +134,36 @@ def test_a_program_says_what_it_was_not_made_for() -> None:
     for message, layer in refused.items():
         with pytest.raises(ValueError, match=message):
             _native.Program(_native.instruction_sets()[0], 3, [layer], None, False, False, [], None, 8, 1)
+
+
+def test_a_program_refuses_a_metric_whose_terms_it_counts_otherwise() -> None:
+    sgd, mse = ("sgd", (0.1, np.nan, np.nan, np.nan, np.nan, 0.9, 0.0), ()), ("mean_squared_error", (), ())
+
+    def program(*metric: object) -> _native.Program:
+        return _native.Program(_native.instruction_sets()[0], 3, [], mse, False, False, [metric], sgd, 8, 1)
+
+    all_outputs, weights = (-1.0, 0.0, 0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
+    fits = program("thresholds", all_outputs, weights, (0.2, 0.5), False, 6)
+    zeros = np.zeros((5, 3), np.float32)
+    for scoring_rows in (0, 9):
+        with pytest.raises(ValueError, match="scoring_rows must be within the program's rows"):
+            fits.evaluate(zeros, None, zeros, None, loss=None, score=None, scoring_rows=scoring_rows)
+    for metric in (
+        ("thresholds", all_outputs, weights, (0.2, 0.5), False, 5),
+        ("thresholds", all_outputs, (), (0.2, 0.5), False, 6),
+        ("thresholds", (3.0, 0.0, 0.0, 0.0, 0.0), weights, (0.2, 0.5), False, 6),
+        ("overlap", (0.5,), (), (), False, 6),
+        ("agreement", (0.5, 0.0), (), (), False, 6),
+        ("mean_squared_error", (), (), (), False, 1),
+        ("function", (), (), (), False, 3),
+        ("swoosh", (), (), (), False, 2),
+    ):
+        with pytest.raises(ValueError, match="does not know"):
+            program(*metric)
+    with pytest.raises(ValueError, match="a metric must be a part, cuts, weighted and terms"):
+        program("overlap", (0.5,), (), False, 9)
+    with pytest.raises(ValueError, match="another number of numbers than there are outputs"):
+        program("thresholds", all_outputs, (1.0,), (0.2, 0.5), False, 6)
 
 
 def test_arrays_are_taken_without_a_copy_and_once() -> None:

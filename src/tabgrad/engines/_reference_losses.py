@@ -281,6 +281,7 @@ METRIC_OF: dict[str, Callable[..., Any]] = {
     "top_k_categorical_accuracy": _top_k_categorical_accuracy,
     "sparse_top_k_categorical_accuracy": _sparse_top_k_categorical_accuracy,
     "mean_squared_error": _squared_error,
+    "root_mean_squared_error": _squared_error,
     "mean_absolute_error": _absolute_error,
     "mean_absolute_percentage_error": _percentage_error,
     "mean_squared_logarithmic_error": _logarithmic_error,

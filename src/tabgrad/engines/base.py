@@ -78,7 +78,7 @@ class Session(Protocol):
 
 
 Values = Sequence[float]
-"""Loss, then the plan's metrics in their order."""
+"""Loss, then the plan's metrics in the order of `Plan.scores`."""
 
 
 @dataclass(frozen=True)
@@ -168,6 +168,11 @@ class Engine(Protocol):
         self, plan: Plan, weights: Sequence[np.ndarray], rows: Matrix, *, batch_size: int, threads: int | None = None
     ) -> list[float]:
         """Loss (with regularisation) and metrics on rows, dropout off."""
+
+    def sums(
+        self, plan: Plan, weights: Sequence[np.ndarray], rows: Matrix, *, batch_size: int, threads: int | None = None
+    ) -> np.ndarray:
+        """The sums over the rows that `tabgrad.engines.scores` makes the values of: those of two parts add up."""
 
     def predict(
         self,

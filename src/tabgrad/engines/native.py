@@ -5,6 +5,7 @@ What runs is in `native/`; here records become names and numbers, and arrays go 
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -19,8 +20,13 @@ from tabgrad._checks import Interval, check, known_name
 from tabgrad._loss_functions import returned
 from tabgrad._record import Record
 from tabgrad.engines.base import Job, Listener, Result, State, check_shapes
+from tabgrad.engines.scores import Scores, own_metrics, own_terms
 from tabgrad.errors import EngineError
 from tabgrad.matrix import Matrix
+from tabgrad.metrics import Metric
+from tabgrad.metrics._agreement import Agreement
+from tabgrad.metrics._overlap import FScore
+from tabgrad.metrics._thresholds import ThresholdMetric
 from tabgrad.plan import Network, Plan
 
 # Rows in a batch where no step depends on it: enough to fill the kernels, few enough to stay in the cache.
@@ -34,6 +40,7 @@ WORTH_TRYING, WORTH_TRYING_RUN = 2.5e5, 1e8
 MOST_THREADS = 1024
 
 _Part = tuple[str, tuple[float, ...], tuple[float, ...]]
+_LoweredMetric = tuple[str, tuple[float, ...], tuple[float, ...], tuple[float, ...], bool, int]
 _LoweredLayer = tuple[str, int, int, int, bool, tuple[float, ...], Sequence[float], Sequence[int]]
 
 
@@ -105,11 +112,23 @@ class NativeEngine:
     def evaluate(
         self, plan: Plan, weights: Sequence[np.ndarray], rows: Matrix, *, batch_size: int, threads: int | None = None
     ) -> list[float]:
-        """Loss and metrics on rows; the batch size changes nothing here."""
-        program = _native_program(plan.network, plan, SCORING_ROWS, _useful(threads, plan.network, SCORING_ROWS))
+        """Loss and metrics on rows; on the batch size only functions of one's own depend."""
+        return Scores(plan).values(self.sums(plan, weights, rows, batch_size=batch_size, threads=threads))
+
+    def sums(
+        self, plan: Plan, weights: Sequence[np.ndarray], rows: Matrix, *, batch_size: int, threads: int | None = None
+    ) -> np.ndarray:
+        """What the values are made of."""
+        size = min(batch_size, len(rows)) if plan.has_functions else SCORING_ROWS
+        program = _native_program(plan.network, plan, size, _useful(threads, plan.network, size))
         _write_weights(program, weights, plan.network)
-        values: list[float] = program.evaluate(rows.x, rows.codes, rows.y, rows.weight, _called(plan.loss))
-        return values
+        sums = program.evaluate(
+            *(rows.x, rows.codes, rows.y, rows.weight),
+            loss=_called(plan.loss),
+            score=_functions(plan, rows, rows),
+            scoring_rows=size,
+        )
+        return np.array(sums)
 
     def predict(
         self,
@@ -176,7 +195,7 @@ def _useful(threads: int | None, network: Network, rows: int, rows_of_run: int =
 
 def _program(plan: Plan, job: Job, threads: int) -> _native.Program:
     batch = min(plan.batch_size, len(job.rows))
-    rows = max(batch, min(SCORING_ROWS, len(job.validation))) if job.validation is not None else batch
+    rows = max(batch, _scoring_rows(job))
     whole = len(job.rows) * (job.epochs - job.initial_epoch)
     program = _native_program(plan.network, plan, rows, _useful(threads, plan.network, batch, whole))
     _write_state(program, job.state, plan.network)
@@ -184,10 +203,18 @@ def _program(plan: Plan, job: Job, threads: int) -> _native.Program:
     return program
 
 
+def _scoring_rows(job: Job) -> int:
+    """The rows of a batch of validation rows."""
+    if job.validation is None:
+        return 1
+    size = (job.validation_batch_size or job.plan.batch_size) if job.plan.has_functions else SCORING_ROWS
+    return min(size, len(job.validation))
+
+
 def _run(job: Job, program: _native.Program) -> Result:
-    plan, validation = job.plan, job.validation
-    heard = _bound(job.listener, _NativeSession(program, plan.network))
-    status, failed_step, training, scores, failure = program.fit(
+    plan, validation, scores = job.plan, job.validation, Scores(job.plan)
+    heard = _bound(job.listener, _NativeSession(program, plan.network), scores)
+    status, failed_step, training, scored, failure = program.fit(
         job.rows.x,
         job.rows.codes,
         job.rows.y,
@@ -198,8 +225,10 @@ def _run(job: Job, program: _native.Program) -> Result:
         min(plan.batch_size, len(job.rows)),
         plan.shuffle,
         plan.seed,
-        *heard,
+        **heard,
         loss=_called(plan.loss),
+        score=_functions(plan, job.rows, validation),
+        scoring_rows=_scoring_rows(job),
     )
     rate = program.learning_rate
     arrays = [
@@ -212,15 +241,44 @@ def _run(job: Job, program: _native.Program) -> Result:
         program.step,
         None if rate == plan.optimizer.learning_rate else rate,
     )
-    return Result(state, training, scores, status, failure, failed_step)
+    scored = None if scored is None else scores.table(scored)
+    return Result(state, scores.table(training), scored, status, failure, failed_step)
 
 
-def _bound(listener: Listener, session: _NativeSession) -> Iterator[Any]:
-    """The listener's functions as the kernels call them: with the session in front."""
+def _bound(listener: Listener, session: _NativeSession, scores: Scores) -> dict[str, Any]:
+    """The listener's functions as the kernels call them: with the session in front, and sums in place of values."""
+    heard: dict[str, Any] = {}
+
+    def values(sums: Sequence[float] | None) -> list[float] | None:
+        return None if sums is None else scores.values(sums)
+
     for name in ("epoch_begin", "epoch_end", "batch_begin", "batch_end"):
         function = getattr(listener, name)
-        yield None if function is None else (lambda *values, hear=function: hear(session, *values))
-    yield listener.progress
+        heard[name] = function and (lambda at, *sums, hear=function: hear(session, at, *map(values, sums)))
+    show = listener.progress
+    return {**heard, "progress": show and (lambda step, sums: show(step, scores.values(sums)))}
+
+
+def _functions(plan: Plan, rows: Matrix, validation: Matrix | None) -> Any:
+    """What the kernels call with a batch's outputs: the terms of the plan's own functions; None without such."""
+    functions = own_metrics(plan)
+    if not functions:
+        return None
+
+    def terms(
+        validates: bool,  # noqa: FBT001  (called by the kernels)
+        first: int,
+        places: np.ndarray | None,
+        p: np.ndarray,
+    ) -> list[float]:
+        of = validation if validates and validation is not None else rows
+        here = slice(first, first + len(p)) if places is None else places
+        y, weight = of.y[here], None if of.weight is None else of.weight[here]
+        return [
+            term for metric, weighted in functions for term in own_terms(metric, y, p, weight if weighted else None)
+        ]
+
+    return terms
 
 
 def _native_program(network: Network, plan: Plan | None, most_rows: int, threads: int) -> _native.Program:
@@ -231,7 +289,7 @@ def _native_program(network: Network, plan: Plan | None, most_rows: int, threads
         None if plan is None else _part(plan.loss),
         plan is not None and plan.linked,
         plan is not None and plan.loss.target == "labels",
-        [] if plan is None else [_part(metric) for metric in plan.metrics],
+        [] if plan is None else [_metric(metric, weighted, plan.network.outputs) for metric, weighted in plan.scores],
         None if plan is None else _part(plan.optimizer),
         most_rows,
         threads,
@@ -255,6 +313,25 @@ def _called(loss: losses.Loss) -> Callable[..., tuple[np.ndarray, np.ndarray]] |
 
 def _part(record: Record) -> _Part:
     return record.kind, record.numbers(), record.listed()
+
+
+def _metric(metric: Metric, weighted: bool, outputs: int) -> _LoweredMetric:  # noqa: FBT001  (a pair of Plan.scores)
+    """A metric as the kernels know it: for a mean over the rows its own kind, else that of its tally."""
+    kind: str = metric.tally
+    numbers: tuple[float, ...] = ()
+    cuts: tuple[float, ...] = ()
+    listed: tuple[float, ...] = ()
+    if isinstance(metric, ThresholdMetric):
+        column = -1 if metric.column is None else metric.column
+        numbers = (column, metric.top or 0, metric.sigmoid, metric.clips, metric.apart)
+        cuts, listed = metric.cuts, metric.weights_of_outputs(outputs)
+    elif isinstance(metric, FScore):
+        numbers = (math.nan if metric.cut is None else metric.cut,)
+    elif isinstance(metric, Agreement):
+        numbers = (metric.cut, metric.power)
+    elif metric.tally == "mean":
+        kind, numbers = metric.kind, metric.numbers()
+    return kind, tuple(float(number) for number in numbers), listed, cuts, weighted, metric.terms(outputs)
 
 
 def _lower(network: Network, seed: int) -> list[_LoweredLayer]:

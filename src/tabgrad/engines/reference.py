@@ -27,9 +27,11 @@ import numpy as np
 from tabgrad import _seeds, activations, layers
 from tabgrad.engines._reference_activations import activated
 from tabgrad.engines._reference_layers import Pass, forward
-from tabgrad.engines._reference_losses import loss_and_error, metric_of
+from tabgrad.engines._reference_losses import loss_and_error
+from tabgrad.engines._reference_metrics import terms_of
 from tabgrad.engines._reference_optimizers import clipped, moved
 from tabgrad.engines.base import Job, Result, State, check_shapes
+from tabgrad.engines.scores import Scores
 from tabgrad.matrix import Matrix
 from tabgrad.plan import Network, Plan
 
@@ -49,18 +51,18 @@ PROGRESS_SECONDS = 0.1
 def backpropagation(
     plan: Plan, weights: Sequence[np.ndarray], rows: Matrix, step: int
 ) -> tuple[np.ndarray, list[np.ndarray], dict[int, np.ndarray]]:
-    """Loss and metrics of a batch, the loss's gradient by each weight, and the weights that move with the batch."""
+    """A batch's sums of loss and metrics, the loss's gradient by each weight, the weights that move with the batch."""
     network, logits = with_logits(plan)
     on = Pass(training=True, seed=plan.seed, step=step, codes=rows.codes)
 
     output, backward = forward(network.layers, weights, rows.x, on)
     row_loss, error = loss_and_error(plan.loss, rows.y, output, logits=logits)
-    values = loss_and_metrics(plan, weights, rows, output, row_loss, on.activity)
+    sums = loss_and_metrics(plan, weights, rows, output, row_loss, on.activity)
 
     error = error * (weight_of(rows) / len(rows))[:, np.newaxis]  # (batch, outputs)
     _, gradients = backward(error)
     return (
-        values,
+        sums,
         [g + slope for g, slope in zip(gradients, penalty_slopes(network, weights), strict=True)],
         on.moved,
     )
@@ -107,11 +109,15 @@ def loss_and_metrics(
     row_loss: np.ndarray,
     activity: Sequence[np.ndarray],
 ) -> np.ndarray:
-    """``L = (1/batch) sum_i (w_i l_i + activity_i) + R``, then the metrics on the network's own output; float64."""
+    """The sums that `tabgrad.engines.scores` makes values of: ``L = (1/batch) sum_i (w_i l_i + activity_i) + R``.
+
+    Rows, rows times ``L``, the terms of the metrics on the network's own output; float64.
+    """
     of_rows = weight_of(rows) * row_loss + sum(activity)
-    loss = np.sum(of_rows, dtype=np.float64) / len(rows) + penalty(plan.network, weights)
+    loss = np.sum(of_rows, dtype=np.float64) + len(rows) * penalty(plan.network, weights)
     p = activated(plan.network.last_activation, output)[0] if plan.linked else output
-    return np.array([loss, *(np.mean(metric_of(metric, rows.y, p), dtype=np.float64) for metric in plan.metrics)])
+    terms = (terms_of(metric, rows.y, p, rows.weight if weighted else None) for metric, weighted in plan.scores)
+    return np.concatenate([(len(rows), loss), *terms])
 
 
 def weight_of(rows: Matrix) -> np.ndarray:
@@ -197,21 +203,34 @@ class ReferenceEngine:
     def gradients(self, plan: Plan, state: State, rows: Matrix) -> tuple[float, tuple[np.ndarray, ...]]:
         """Loss and gradients of one batch, zeros for a frozen weight; see `Engine.gradients`."""
         weights = _arrays(state.weights, plan.network, self.dtype)
-        values, gradients, _ = backpropagation(plan, weights, _rows(rows, self.dtype), state.step)
+        sums, gradients, _ = backpropagation(plan, weights, _rows(rows, self.dtype), state.step)
         moving = [weight.trainable for weight in plan.network.weights]
-        return float(values[0]), tuple(g if moves else 0 * g for g, moves in zip(gradients, moving, strict=True))
+        loss = float(sums[1] / sums[0])
+        return loss, tuple(g if moves else 0 * g for g, moves in zip(gradients, moving, strict=True))
 
-    @quiet
     def evaluate(
         self, plan: Plan, weights: Sequence[np.ndarray], rows: Matrix, *, batch_size: int, threads: int | None = None
     ) -> list[float]:
-        """Loss and metrics of all rows as one batch, dropout off; see `Engine.evaluate`."""
+        """Loss and metrics, dropout off; see `Engine.evaluate`."""
+        return Scores(plan).values(self.sums(plan, weights, rows, batch_size=batch_size))
+
+    @quiet
+    def sums(
+        self, plan: Plan, weights: Sequence[np.ndarray], rows: Matrix, *, batch_size: int, threads: int | None = None
+    ) -> np.ndarray:
+        """What the values are made of, over batches that only a function of one's own can tell from one."""
         rows, weights = _rows(rows, self.dtype), _arrays(weights, plan.network, self.dtype)
         network, logits = with_logits(plan)
         output, activity = _predicted(network, weights, rows.x, rows.codes)
         row_loss, _ = loss_and_error(plan.loss, rows.y, output, logits=logits)
-        values: list[float] = loss_and_metrics(plan, weights, rows, output, row_loss, [activity]).tolist()
-        return values
+        size = batch_size if plan.has_functions else len(rows)
+        batches = (slice(start, start + size) for start in range(0, len(rows), size))
+        sums = [
+            loss_and_metrics(plan, weights, rows.part(here), output[here], row_loss[here], [activity[here]])
+            for here in batches
+        ]
+        total: np.ndarray = np.sum(sums, axis=0)
+        return total
 
     @quiet
     def predict(
@@ -238,8 +257,9 @@ class _Run:
         slots = tuple(tuple(np.array(slot, engine.dtype) for slot in slots) for slots in job.state.slots)
         self._state = replace(job.state, weights=weights, slots=slots)
         self._told = time.monotonic()
+        self._scores = Scores(job.plan)
         self.stopping = False
-        nothing = np.empty((0, 1 + len(job.plan.metrics)))
+        nothing = np.empty((0, 1 + len(job.plan.scores)))
         self.done = Result(self._state, nothing, None if job.validation is None else nothing)
 
     @property
@@ -283,36 +303,36 @@ class _Run:
         self.done = Result(self._state, np.vstack([done.training, values]), validation)
         if listener.epoch_end:
             try:
-                listener.epoch_end(self, epoch, values.tolist(), scores)
+                listener.epoch_end(self, epoch, values, scores)
             finally:  # the epoch is finished even where its listener is not
                 self.done = replace(self.done, state=self._state)
         return None
 
-    def _train(self, epoch: int) -> tuple[np.ndarray, int | None]:
-        """The steps of an epoch: the mean of their values over the rows, and the step that failed if one did."""
+    def _train(self, epoch: int) -> tuple[list[float], int | None]:
+        """The steps of an epoch: its values over all rows, and the step that failed if one did."""
         plan, listener, rows = self._job.plan, self._job.listener, self._rows
         order = _seeds.permutation(plan.seed, epoch, len(rows)) if plan.shuffle else np.arange(len(rows))
-        total, seen = np.zeros(1 + len(plan.metrics)), 0
+        total = np.zeros(self._scores.width)
         for number, start in enumerate(range(0, len(rows), plan.batch_size)):
             if listener.batch_begin:
                 listener.batch_begin(self, number)
             batch = rows.part(order[start : start + plan.batch_size])
-            values, gradients, moved = backpropagation(plan, self._state.weights, batch, self._state.step)
-            if not np.isfinite(values[0]):
-                return values, number
+            sums, gradients, moved = backpropagation(plan, self._state.weights, batch, self._state.step)
+            if not np.isfinite(sums[1]):
+                return [], number
             self._state = stepped(plan, self._state, gradients, moved)
-            total, seen = total + len(batch) * values, seen + len(batch)
-            self._tell(number, total / seen)
-        return total / seen, None
+            total += sums
+            self._tell(number, total)
+        return self._scores.values(total), None
 
     def _tell(self, number: int, running: np.ndarray) -> None:
         """A step was taken: tell the listener, of the progress not too often."""
         listener = self._job.listener
         if listener.batch_end:
-            listener.batch_end(self, number, running.tolist())
+            listener.batch_end(self, number, self._scores.values(running))
         if listener.progress and time.monotonic() - self._told >= PROGRESS_SECONDS:
             self._told = time.monotonic()
-            listener.progress(number, running.tolist())
+            listener.progress(number, self._scores.values(running))
 
 
 def _predicted(

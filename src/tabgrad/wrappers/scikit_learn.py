@@ -61,7 +61,7 @@ class KerasClassifier(ClassifierMixin, KerasWrapper):
     loss : str, Loss or None, default None
         Likewise. None, for a model that comes back uncompiled: binary cross-entropy after a sigmoid, sparse categorical
         cross-entropy after a softmax. Labels are encoded as the loss needs them.
-    metrics : list of str or Metric, optional
+    metrics : list of str, Metric or function, optional
         Likewise; for instance ``["accuracy"]``.
     batch_size : int or None, default None
         Rows a step; None: 32; -1: all rows.
