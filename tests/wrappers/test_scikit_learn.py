@@ -223,6 +223,17 @@ def test_probability_of_a_sigmoid_is_that_of_the_second_class():
     np.testing.assert_array_equal(fitted.predict_proba(X), np.hstack([1 - outputs, outputs]))
 
 
+@pytest.mark.parametrize("loss", ["hinge", "squared_hinge"])
+def test_the_sign_of_a_margin_tells(loss):
+    fitted = classifier(compiled, units=1, activation="linear", loss=loss, epochs=20).fit(X, NUMBERS > 0)
+    margins = fitted.model_.predict(X).astype(float)
+    np.testing.assert_array_equal(fitted.predict(X), margins[:, 0] > 0)
+    shares = np.clip((1 + margins) / 2, 0, 1)
+    np.testing.assert_allclose(fitted.predict_proba(X), np.hstack([1 - shares, shares]))
+    fitted.model_.set_weights([np.zeros((4, 16)), np.zeros(16), np.zeros((16, 1)), [0.2]])
+    assert fitted.predict(X).all()
+
+
 @pytest.mark.parametrize(
     "y",
     [
