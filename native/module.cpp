@@ -71,7 +71,7 @@ std::unique_ptr<T[]> copied(const T* from, std::size_t count) {
 
 // Enters Python where somebody listens; what Python raises there is kept and ends the run.
 struct PythonListener final : Listener {
-  nb::object on_epoch_begin, on_epoch_end, on_batch_begin, on_batch_end, on_progress, on_loss, on_score;
+  nb::object on_epoch_begin, on_epoch_end, on_batch_begin, on_batch_end, on_progress, on_loss, on_score, on_rates;
   nb::object failure;
   const std::atomic<bool>* cancelled = nullptr;
   int width = 0, outputs = 0;
@@ -115,6 +115,17 @@ struct PythonListener final : Listener {
       if (PyErr_CheckSignals() != 0) throw nb::python_error();
       if (running && !on_progress.is_none()) on_progress(step, list(running));
     });
+  }
+  int rates(std::int64_t step, double* rates) override {
+    std::size_t count = 0;
+    const bool entered = enter([&] {
+      const auto known = plain<nb::ndarray<const double, nb::ndim<1>, nb::c_contig, nb::device::cpu>>(on_rates(step),
+                                                                                                      "learning rates");
+      if (known.size() < 1) throw std::invalid_argument("a schedule gave no learning rate");
+      count = std::min<std::size_t>(known.size(), MOST_RATES);
+      std::copy_n(known.data(), count, rates);
+    });
+    return entered ? static_cast<int>(count) : 0;
   }
   nb::object order_of(const Places& places) const {
     const auto count = static_cast<std::size_t>(places.count);
@@ -270,7 +281,8 @@ class Program {
                 const nb::object& validation, std::int64_t epochs, std::int64_t first_epoch, std::int64_t batch_size,
                 bool shuffle, std::uint64_t seed, const nb::object& epoch_begin, const nb::object& epoch_end,
                 const nb::object& batch_begin, const nb::object& batch_end, const nb::object& progress,
-                const nb::object& loss, const nb::object& score, std::int64_t scoring_rows) {
+                const nb::object& loss, const nb::object& score, std::int64_t scoring_rows,
+                const nb::object& rates) {
     require_training();
     check_scoring(scoring_rows);
     const Rows rows = rows_of(x, codes, target, weight);
@@ -295,6 +307,7 @@ class Program {
     listener.hears_epochs = !epoch_begin.is_none() || !epoch_end.is_none();
     listener.hears_batches = !batch_begin.is_none() || !batch_end.is_none();
     prepare(listener, loss);
+    listener.on_rates = rates, listener.schedules = !rates.is_none();
     listener.on_score = score, listener.cancelled = &cancelled_;
     const auto length = static_cast<std::size_t>(epochs - first_epoch), width = static_cast<std::size_t>(width_);
     // Room for every epoch that may come, untouched until it does; what is handed out is as long as the run was.
@@ -540,7 +553,7 @@ NB_MODULE(_native, m) {
            nb::arg("validation").none(), nb::arg("epochs"), nb::arg("first_epoch"), nb::arg("batch_size"),
            nb::arg("shuffle"), nb::arg("seed"), nb::arg("epoch_begin").none(), nb::arg("epoch_end").none(),
            nb::arg("batch_begin").none(), nb::arg("batch_end").none(), nb::arg("progress").none(), nb::kw_only(),
-           nb::arg("loss").none(), nb::arg("score").none(), nb::arg("scoring_rows"))
+           nb::arg("loss").none(), nb::arg("score").none(), nb::arg("scoring_rows"), nb::arg("rates").none())
       .def("evaluate", &Program::evaluate, nb::arg("x"), nb::arg("codes").none(), nb::arg("target"),
            nb::arg("weight").none(), nb::kw_only(), nb::arg("loss").none(), nb::arg("score").none(),
            nb::arg("scoring_rows"))

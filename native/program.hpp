@@ -11,6 +11,7 @@ namespace tabgrad {
 constexpr int MOST_NUMBERS = 12;
 constexpr int MOST_SLOTS = 3;
 constexpr int MOST_METRICS = 64;
+constexpr int MOST_RATES = 1024;
 
 // A layer of the program: dense layers, activations and dropout each stand alone here; a branch remembers what flows
 // there, the join after it adds that again.
@@ -84,12 +85,15 @@ enum class Status { finished, stopped, interrupted, diverged, out_of_memory };
 // Whoever hears of a run. Each call may enter Python; false ends the run as interrupted.
 struct Listener {
   bool hears_epochs = false, hears_batches = false, stop = false;
+  bool schedules = false;  // whether `rates` rules the learning rate
   virtual bool epoch_begin(std::int64_t epoch) = 0;
   virtual bool epoch_end(std::int64_t epoch, const double* training, const double* validation) = 0;
   virtual bool batch_begin(std::int64_t step) = 0;
   virtual bool batch_end(std::int64_t step, const double* running) = 0;
   // About twenty times a second; null: nothing to tell yet.
   virtual bool poll(std::int64_t step, const double* running) = 0;
+  // The learning rates of the steps that come after `step` others, at most MOST_RATES; returns how many, 0: it failed.
+  virtual int rates(std::int64_t step, double* rates) = 0;
   // The user's loss of each row of a batch and its derivative by each output, shaped as `out`: (count, outputs).
   virtual bool loss(const Rows& rows, const Places& places, const float* out, float* losses, float* gradient) = 0;
   // Adds what the user's functions make of a batch's outputs, (count, outputs), to the terms that are listed.

@@ -97,6 +97,7 @@ class Trainer final : public Run {
   void clip_and_step();
   double penalty() const;
   bool finite() const;
+  bool follow_schedule();
   bool score_all(const Rows& rows, std::int64_t scoring_rows, double* out);
   void tell(const Sums& sums, double* out) const {
     out[0] = static_cast<double>(sums.rows), out[1] = sums.loss;
@@ -136,6 +137,9 @@ class Trainer final : public Run {
   Block<double> terms_, told_;
   Floats handed_out_;                          // a batch's outputs, for metrics that are functions of the user's
   bool validating_ = false, cut_off_ = false;  // what they are asked about; whether one of them failed
+
+  std::vector<double> rates_;  // of a schedule: of steps [rates_from_, rates_from_ + rates_known_)
+  std::int64_t rates_from_ = 0, rates_known_ = 0;
 
   Listener* listener_ = nullptr;
   Clock::time_point polled_;
@@ -741,10 +745,21 @@ inline bool Trainer::finite() const {
   return true;
 }
 
+// The learning rate of the coming step; false: the schedule failed.
+inline bool Trainer::follow_schedule() {
+  if (step < rates_from_ || step >= rates_from_ + rates_known_) {
+    rates_from_ = step, rates_known_ = listener_->rates(step, rates_.data());
+    if (rates_known_ == 0) return false;
+  }
+  learning_rate = rates_[static_cast<std::size_t>(step - rates_from_)];
+  return true;
+}
+
 inline Status Trainer::fit(const Rows& rows, const Rows* validation, const Schedule& schedule, Listener& listener,
                            double* training, double* validation_values, std::int64_t& epochs_done,
                            std::int64_t& failed_step) {
   listener_ = &listener, polled_ = Clock::now();
+  if (listener.schedules) rates_.resize(MOST_RATES), rates_known_ = 0;
   optimizer_.store_only = optimizer_.clips();
   if (optimizer_.store_only && !reserve_gradients()) return Status::out_of_memory;
   if (schedule.shuffle && !order_.reserve(static_cast<std::size_t>(rows.count))) return Status::out_of_memory;
@@ -780,6 +795,7 @@ inline Status Trainer::fit(const Rows& rows, const Rows* validation, const Sched
       double loss = 0;
       if (listener.hears_batches && !listener.batch_begin(step_of_epoch_)) return end(Status::interrupted);
       const Batch batch = {rows, schedule.shuffle ? order_.data() : nullptr, from, count};
+      if (listener.schedules && !follow_schedule()) return end(Status::interrupted);
       if (tries) sharing_ = pace_.begin_step();
       if (!step_on(batch, sums, loss)) return end(Status::interrupted);
       if (tries) pace_.end_step();

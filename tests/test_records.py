@@ -47,6 +47,14 @@ RECORDS = sorted({record for part in PARTS for record in (part.record, *records_
 CLASSES = sorted(catalogued(), key=str)
 # A value for each field that has no default.
 REQUIRED: dict[str, Any] = {
+    "initial_learning_rate": 0.5,
+    "max_learning_rate": 0.5,
+    "decay_steps": 10,
+    "first_decay_steps": 10,
+    "total_steps": 10,
+    "decay_rate": 0.5,
+    "boundaries": [1],
+    "values": [0.1, 0.01],
     "units": 3,
     "rate": 0.5,
     "shape": (4,),
@@ -223,7 +231,8 @@ TYPED = [
 @pytest.mark.parametrize(("record", "name", "kind", "optional"), TYPED, ids=class_id)
 def test_a_value_of_another_type(record: type, name: str, kind: type, optional: bool) -> None:
     none = () if optional or kind is bool else (None,)
-    words = WORDS[kind] + (" or None" if optional else "")
+    rate = " or LearningRateSchedule" if name == "learning_rate" else ""
+    words = WORDS[kind] + rate + (" or None" if optional else "")
     for value in (*WRONG[kind], *none):
         given = "" if kind is bool else f" ({type(value).__name__})"
         expected = f"'{name}' of {record.__name__} must be {words}. Got {value!r}{given}."
@@ -470,7 +479,13 @@ def keras() -> Any:
 FUNCTIONS = [record for record in CLASSES if issubclass(record, activations.Activation)]
 OBJECTS = [record for record in CLASSES if record not in (*FUNCTIONS, layers.Input, layers.Residual)]
 # What Keras does not have, and names that it cannot make anything of.
-NOT_IN_KERAS = {losses.Function, losses.GammaDeviance, losses.Quantile, losses.TweedieDeviance}
+NOT_IN_KERAS = {
+    optimizers.schedules.OneCycle,
+    losses.Function,
+    losses.GammaDeviance,
+    losses.Quantile,
+    losses.TweedieDeviance,
+}
 OURS_ALONE = {
     ("initializer", "constant"),
     ("regularizer", "l1_l2"),
@@ -482,12 +497,13 @@ OURS_ALONE = {
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.parametrize("record", OBJECTS, ids=class_id)
 def test_defaults_are_those_of_keras(keras: Any, record: type[Record]) -> None:
-    module, name = record.__module__.split(".")[1], record.__name__
+    module, name = getattr(keras, record.__module__.split(".")[1]), record.__name__
+    module = module.schedules if issubclass(record, optimizers.schedules.LearningRateSchedule) else module
     if record in NOT_IN_KERAS:
-        assert not hasattr(getattr(keras, module), name)
+        assert not hasattr(module, name)
         return
     given = [REQUIRED[field.name] for field in fields(record) if field.name not in defaults_of(record)]
-    peer = getattr(getattr(keras, module), name)
+    peer = getattr(module, name)
     config = {each.name: each.default for each in inspect.signature(peer).parameters.values()}
     config |= peer(*given).get_config()
     for field, ours in defaults_of(record).items():

@@ -53,6 +53,9 @@ COUNT = Interval(1)
 SEED = Interval(0, 2**63 - 1)
 
 
+WORDS = {int: "an integer", float: "a number", bool: "True or False", str: "a string", NoneType: "None"}
+
+
 def check_record(record: Any) -> None:
     """Check every annotated field of a frozen record, turning NumPy scalars into Python's own numbers."""
     kind: Any = type(record)
@@ -74,6 +77,8 @@ def check(value: Any, name: str, owner: str, kinds: tuple[type, ...], interval: 
     if value is None and NoneType in kinds:
         return None
     given = value
+    if any(isinstance(value, kind) for kind in kinds if kind not in WORDS):  # a record where a number may stand too
+        return value
     if float in kinds or int in kinds:
         value = _number(value, name, owner, kinds)
     elif bool in kinds:
@@ -162,8 +167,7 @@ def _boolean(value: Any, name: str, owner: str) -> bool:
 
 
 def _types(kinds: tuple[type, ...]) -> str:
-    words = {int: "an integer", float: "a number", bool: "True or False", str: "a string", NoneType: "None"}
-    return " or ".join(words.get(kind, kind.__name__) for kind in kinds)
+    return " or ".join(WORDS.get(kind, kind.__name__) for kind in kinds)
 
 
 def _percent(value: Any, interval: Interval) -> str:

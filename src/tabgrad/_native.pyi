@@ -51,6 +51,7 @@ class Program:
         loss: LossFunction | None,
         score: ScoreFunction | None,
         scoring_rows: int,
+        rates: Callable[[int], np.ndarray] | None,
     ) -> tuple[Any, int, np.ndarray, np.ndarray | None, BaseException | None]: ...
     def evaluate(
         self,

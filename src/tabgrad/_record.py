@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -19,6 +20,8 @@ class RecordType(type):
         """Construct a record."""
         code = cls.__init__.__code__  # type: ignore[misc]
         known = code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount]
+        if code.co_flags & inspect.CO_VARKEYWORDS:  # a user's own, which takes them all
+            return super().__call__(*args, **options)
         if (error := unknown_arguments(cls.__name__, options, known)) is not None:
             raise error
         return super().__call__(*args, **options)
@@ -52,13 +55,9 @@ class Record(metaclass=RecordType):
     def numbers(self) -> tuple[float, ...]:
         """The fields in order as numbers, which is how a compiled engine receives a record.
 
-        None is NaN, a tuple its length: what it holds is `listed`. A name is no number.
+        None is NaN, and so is what is a record itself; a tuple is its length: what it holds is `listed`. A name is no number.
         """
-        values = (getattr(self, field.name) for field in fields(self) if field.name != "name")
-        return tuple(
-            float("nan") if value is None else float(len(value) if isinstance(value, tuple) else value)
-            for value in values
-        )
+        return tuple(_as_number(getattr(self, field.name)) for field in fields(self) if field.name != "name")
 
     def listed(self) -> tuple[float, ...]:
         """What the fields hold that are tuples of numbers, one for each output."""
@@ -77,3 +76,9 @@ class Record(metaclass=RecordType):
         article, example = "an" if cls.__name__[0] in "AEIO" else "a", next(iter(catalogue))
         expected = f"a name, for instance '{example}', or {article} {cls.__name__} record"
         raise ArgumentTypeError(f"{article.capitalize()} {what} must be {expected}. Got {identifier!r}.")
+
+
+def _as_number(value: Any) -> float:
+    if value is None or isinstance(value, Record):
+        return math.nan
+    return float(len(value) if isinstance(value, tuple) else value)

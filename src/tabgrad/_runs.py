@@ -268,7 +268,11 @@ def divergence(result: Result, epoch: int | None, job: Job) -> str:
     if result.status != "diverged":
         return ""
     steps = math.ceil(len(job.rows) / job.plan.batch_size)
-    rate = job.plan.optimizer.learning_rate if result.state.learning_rate is None else result.state.learning_rate
+    rate = (
+        job.plan.optimizer.rate_of(result.state.step)
+        if result.state.learning_rate is None
+        else result.state.learning_rate
+    )
     where = "" if epoch is None else f" in epoch {epoch + 1}, step {result.failed_step + 1} of {steps}"
     largest = float(np.abs(job.rows.x).max(initial=0))
     kept = "those of the last finished epoch" if len(result.training) else "those of before this call"

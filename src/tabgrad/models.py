@@ -296,16 +296,23 @@ class Sequential:
 
     @property
     def learning_rate(self) -> float:
-        """The learning rate in force; may be set, also by a callback in the middle of a run."""
+        """The learning rate in force; may be set, also by a callback, where no schedule rules it."""
         compiled = self._ready_compiled("learning_rate")
         if (session := self._session) is not None:
             return session.learning_rate
-        changed = None if self._state is None else self._state.learning_rate
-        return compiled.optimizer.learning_rate if changed is None else changed
+        state = self._state
+        if state is not None and state.learning_rate is not None:
+            return state.learning_rate
+        return compiled.optimizer.rate_of(0 if state is None else state.step)
 
     @learning_rate.setter
     def learning_rate(self, rate: float) -> None:
         compiled = self._ready_compiled("learning_rate")
+        if (schedule := compiled.optimizer.schedule) is not None:
+            raise ArgumentError(
+                f"The learning rate follows a schedule, {schedule!r}, and cannot be set. Compile with a number as "
+                "learning_rate to change it yourself or by a callback."
+            )
         rate = check(rate, "learning_rate", "Sequential", (float,), NOT_NEGATIVE)
         if (session := self._session) is not None:
             session.learning_rate = rate

@@ -221,7 +221,7 @@ class Plan:
 
 def _records() -> dict[str, type]:
     """Every class that a plan may hold, by `module.Class` (an activation and a layer share a name)."""
-    modules = (activations, initializers, regularizers, layers, losses, metrics, optimizers)
+    modules = (activations, initializers, regularizers, layers, losses, metrics, optimizers, optimizers.schedules)
     found: dict[str, type] = {"plan.Plan": Plan, "plan.Network": Network}
     for module in modules:
         for name in module.__all__:
@@ -240,6 +240,11 @@ def _to_data(value: Any) -> Any:
         raise ArgumentError(
             f"A plan whose loss is a function ('{value.name}') cannot be written as JSON: code is no data. Keep "
             "the weights (save_weights), and compile with the function again."
+        )
+    if isinstance(value, optimizers.schedules.LearningRateSchedule) and type(value) not in _records().values():
+        raise ArgumentError(
+            f"A plan whose learning rate is a function ('{type(value).__name__}') cannot be written as JSON: code is "
+            "no data. Keep the weights (save_weights), and compile with the function again."
         )
     if isinstance(value, (Record, Plan, Network)):
         data = {field.name: _to_data(getattr(value, field.name)) for field in fields(value)}

@@ -18,6 +18,7 @@ from tabgrad._record import Record
 from tabgrad.engines.base import State, initial_state
 from tabgrad.layers import Activation, Dense, Dropout
 from tabgrad.matrix import Matrix
+from tabgrad.optimizers import schedules
 from tabgrad.plan import Network, Plan
 
 INPUTS = 5
@@ -212,7 +213,26 @@ _EVERY_OPTIMIZER = (
 
 # RMSprop's step is a gradient over its own size. Where a slot holds that step, or a difference is under the root,
 # epsilon is large enough that a gradient near zero, which is all rounding, does not become a step of full length.
+SCHEDULES = (
+    schedules.ExponentialDecay(0.01, 20, 0.5),
+    schedules.ExponentialDecay(0.01, 20, 0.5, staircase=True),
+    schedules.InverseTimeDecay(0.01, 20, 2.0),
+    schedules.InverseTimeDecay(0.01, 20, 2.0, staircase=True),
+    schedules.PolynomialDecay(0.01, 60, power=2.0),
+    schedules.PolynomialDecay(0.01, 32, end_learning_rate=0.002, cycle=True),
+    schedules.PiecewiseConstantDecay([10, 50], [0.01, 0.003, 0.0]),
+    schedules.CosineDecay(0.01, 60, alpha=0.1),
+    schedules.CosineDecay(0.001, 60, warmup_target=0.02, warmup_steps=20),
+    schedules.CosineDecayRestarts(0.01, 10, m_mul=0.8, alpha=0.1),
+    schedules.CosineDecayRestarts(0.01, 20, t_mul=1.0),
+    schedules.CosineDecayRestarts(0.01, 12, t_mul=1.5),
+    schedules.OneCycle(0.02, 80),
+    schedules.OneCycle(0.02, 80, pct_start=0.5, anneal_strategy="linear", div_factor=10, final_div_factor=100),
+)
+
 OPTIMIZERS = (
+    *(optimizers.Adam(schedule) for schedule in SCHEDULES),
+    optimizers.SGD(SCHEDULES[0], momentum=0.9, weight_decay=0.05),
     optimizers.SGD(),
     optimizers.SGD(0.1),
     optimizers.SGD(momentum=0.9),
@@ -592,8 +612,9 @@ def catalogued() -> set[type[Record]]:
     """Every record that a user can name or construct: the catalogues, and the layers."""
     modules = (activations, initializers, losses, metrics, optimizers, regularizers)
     named = {record for module in modules for record in module.CATALOGUE.values()}
-    exported = {getattr(module, name) for module in (*modules, layers) for name in module.__all__}
-    bases = {module_base for record in named for module_base in record.__mro__[1:]} - named | {layers.Layer}
+    exported = {getattr(module, name) for module in (*modules, layers, schedules) for name in module.__all__}
+    bases = {module_base for record in named for module_base in record.__mro__[1:]} - named
+    bases |= {layers.Layer, schedules.LearningRateSchedule}
     return named | {value for value in exported if isinstance(value, type) and issubclass(value, Record)} - bases
 
 
@@ -616,6 +637,8 @@ NEEDED: dict[str, Any] = {
     "activation": "tanh",
     "scale": 0.5,
     "layers": (Dense(5),),
+    "boundaries": [1],
+    "values": [0.1, 0.01],
 }
 
 

@@ -34,7 +34,7 @@ class State:
     step : int
         Steps done so far; counts Adam's bias correction and the dropout masks.
     learning_rate : float or None
-        The rate in force where a listener has changed it; None: the optimizer's own.
+        The rate in force where a listener has changed it; None: the optimizer's own, or that of its schedule.
     """
 
     weights: tuple[np.ndarray, ...]
@@ -65,7 +65,7 @@ def check_shapes(weights: Sequence[np.ndarray], network: Network) -> None:
 class Session(Protocol):
     """What a listener may see and change between two steps of a run."""
 
-    learning_rate: float
+    learning_rate: float  # of the coming step; to be set only where no schedule rules it
 
     def get_weights(self) -> tuple[np.ndarray, ...]:
         """Copies of the weights as they are now."""

@@ -151,14 +151,16 @@ class NativeEngine:
 class _NativeSession:
     """The `Session` of a running program."""
 
-    def __init__(self, program: _native.Program, network: Network) -> None:
+    def __init__(self, program: _native.Program, plan: Plan) -> None:
         self._program = program
-        self._network = network
+        self._network = plan.network
+        self._schedule = plan.optimizer.schedule
 
     @property
     def learning_rate(self) -> float:
         """The rate of the coming steps."""
-        return self._program.learning_rate
+        schedule = self._schedule
+        return self._program.learning_rate if schedule is None else float(schedule.rates(self._program.step)[0])
 
     @learning_rate.setter
     def learning_rate(self, rate: float) -> None:
@@ -199,7 +201,9 @@ def _program(plan: Plan, job: Job, threads: int) -> _native.Program:
     whole = len(job.rows) * (job.epochs - job.initial_epoch)
     program = _native_program(plan.network, plan, rows, _useful(threads, plan.network, batch, whole))
     _write_state(program, job.state, plan.network)
-    program.learning_rate = plan.optimizer.learning_rate if job.state.learning_rate is None else job.state.learning_rate
+    if plan.optimizer.schedule is None:
+        changed = job.state.learning_rate
+        program.learning_rate = plan.optimizer.rate_of(job.state.step) if changed is None else changed
     return program
 
 
@@ -213,7 +217,7 @@ def _scoring_rows(job: Job) -> int:
 
 def _run(job: Job, program: _native.Program) -> Result:
     plan, validation, scores = job.plan, job.validation, Scores(job.plan)
-    heard = _bound(job.listener, _NativeSession(program, plan.network), scores)
+    heard = _bound(job.listener, _NativeSession(program, plan), scores)
     status, failed_step, training, scored, failure = program.fit(
         job.rows.x,
         job.rows.codes,
@@ -229,6 +233,7 @@ def _run(job: Job, program: _native.Program) -> Result:
         loss=_called(plan.loss),
         score=_functions(plan, job.rows, validation),
         scoring_rows=_scoring_rows(job),
+        rates=None if plan.optimizer.schedule is None else plan.optimizer.schedule.rates,
     )
     rate = program.learning_rate
     arrays = [
@@ -239,7 +244,7 @@ def _run(job: Job, program: _native.Program) -> Result:
         tuple(weights for weights, *_ in arrays),
         tuple(tuple(slots) for _, *slots in arrays),
         program.step,
-        None if rate == plan.optimizer.learning_rate else rate,
+        None if plan.optimizer.schedule or rate == plan.optimizer.learning_rate else rate,
     )
     scored = None if scored is None else scores.table(scored)
     return Result(state, scores.table(training), scored, status, failure, failed_step)

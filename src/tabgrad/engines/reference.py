@@ -133,7 +133,7 @@ def stepped(
     plan: Plan, state: State, gradients: Sequence[np.ndarray], moved_by_batch: Mapping[int, np.ndarray]
 ) -> State:
     """The state after a step: gradients are clipped, then each trainable weight moves by the optimizer's formula."""
-    rate = plan.optimizer.learning_rate if state.learning_rate is None else float(state.learning_rate)
+    rate = plan.optimizer.rate_of(state.step) if state.learning_rate is None else float(state.learning_rate)
     step = (rate, state.step + 1)
     weights, slots = list(state.weights), list(state.slots)
     for place, array in moved_by_batch.items():
@@ -266,7 +266,7 @@ class _Run:
     def learning_rate(self) -> float:
         """The rate of the coming steps."""
         changed = self._state.learning_rate
-        return self._job.plan.optimizer.learning_rate if changed is None else changed
+        return self._job.plan.optimizer.rate_of(self._state.step) if changed is None else changed
 
     @learning_rate.setter
     def learning_rate(self, rate: float) -> None:

@@ -132,8 +132,8 @@ class ClassTarget:
         """A network's outputs as float64 of shape (rows, classes); rows sum to 1 unless the form is "indicator".
 
         ``p``, or what it is computed from: ``1 / (1 + e^-z)`` or ``softmax(z)`` where the loss reads logits ``z``,
-        ``(1 - p, p)`` for one output, ``p_j / sum(p)`` for several, each kept in [0, 1]. Under a hinge loss an output is a
-        margin ``m``, whose sign tells: ``p = (1 + m) / 2``.
+        ``(1 - p, p)`` for one output, ``p_j / sum(p)`` for several, each kept in [0, 1]. Under a hinge loss an output
+        is a margin ``m``, whose sign tells: ``p = (1 + m) / 2``.
         """
         p: np.ndarray = outputs.astype(np.float64)
         if isinstance(loss, (losses.Hinge, losses.SquaredHinge)):

@@ -1,4 +1,4 @@
-r"""Optimizers: how a gradient becomes a step.
+r"""The optimizers: how a gradient becomes a step.
 
 Symbols: ``w`` the weights, ``g`` the gradient of the loss with its regularisation term, ``lr`` the learning rate, ``t``
 the number of the step from 1. Before each step, in this order: ``g`` is clipped, then ``w`` decays by
@@ -8,26 +8,12 @@ the number of the step from 1. Before each step, in this order: ``g`` is clipped
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from tabgrad._checks import FRACTION, NOT_NEGATIVE, POSITIVE, SHARE
 from tabgrad._record import Record
 from tabgrad.errors import ArgumentError
-
-__all__ = [
-    "SGD",
-    "Adadelta",
-    "Adagrad",
-    "Adam",
-    "AdamW",
-    "Adamax",
-    "Lion",
-    "Nadam",
-    "Optimizer",
-    "RMSprop",
-    "get",
-]
-
+from tabgrad.optimizers.schedules import Function, LearningRateSchedule
 
 CLIPPING = ("clipnorm", "clipvalue", "global_clipnorm")
 
@@ -38,8 +24,8 @@ class Optimizer(Record):
 
     Parameters
     ----------
-    learning_rate : float, default 0.001
-        At least 0.
+    learning_rate : float, LearningRateSchedule or callable, default 0.001
+        At least 0. A callable is given the number of steps so far, or nothing where it takes nothing.
     weight_decay : float or None, default None
         Decoupled decay of all weights, per step and in units of the learning rate.
     clipnorm : float or None, default None
@@ -50,7 +36,7 @@ class Optimizer(Record):
         Scale all gradients by one factor so that their joint norm is at most this. At most one of the three clips.
     """
 
-    learning_rate: Annotated[float, NOT_NEGATIVE] = 0.001
+    learning_rate: Annotated[float | LearningRateSchedule, NOT_NEGATIVE] = 0.001
     weight_decay: Annotated[float | None, NOT_NEGATIVE] = field(default=None, kw_only=True)
     clipnorm: Annotated[float | None, POSITIVE] = field(default=None, kw_only=True)
     clipvalue: Annotated[float | None, POSITIVE] = field(default=None, kw_only=True)
@@ -58,6 +44,9 @@ class Optimizer(Record):
 
     def __post_init__(self) -> None:
         """Check the fields, and that at most one way of clipping is chosen."""
+        rate: Any = self.learning_rate
+        if callable(rate) and not isinstance(rate, LearningRateSchedule):
+            object.__setattr__(self, "learning_rate", Function(rate))
         super().__post_init__()
         given = [f"'{name}'" for name in CLIPPING if getattr(self, name) is not None]
         if len(given) > 1:
@@ -65,6 +54,16 @@ class Optimizer(Record):
                 f"{type(self).__name__} takes at most one of 'clipnorm', 'clipvalue' and 'global_clipnorm'. "
                 f"Got {' and '.join(given)}. Leave out all but one."
             )
+
+    @property
+    def schedule(self) -> LearningRateSchedule | None:
+        """What rules the learning rate, unless it is a number."""
+        return self.learning_rate if isinstance(self.learning_rate, LearningRateSchedule) else None
+
+    def rate_of(self, steps: int) -> float:
+        """The learning rate of the step that comes after this many others."""
+        rate = self.learning_rate
+        return float(rate.rates(steps)[0]) if isinstance(rate, LearningRateSchedule) else rate
 
     @property
     def slots(self) -> tuple[str, ...]:
@@ -85,7 +84,7 @@ class SGD(Optimizer):
 
     Parameters
     ----------
-    learning_rate : float, default 0.01
+    learning_rate : float or LearningRateSchedule, default 0.01
     momentum : float, default 0
         In [0, 1).
     nesterov : bool, default False
@@ -97,7 +96,7 @@ class SGD(Optimizer):
     I. Sutskever et al., "On the importance of initialization and momentum in deep learning", 2013.
     """
 
-    learning_rate: Annotated[float, NOT_NEGATIVE] = 0.01
+    learning_rate: Annotated[float | LearningRateSchedule, NOT_NEGATIVE] = 0.01
     momentum: Annotated[float, FRACTION] = 0.0
     nesterov: bool = False
 
@@ -118,7 +117,7 @@ class RMSprop(Optimizer):
 
     Parameters
     ----------
-    learning_rate : float, default 0.001
+    learning_rate : float or LearningRateSchedule, default 0.001
     rho : float, default 0.9
         In [0, 1).
     momentum : float, default 0
@@ -133,7 +132,7 @@ class RMSprop(Optimizer):
     T. Tieleman, G. Hinton, "Lecture 6.5 - RMSProp", 2012.
     """
 
-    learning_rate: Annotated[float, NOT_NEGATIVE] = 0.001
+    learning_rate: Annotated[float | LearningRateSchedule, NOT_NEGATIVE] = 0.001
     rho: Annotated[float, FRACTION] = 0.9
     momentum: Annotated[float, FRACTION] = 0.0
     epsilon: Annotated[float, POSITIVE] = 1e-7
@@ -156,7 +155,7 @@ class Adam(Optimizer):
 
     Parameters
     ----------
-    learning_rate : float, default 0.001
+    learning_rate : float or LearningRateSchedule, default 0.001
     beta_1 : float, default 0.9
         In [0, 1).
     beta_2 : float, default 0.999
@@ -179,7 +178,7 @@ class Adam(Optimizer):
     0.9
     """
 
-    learning_rate: Annotated[float, NOT_NEGATIVE] = 0.001
+    learning_rate: Annotated[float | LearningRateSchedule, NOT_NEGATIVE] = 0.001
     beta_1: Annotated[float, FRACTION] = 0.9
     beta_2: Annotated[float, FRACTION] = 0.999
     epsilon: Annotated[float, POSITIVE] = 1e-7
@@ -197,7 +196,7 @@ class AdamW(Adam):
 
     Parameters
     ----------
-    learning_rate : float, default 0.001
+    learning_rate : float or LearningRateSchedule, default 0.001
     weight_decay : float or None, default 0.004
     beta_1, beta_2, epsilon, amsgrad
         See `Adam`.
@@ -241,7 +240,7 @@ class Adamax(Optimizer):
 
     Parameters
     ----------
-    learning_rate : float, default 0.001
+    learning_rate : float or LearningRateSchedule, default 0.001
     beta_1 : float, default 0.9
         In [0, 1).
     beta_2 : float, default 0.999
@@ -255,7 +254,7 @@ class Adamax(Optimizer):
     D. Kingma, J. Ba, "Adam: a method for stochastic optimization", 2015, section 7.1.
     """
 
-    learning_rate: Annotated[float, NOT_NEGATIVE] = 0.001
+    learning_rate: Annotated[float | LearningRateSchedule, NOT_NEGATIVE] = 0.001
     beta_1: Annotated[float, FRACTION] = 0.9
     beta_2: Annotated[float, FRACTION] = 0.999
     epsilon: Annotated[float, POSITIVE] = 1e-7
@@ -277,7 +276,7 @@ class Nadam(Optimizer):
 
     Parameters
     ----------
-    learning_rate : float, default 0.001
+    learning_rate : float or LearningRateSchedule, default 0.001
     beta_1 : float, default 0.9
         In [0, 1).
     beta_2 : float, default 0.999
@@ -291,7 +290,7 @@ class Nadam(Optimizer):
     T. Dozat, "Incorporating Nesterov momentum into Adam", 2016.
     """
 
-    learning_rate: Annotated[float, NOT_NEGATIVE] = 0.001
+    learning_rate: Annotated[float | LearningRateSchedule, NOT_NEGATIVE] = 0.001
     beta_1: Annotated[float, FRACTION] = 0.9
     beta_2: Annotated[float, FRACTION] = 0.999
     epsilon: Annotated[float, POSITIVE] = 1e-7
@@ -310,7 +309,7 @@ class Adagrad(Optimizer):
 
     Parameters
     ----------
-    learning_rate : float, default 0.001
+    learning_rate : float or LearningRateSchedule, default 0.001
     initial_accumulator_value : float, default 0.1
         ``a`` before the first step, at least 0.
     epsilon : float, default 1e-7
@@ -322,7 +321,7 @@ class Adagrad(Optimizer):
     J. Duchi, E. Hazan, Y. Singer, "Adaptive subgradient methods for online learning and stochastic optimization", 2011.
     """
 
-    learning_rate: Annotated[float, NOT_NEGATIVE] = 0.001
+    learning_rate: Annotated[float | LearningRateSchedule, NOT_NEGATIVE] = 0.001
     initial_accumulator_value: Annotated[float, NOT_NEGATIVE] = 0.1
     epsilon: Annotated[float, POSITIVE] = 1e-7
 
@@ -346,7 +345,7 @@ class Adadelta(Optimizer):
 
     Parameters
     ----------
-    learning_rate : float, default 0.001
+    learning_rate : float or LearningRateSchedule, default 0.001
         Keras's; the paper's is 1.
     rho : float, default 0.95
         In [0, 1).
@@ -359,7 +358,7 @@ class Adadelta(Optimizer):
     M. Zeiler, "ADADELTA: an adaptive learning rate method", 2012.
     """
 
-    learning_rate: Annotated[float, NOT_NEGATIVE] = 0.001
+    learning_rate: Annotated[float | LearningRateSchedule, NOT_NEGATIVE] = 0.001
     rho: Annotated[float, FRACTION] = 0.95
     epsilon: Annotated[float, POSITIVE] = 1e-7
 
@@ -379,7 +378,7 @@ class Lion(Optimizer):
 
     Parameters
     ----------
-    learning_rate : float, default 0.001
+    learning_rate : float or LearningRateSchedule, default 0.001
     beta_1 : float, default 0.9
         In (0, 1].
     beta_2 : float, default 0.99
@@ -392,7 +391,7 @@ class Lion(Optimizer):
     X. Chen et al., "Symbolic discovery of optimization algorithms", 2023.
     """
 
-    learning_rate: Annotated[float, NOT_NEGATIVE] = 0.001
+    learning_rate: Annotated[float | LearningRateSchedule, NOT_NEGATIVE] = 0.001
     beta_1: Annotated[float, SHARE] = 0.9
     beta_2: Annotated[float, FRACTION] = 0.99
 

@@ -1,0 +1,32 @@
+"""Optimizers: how a gradient becomes a step; and schedules of their learning rates."""
+
+from tabgrad.optimizers import schedules
+from tabgrad.optimizers._optimizers import CATALOGUE as CATALOGUE
+from tabgrad.optimizers._optimizers import (
+    SGD,
+    Adadelta,
+    Adagrad,
+    Adam,
+    Adamax,
+    AdamW,
+    Lion,
+    Nadam,
+    Optimizer,
+    RMSprop,
+    get,
+)
+
+__all__ = [
+    "SGD",
+    "Adadelta",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Adamax",
+    "Lion",
+    "Nadam",
+    "Optimizer",
+    "RMSprop",
+    "get",
+    "schedules",
+]
