@@ -1,4 +1,4 @@
-// Optimizers: from a finished gradient to a step, with the formulas of src/tabgrad/optimizers.py.
+// Optimizers: from a finished gradient to a step, with the formulas of src/tabgrad/optimizers/.
 //
 // A rule is one function on vectors, (w, g, its slots) -> w, and one line in `rule_of`. It runs as the epilogue of the
 // product that makes the gradient, or over a stored gradient where clipping needs it whole first.

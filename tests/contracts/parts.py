@@ -128,6 +128,10 @@ def _optimizer(optimizer: optimizers.Optimizer) -> Part:
     return Part(optimizer, replace(_PLAIN, optimizer=optimizer))
 
 
+def _schedule(schedule: schedules.LearningRateSchedule) -> Part:
+    return Part(schedule, replace(_PLAIN, optimizer=optimizers.Adam(schedule)))
+
+
 def _loss(loss: losses.Loss, last: Dense, *scores: metrics.Metric, rate: float = 0.1) -> Part:
     """`rate`: of a step, smaller where a loss is steep."""
     network, optimizer = _network(Dense(6, "tanh"), last), optimizers.SGD(rate)
@@ -231,7 +235,6 @@ SCHEDULES = (
 )
 
 OPTIMIZERS = (
-    *(optimizers.Adam(schedule) for schedule in SCHEDULES),
     optimizers.SGD(SCHEDULES[0], momentum=0.9, weight_decay=0.05),
     optimizers.SGD(),
     optimizers.SGD(0.1),
@@ -589,6 +592,7 @@ PARTS: tuple[Part, ...] = (
     *(_initializer(record) for record in INITIALIZERS),
     *(_regularizer(record) for record in REGULARIZERS),
     *(_optimizer(record) for record in OPTIMIZERS),
+    *(_schedule(record) for record in SCHEDULES),
     *LOSSES,
     *(replace(part, weighted=True) for part in LOSSES),
     *LAYERS,

@@ -17,7 +17,7 @@ from tabgrad.matrix import Matrix
 from tabgrad.plan import Network, Plan
 
 from .conftest import HAS_NATIVE
-from .parts import ACTIVATIONS, LAYERS, METRICS, OPTIMIZERS, PARTS, REGULARIZERS, Part, records_of, started
+from .parts import ACTIVATIONS, LAYERS, METRICS, OPTIMIZERS, PARTS, REGULARIZERS, SCHEDULES, Part, records_of, started
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
 os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")  # a hundred tiny models: compiling them is what takes time
@@ -165,11 +165,16 @@ def about(*records: Any) -> list[Part]:
     return [part for part in PARTS if part.record in records and type(part.record) in {type(r) for r in records}]
 
 
-IN_KERAS = [record for record in OPTIMIZERS if not isinstance(record.schedule, optimizers.schedules.OneCycle)]
+@pytest.mark.parametrize("part", about(*OPTIMIZERS), ids=str)
+def test_optimizers(part: Part) -> None:
+    assert_followed(part)
+
+
+IN_KERAS = [schedule for schedule in SCHEDULES if not isinstance(schedule, optimizers.schedules.OneCycle)]
 
 
 @pytest.mark.parametrize("part", about(*IN_KERAS), ids=str)
-def test_optimizers(part: Part) -> None:
+def test_schedules(part: Part) -> None:
     assert_followed(part)
 
 
