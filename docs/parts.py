@@ -21,6 +21,7 @@ MODULES = {
     "activations": "by name, or as records with arguments (`activations.LeakyRelu(0.1)`)",
     "losses": "from logits, label smoothing and weights of rows where Keras has them; or a function of your own",
     "optimizers": "each with weight decay and clipping by norm, value and global norm",
+    "optimizers.schedules": "learning rates as functions of the step; or a function of your own",
     "metrics": "means over the rows of an epoch",
     "callbacks": "end early, change the rate, write down",
     "initializers": "what the weights are before the first step",

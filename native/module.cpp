@@ -281,8 +281,7 @@ class Program {
                 const nb::object& validation, std::int64_t epochs, std::int64_t first_epoch, std::int64_t batch_size,
                 bool shuffle, std::uint64_t seed, const nb::object& epoch_begin, const nb::object& epoch_end,
                 const nb::object& batch_begin, const nb::object& batch_end, const nb::object& progress,
-                const nb::object& loss, const nb::object& score, std::int64_t scoring_rows,
-                const nb::object& rates) {
+                const nb::object& loss, const nb::object& score, std::int64_t scoring_rows, const nb::object& rates) {
     require_training();
     check_scoring(scoring_rows);
     const Rows rows = rows_of(x, codes, target, weight);

@@ -55,7 +55,7 @@ class Record(metaclass=RecordType):
     def numbers(self) -> tuple[float, ...]:
         """The fields in order as numbers, which is how a compiled engine receives a record.
 
-        None is NaN, and so is what is a record itself; a tuple is its length: what it holds is `listed`. A name is no number.
+        None is NaN, and so is a record; a tuple is its length: what it holds is `listed`. A name is no number.
         """
         return tuple(_as_number(getattr(self, field.name)) for field in fields(self) if field.name != "name")
 
