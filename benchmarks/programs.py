@@ -21,6 +21,7 @@ class Program:
 
     `blocks` says what a hidden layer is. dense: ReLU after it. batch_normalization: normalised, then ReLU. residual:
     the first is linear; each one after it adds to what came in a normalisation, a layer with ReLU and a linear one.
+    `codes` says how many codes each column of them may hold; what stands for them, 8 numbers each, joins the features.
     """
 
     table: str
@@ -30,6 +31,7 @@ class Program:
     batch_size: int
     loss: str
     blocks: str = "dense"
+    codes: tuple[int, ...] = ()
 
     @property
     def classifies(self) -> bool:
@@ -52,6 +54,9 @@ class Program:
         return float(np.mean((predicted.ravel() - y.ravel()) ** 2))
 
 
+EMBEDDED = 8  # numbers that stand for a code
+CODES = (10, 50, 100, 500, 1000)
+
 PROGRAMS = {
     "regression": Program("housing", (), 1, 0.0, 1, "mean_squared_error"),
     "classifier": Program("beans", (64, 64), 7, 0.5, 16, "categorical_crossentropy"),
@@ -59,11 +64,12 @@ PROGRAMS = {
     "wide": Program("gaussian_128", (512, 512), 10, 0.0, 256, "categorical_crossentropy"),
     "normalised": Program("gaussian_54", (128, 128), 7, 0.0, 256, "categorical_crossentropy", "batch_normalization"),
     "residual": Program("gaussian_54", (128, 128, 128), 7, 0.0, 256, "categorical_crossentropy", "residual"),
+    "embedded": Program("mixed", (64, 64), 7, 0.0, 256, "categorical_crossentropy", codes=CODES),
 }
 
 
 def load(path: str) -> Arrays:
-    """Read the four arrays that `prepare` wrote: X_train, X_test, y_train, y_test."""
+    """Read the arrays that `prepare` wrote: X_train, X_test, y_train, y_test, and the codes if there are any."""
     with np.load(path) as arrays:
         return {name: arrays[name] for name in arrays.files}
 
@@ -71,7 +77,8 @@ def load(path: str) -> Arrays:
 def prepare(table: str, folders: list[Path], destination: Path) -> str:
     """Write one table as arrays for the processes that are measured; return one line on where it came from."""
     arrays, source = _TABLES[table](folders)
-    np.savez(destination, **{name: np.ascontiguousarray(array, dtype=np.float32) for name, array in arrays.items()})
+    kinds = {name: np.int32 if name.startswith("codes") else np.float32 for name in arrays}
+    np.savez(destination, **{name: np.ascontiguousarray(array, kinds[name]) for name, array in arrays.items()})
     return source
 
 
@@ -120,11 +127,28 @@ def _gaussian(features: int, classes: int, rows: int) -> tuple[Arrays, str]:
     return arrays, f"synthetic, {rows:,} x {features}, {classes} classes"
 
 
+def _mixed(features: int, classes: int, rows: int) -> tuple[Arrays, str]:
+    """Draw normal columns and codes; each feature, and each level of a code, has a random score for each class."""
+    rng = np.random.default_rng(0)
+    held_out = 2_000
+    X = rng.normal(size=(rows + held_out, features)).astype(np.float32)
+    codes = rng.integers(0, CODES, (rows + held_out, len(CODES)))
+    scores = X @ rng.normal(size=(features, classes))
+    for column, levels in enumerate(CODES):
+        scores += rng.normal(size=(levels, classes))[codes[:, column]]
+    y = np.eye(classes, dtype=np.float32)[np.argmax(scores, axis=1)]
+    parts = {"X": X, "y": y, "codes": codes}
+    arrays = {f"{name}_train": part[:rows] for name, part in parts.items()}
+    arrays |= {f"{name}_test": part[rows:] for name, part in parts.items()}
+    return arrays, f"synthetic, {rows:,} x {features} and {len(CODES)} columns of codes, {classes} classes"
+
+
 _TABLES: dict[str, Callable[[list[Path]], tuple[Arrays, str]]] = {
     "housing": _housing,
     "beans": _beans,
     "gaussian_54": lambda _folders: _gaussian(54, 7, 20_000),
     "gaussian_128": lambda _folders: _gaussian(128, 10, 50_000),
+    "mixed": lambda _folders: _mixed(10, 7, 20_000),
 }
 
 

@@ -23,6 +23,7 @@ ROWS: dict[str, Callable[[Bench], Iterator[Row]]] = {
     "yardstick": steps.beside_yardstick,
     "wide": steps.wide,
     "layers": steps.layers,
+    "embeddings": steps.embeddings,
     "quality": quality.quality,
     "grid": grid.grid,
     "import": startup.importing,

@@ -385,7 +385,10 @@ def test_a_row_of_another_kind_than_the_models() -> None:
          model.predict, [NUMERIC, CODES[1:]])  # fmt: skip
     says(DataError, "X[1] must be a table of codes, shape (rows, columns). Got shape (60,). For one column use "
          "X[1].reshape(-1, 1).", model.predict, [NUMERIC, CODES[:, 0]])  # fmt: skip
-    says(DataError, "X[1] must hold numbers. Got text", model.predict, [NUMERIC, CODES.astype(str)])
+    text = pd.DataFrame({"colour": ["red"] * ROWS, "town": CODES[:, 1]})
+    for kind in ("str", "category"):
+        with pytest.raises(DataError, match=r"X\[1\] must hold numbers. Got .* in column 'colour'.*OrdinalEncoder"):
+            model.predict([NUMERIC, text.astype({"colour": kind})])
     missing = NUMERIC.copy()
     missing[3, 1] = np.nan
     says(DataError, "X[0] must hold finite numbers. Got NaN in 1 place (row 3, column 1). Fill what is missing",

@@ -79,6 +79,12 @@ def layers(bench: Bench) -> Iterator[Row]:
     yield from _beside_torch(bench, "residual", "54-128, 2 residual blocks, 7", often)
 
 
+def embeddings(bench: Bench) -> Iterator[Row]:
+    """Time embeddings of five columns of codes beside numeric columns, with one thread each and with two."""
+    network = "10 columns and 5 of codes (10 to 1,000, width 8), 64-64-7"
+    yield from _beside_torch(bench, "embedded", network, {"epochs": 4, "fits": 4})
+
+
 def _beside_torch(bench: Bench, program: str, network: str, measured: dict[str, int]) -> Iterator[Row]:
     settings = bench.settings(program, seed=0, warm_up=1, **measured)
     for threads in (1, 2):

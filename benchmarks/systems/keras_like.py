@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
-from programs import PROGRAMS, Program, load
+from programs import EMBEDDED, PROGRAMS, Program, load
 
 
 class Model(Protocol):
@@ -39,12 +39,16 @@ class Names:
     BatchNormalization: Callable[[], object] | None = None
     Activation: Callable[[str], object] | None = None
     Residual: Callable[[list[object]], object] | None = None
+    Embedding: Callable[[tuple[int, ...], int], object] | None = None
 
 
 def build(names: Names, program: Program, features: int, optimizer: str = "adam") -> Model:
     """Build and compile the program's network."""
     model = names.Sequential()
     shape = {"input_dim": features}
+    if program.codes:
+        model.add(names.Embedding(program.codes, EMBEDDED))
+        shape = {}
     for units in program.hidden:
         for layer in _hidden(names, program, units, shape):
             model.add(layer)
@@ -71,17 +75,22 @@ def step_times(
 ) -> dict[str, Any]:
     """Train `warm_up` epochs, then time `fits` calls of `fit` of `epochs` each, on the same model."""
     chosen, data = PROGRAMS[program], load(table)
-    X, y = data["X_train"], data["y_train"]
+    X, y = given(data, "train"), data["y_train"]
     names.set_random_seed(seed)
-    model = build(names, chosen, X.shape[1])
+    model = build(names, chosen, data["X_train"].shape[1])
     model.fit(X, y, epochs=warm_up, batch_size=chosen.batch_size, verbose=0)
     seconds = []
     for _ in range(fits):
         start = time.perf_counter()
         model.fit(X, y, epochs=epochs, batch_size=chosen.batch_size, verbose=0)
-        seconds.append((time.perf_counter() - start) / (epochs * chosen.steps(len(X))))
-    predicted = model.predict(data["X_test"], verbose=0)
+        seconds.append((time.perf_counter() - start) / (epochs * chosen.steps(len(y))))
+    predicted = model.predict(given(data, "test"), verbose=0)
     return {"seconds_per_step": seconds, "score": chosen.score(predicted, data["y_test"])}
+
+
+def given(data: dict[str, np.ndarray], part: str) -> Any:
+    """The features of a part of the table, with its codes if there are any."""
+    return [data[f"X_{part}"], data[f"codes_{part}"]] if f"codes_{part}" in data else data[f"X_{part}"]
 
 
 def train(names: Names, *, program: str, table: str, seed: int, epochs: int) -> dict[str, Any]:

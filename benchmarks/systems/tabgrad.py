@@ -13,14 +13,14 @@ from programs import PROGRAMS, Program, load
 
 import tabgrad
 from systems import keras_like
-from tabgrad.layers import Activation, BatchNormalization, Dense, Dropout, Residual
+from tabgrad.layers import Activation, BatchNormalization, Dense, Dropout, Embedding, Residual
 from tabgrad.models import Sequential
 
 SMALL = Program("", (8,), 1, 0.0, 16, "mean_squared_error")
 
 
 def _names() -> keras_like.Names:
-    blocks = (BatchNormalization, Activation, Residual)
+    blocks = (BatchNormalization, Activation, Residual, Embedding)
     return keras_like.Names(Sequential, Dense, Dropout, None, tabgrad.set_random_seed, *blocks)
 
 

@@ -32,6 +32,7 @@ FIXES = {
     "None": "Fill what is missing, or drop these rows.",
     "Python objects": "If they are numbers, convert them with .astype('float32').",
 }
+CODES_FIX = "Number the levels of each column 0, 1, 2, ..., for instance with scikit-learn's OrdinalEncoder."
 CLASSES_FIX = "Number the classes 0, 1, 2, ...: classes, y = np.unique(y, return_inverse=True)."
 
 
@@ -40,8 +41,9 @@ def refusal(name: str, found: Sequence[tuple[str, str]], more: int = 0) -> str:
     listed = ", ".join(f"{kind} in {place}" for kind, place in found)
     rest = f" and in {more} more column{'s' if more > 1 else ''}" if more else ""
     kinds = dict.fromkeys(kind for kind, _ in found)
-    named = name.split(maxsplit=1)[0] == "y" and kinds.keys() & {"text", "categories", "Python objects"}
-    fixes = [CLASSES_FIX] if named else [FIXES[kind] for kind in kinds]
+    numbered = {"y": CLASSES_FIX, "X[1]": CODES_FIX}.get(name.split(maxsplit=1)[0])  # X[1]: codes of a pair
+    named = kinds.keys() & {"text", "categories", "Python objects"}
+    fixes = [numbered] if numbered and named else [FIXES[kind] for kind in kinds]
     return f"{name} must hold numbers. Got {listed}{rest}. {' '.join(fixes)}"
 
 

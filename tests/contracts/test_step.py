@@ -7,14 +7,18 @@ from itertools import product
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tabgrad import activations, losses, metrics, optimizers
 from tabgrad.engines.base import Engine, Job, Result
 from tabgrad.engines.reference import ReferenceEngine
-from tabgrad.layers import Dense, Dropout
+from tabgrad.engines.select import get_engine
+from tabgrad.layers import Dense, Dropout, Embedding
 from tabgrad.plan import Network, Plan
 from tabgrad.regularizers import L1L2
 
+from .conftest import HAS_NATIVE
 from .parts import PARTS, Part, rows_for, started
 
 REFERENCE = ReferenceEngine()
@@ -89,6 +93,32 @@ def test_regression_of_every_size(native: Engine, batch: int, width: int) -> Non
         plan = Plan(Network(width, (Dense(1),)), losses.MeanSquaredError(), optimizer, batch_size=batch)
         job = Job(plan, started(plan), rows_for(plan, 2 * batch + 1, weighted=width == 7), epochs=1)
         assert_same(job, native.fit(job), REFERENCE.fit(job), ONE_STEP)
+
+
+@pytest.mark.skipif(not HAS_NATIVE, reason="tabgrad._native is not built")
+@settings(deadline=None, max_examples=60)
+@given(
+    tables=st.lists(
+        st.tuples(st.sampled_from((1, 2, 9, 70)), st.sampled_from((1, 3, 4, 8, 15, 17))), min_size=1, max_size=4
+    ),
+    shared=st.booleans(),
+    inputs=st.sampled_from((0, 1, 5, 16, 17)),
+    batch=st.sampled_from((1, 5, 33)),
+    before=st.booleans(),
+    clipped=st.booleans(),
+)
+def test_embeddings_of_every_size(
+    tables: list[tuple[int, int]], shared: bool, inputs: int, batch: int, before: bool, clipped: bool
+) -> None:
+    """Tables below, at and above the width of a vector, alone or behind numeric columns, codes that come again."""
+    rows, widths = zip(*tables, strict=True)
+    embedding = Embedding(rows[0], widths[0]) if shared else Embedding(rows, widths)
+    hidden = (Dense(inputs, "tanh"),) if before and inputs else ()
+    network = Network(inputs, (*hidden, embedding, Dense(3, "tanh"), Dense(1)), codes=len(tables))
+    optimizer = optimizers.SGD(0.1, momentum=0.9, global_clipnorm=0.1 if clipped else None)
+    plan = Plan(network, losses.MeanSquaredError(), optimizer, batch_size=batch)
+    job = Job(plan, started(plan), rows_for(plan, 2 * batch + 1), epochs=1, validation=rows_for(plan, 7))
+    assert_same(job, get_engine("native").fit(job), REFERENCE.fit(job), MANY_STEPS)
 
 
 @pytest.mark.parametrize("part", PARTS, ids=str)
