@@ -507,7 +507,7 @@ def test_defaults_are_those_of_keras(keras: Any, record: type[Record]) -> None:
     config = {each.name: each.default for each in inspect.signature(peer).parameters.values()}
     config |= peer(*given).get_config()
     for field, ours in defaults_of(record).items():
-        if field in ("input_shape", "name"):  # Keras has none for the one, and draws the other
+        if field in ("input_shape", "name", "input_length"):  # none, drawn, of Keras 2
             continue
         theirs = _scalar(config[field])
         if isinstance(ours, Record):  # an initialiser or activation, by its name in Keras's configuration
