@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -164,6 +165,32 @@ def test_a_program_refuses_a_metric_whose_terms_it_counts_otherwise() -> None:
         program("overlap", (0.5,), (), False, 9)
     with pytest.raises(ValueError, match="another number of numbers than there are outputs"):
         program("thresholds", all_outputs, (1.0,), (0.2, 0.5), False, 6)
+
+
+def embedding(units: int, sizes: tuple[int, ...], shared: float = 0.0) -> tuple[Any, ...]:
+    """The layer as a program takes it: each table's codes, then their widths."""
+    return ("embedding", units, 0, 0, True, (shared, 0.0, 0.0), (), sizes)
+
+
+@pytest.mark.parametrize(
+    ("message", "inputs", "layers"),
+    [
+        ("needs a table", 3, [embedding(3, ())]),
+        ("needs a table", 3, [embedding(5, (4, 2, 2))]),
+        ("empty or too large", 3, [embedding(3, (0, 1))]),
+        ("empty or too large", 3, [embedding(3, (-4, 2))]),
+        ("empty or too large", 3, [embedding(3, (4, 0))]),
+        ("empty or too large", 3, [embedding(2**20 + 3, (2**20, 2**20))]),
+        ("as wide as its tables", 3, [embedding(4, (4, 2))]),
+        ("as wide as its tables", 3, [embedding(6, (4, 2))]),
+        ("a shared table has one size", 0, [embedding(5, (4, 4, 2, 3), 1.0)]),
+        ("one embedding", 3, [embedding(5, (4, 2)), embedding(7, (4, 2))]),
+        ("a layer has no inputs", 0, [("relu", 3, 0, 0, True, (), (), ())]),
+    ],
+)
+def test_an_embedding_that_a_program_refuses(message: str, inputs: int, layers: list[Any]) -> None:
+    with pytest.raises(ValueError, match=message):
+        _native.Program(_native.instruction_sets()[0], inputs, layers, None, False, False, [], None, 8, 1)
 
 
 def test_arrays_are_taken_without_a_copy_and_once() -> None:
