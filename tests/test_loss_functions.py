@@ -345,7 +345,9 @@ def test_copies_pickles_and_json():
     for again in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):  # noqa: S301
         assert again.loss == losses.Function(squared_error)
         assert again.fit(X, Y, epochs=1, verbose=0).history == copy.deepcopy(model).fit(X, Y, verbose=0).history
-    with pytest.raises(ArgumentError, match=r"loss is a function \('squared_error'\) cannot be written as JSON"):
+    with pytest.raises(
+        ArgumentError, match=r"^'squared_error' is a function or class of your own, which cannot be written"
+    ):
         model.plan().to_json()
     assert hash(model.plan()) == hash(model_of(squared_error).plan())
     with pytest.raises((pickle.PicklingError, AttributeError)):

@@ -86,11 +86,11 @@ def test_layers_come_and_go_and_weights_stay():
     assert same(model.get_weights()[2:], Sequential([Dense(4, input_dim=5), Dense(1)], seed=0).get_weights()[2:])
     model.fit(X, Y, verbose=0)
     last = model.layers[-1]
-    assert model.pop() == last
+    assert last == model.pop()
     assert model.output_shape == (None, 4)
     model.add(Activation("relu"))
     model.fit(X, np.tile(Y, 4), verbose=0)
-    assert [type(layer) for layer in model.layers] == [Dense, Activation]
+    assert [layer.__class__ for layer in model.layers] == [Dense, Activation]
 
 
 def test_weights_follow_from_the_seed_alone():

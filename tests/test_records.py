@@ -417,8 +417,8 @@ def test_any_number_and_any_name_survive_json(
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ('{"class": "os.system"}', "Unknown class 'os.system' in the JSON of a plan."),
-        ("{}", "Unknown class None in the JSON of a plan."),
+        ('{"class": "os.system"}', "Unknown class 'os.system' in the JSON of a plan or model."),
+        ("{}", "Unknown class None in the JSON of a plan or model."),
         ('{"class": "activations.Tanh"}', "The JSON describes a Tanh, not a Plan."),
         ("[]", "The JSON describes a tuple, not a Plan."),
     ],

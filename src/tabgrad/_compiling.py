@@ -19,7 +19,7 @@ KERAS_ONLY = ("run_eagerly", "steps_per_execution", "jit_compile", "auto_scale_l
 class Compiled:
     """What `compile` was given, as records; None among the metrics stands for accuracy, whose form the width decides.
 
-    `names` are those of the metrics in logs, of the weighted ones last.
+    `names` are those of the metrics in logs, of the weighted ones last; `given` are both lists as compile takes them.
     """
 
     optimizer: optimizers.Optimizer
@@ -27,6 +27,7 @@ class Compiled:
     metrics: tuple[Metric | None, ...]
     weighted: tuple[Metric | None, ...]
     names: tuple[str, ...]
+    given: tuple[tuple[str | Metric, ...], tuple[str | Metric, ...]]
 
     def metrics_for(self, outputs: int) -> tuple[tuple[Metric, ...], tuple[Metric, ...]]:
         """The metrics for an output of this width, without and with weights."""
@@ -64,7 +65,14 @@ def resolved(optimizer: Any, loss: Any, chosen: Any, weighted: Any, unknown: Map
         tuple(one for _, one in plain),
         tuple(one for _, one in with_weights),
         unique([name for name, _ in plain], [name for name, _ in with_weights]),
+        (_given(chosen, plain), _given(weighted, with_weights)),
     )
+
+
+def _given(identifiers: Any, found: Sequence[tuple[str, Metric | None]]) -> tuple[str | Metric, ...]:
+    """Names as they were given, records for the rest."""
+    pairs = zip(listed(identifiers), found, strict=True)
+    return tuple(identifier if isinstance(identifier, str) or one is None else one for identifier, (_, one) in pairs)
 
 
 def unique(plain: Sequence[str], weighted: Sequence[str]) -> tuple[str, ...]:

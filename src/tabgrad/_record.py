@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import difflib
 import inspect
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, ClassVar, Self
 
 from tabgrad._checks import check_record, known_name, unknown_arguments
-from tabgrad.errors import ArgumentTypeError
+from tabgrad.errors import ArgumentError, ArgumentTypeError
 
 
 class RecordType(type):
@@ -43,8 +44,9 @@ class Record(metaclass=RecordType):
     kind: ClassVar[str] = "record"
 
     def __init_subclass__(cls) -> None:
-        """Give each subclass its kind."""
+        """Give each subclass its kind, and the package's own a name in data."""
         super().__init_subclass__()
+        known_in_data(cls)
         if "kind" not in cls.__dict__:
             cls.kind = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", cls.__name__).lower()
 
@@ -64,6 +66,24 @@ class Record(metaclass=RecordType):
         tuples = (value for field in fields(self) if isinstance(value := getattr(self, field.name), tuple))
         return tuple(number for each in tuples for number in each)
 
+    def get_config(self) -> dict[str, Any]:
+        """The fields as plain data: numbers, strings, lists, and dicts for records; `from_config` takes them."""
+        return {field.name: to_data(getattr(self, field.name)) for field in fields(self)}
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
+        """The record that `get_config` gave.
+
+        Examples
+        --------
+        >>> from tabgrad.layers import Dense
+        >>> Dense.from_config(Dense(3, activation="relu").get_config()) == Dense(3, activation="relu")
+        True
+        """
+        if not isinstance(config, Mapping):
+            raise ArgumentTypeError(f"'config' of {cls.__name__} must be what get_config gave, a dict. Got {config!r}.")
+        return cls(**{name: from_data(value) for name, value in config.items()})
+
     @classmethod
     def get(cls, identifier: Any, catalogue: Mapping[str, type[Self]], what: str) -> Self:
         """The record that a user means by an instance, a class or a name of the catalogue."""
@@ -82,3 +102,61 @@ def _as_number(value: Any) -> float:
     if value is None or isinstance(value, Record):
         return math.nan
     return float(len(value) if isinstance(value, tuple) else value)
+
+
+# ---- Records as plain data -------------------------------------------------------------------------------------------
+
+_KNOWN: dict[str, type] = {}  # the package's own classes that data may name; nothing is ever imported by name
+
+
+def known_in_data(cls: type) -> None:
+    """Let data name a class of this package as ``module.Class`` (an activation and a layer may share a name)."""
+    package, _, module = cls.__module__.partition(".")
+    if package == __name__.partition(".")[0] and not cls.__name__.startswith("_"):
+        _KNOWN[f"{module.partition('.')[0]}.{cls.__name__}"] = cls
+
+
+def to_data(value: Any) -> Any:
+    """What JSON can hold: ``{"class": "layers.Dense", field: value, ...}`` for a record, a list for a tuple.
+
+    Raises
+    ------
+    ArgumentError
+        For functions, and classes of a user's own: code is no data. For infinity and NaN.
+    """
+    if is_dataclass(value) and not isinstance(value, type):
+        name = next((name for name, known in _KNOWN.items() if known is type(value)), None)
+        if name is None:
+            raise _no_data(type(value).__name__)
+        return {"class": name, **{field.name: to_data(getattr(value, field.name)) for field in fields(value)}}
+    if isinstance(value, (list, tuple)):
+        return [to_data(item) for item in value]
+    if callable(value):
+        raise _no_data(getattr(value, "__name__", repr(value)))
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ArgumentError(f"JSON holds finite numbers only. Got {value!r}.")
+    return value
+
+
+def from_data(data: Any) -> Any:
+    """What `to_data` made data of; class names are looked up in a fixed table."""
+    if isinstance(data, Mapping):
+        name = data.get("class")
+        if name not in _KNOWN:
+            raise ArgumentError(f"Unknown class {name!r} in the JSON of a plan or model.{_nearest(name)}")
+        return _KNOWN[name](**{key: from_data(value) for key, value in data.items() if key != "class"})
+    if isinstance(data, (list, tuple)):
+        return tuple(from_data(item) for item in data)
+    return data
+
+
+def _nearest(name: Any) -> str:
+    close = difflib.get_close_matches(str(name), _KNOWN, n=1)
+    return f" Did you mean '{close[0]}'?" if close else ""
+
+
+def _no_data(name: str) -> ArgumentError:
+    return ArgumentError(
+        f"'{name}' is a function or class of your own, which cannot be written as JSON: code is no data. Keep the "
+        "weights (save_weights), and compile with it again."
+    )

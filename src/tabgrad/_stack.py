@@ -72,12 +72,12 @@ def layer_names(layers: Sequence[Layer]) -> list[str]:
     counted: dict[str, int] = {}
     names = []
     for layer in layers:
-        name = layer.name
+        name = layer.name or ""
         while not name:
             number = counted.get(layer.kind, 0)
             counted[layer.kind] = number + 1
             candidate = f"{layer.kind}_{number}" if number else layer.kind
-            name = None if candidate in taken else candidate
+            name = "" if candidate in taken else candidate
         names.append(name)
     return names
 

@@ -10,15 +10,17 @@ from contextlib import contextmanager
 from copy import copy
 from dataclasses import replace
 from types import NoneType
-from typing import Any
+from typing import Any, Self
 from warnings import warn
 
 import numpy as np
 
-from tabgrad import _seeds, _summary, losses, metrics, optimizers
+from tabgrad import _configs, _seeds, _summary, losses, metrics, optimizers
 from tabgrad._checks import COUNT, FRACTION, NOT_NEGATIVE, SEED, Interval, check
 from tabgrad._compiling import Compiled, listed, resolved
 from tabgrad._inputs import first_columns, inputs
+from tabgrad._layer_views import LayerView, frozen, record_of
+from tabgrad._layer_views import found as layer_found
 from tabgrad._runs import (
     Names,
     Training,
@@ -46,13 +48,13 @@ from tabgrad.callbacks.history import History
 from tabgrad.callbacks.listening import CallbackList
 from tabgrad.engines.base import Job, Session, State, initial_state
 from tabgrad.engines.select import get_engine
-from tabgrad.errors import ArgumentError, DataError, DivergenceWarning, NotReadyError
-from tabgrad.layers import Layer
+from tabgrad.errors import ArgumentError, ArgumentTypeError, DataError, DivergenceWarning, NotReadyError
+from tabgrad.layers import Layer, Weight
 from tabgrad.matrix import Matrix, split
 from tabgrad.plan import Network, Plan
 from tabgrad.progress import Progress, say, verbosity
 
-__all__ = ["Sequential"]
+__all__ = ["Sequential", "clone_model", "model_from_json"]
 
 Metrics = Sequence[str | metrics.Metric | Callable[..., Any]] | str | metrics.Metric | Callable[..., Any] | None
 
@@ -127,6 +129,7 @@ class Sequential:
             The same layer may be added again: it stands for a new one with weights of its own.
         """
         self._refuse_while_fitting("add")
+        layer = record_of(layer)
         check_layer(layer, self._layers)
         layers = (*self._layers, layer)
         self._set_layers(layers, declared(layers) if self._network is None else self._columns)
@@ -196,9 +199,45 @@ class Sequential:
         return state
 
     @property
-    def layers(self) -> list[Layer]:
-        """The layers without `Input`."""
-        return working(self._layers)
+    def layers(self) -> list[LayerView]:
+        """The layers without `Input`, each with its name and weights; ``model.layers[0].trainable = False`` freezes."""
+        return [LayerView(self, place) for place in range(len(working(self._layers)))]
+
+    def get_layer(self, name: str | None = None, index: int | None = None) -> LayerView:
+        """The layer of a name, or at a place; see `layers`.
+
+        Examples
+        --------
+        >>> from tabgrad.layers import Dense
+        >>> from tabgrad.models import Sequential
+        >>> model = Sequential([Dense(8, input_dim=4), Dense(1, name="last")])
+        >>> model.get_layer("dense").trainable = False
+        >>> [(layer.name, layer.trainable) for layer in model.layers]
+        [('dense', False), ('last', True)]
+        """
+        return layer_found(self, name, index)
+
+    @property
+    def trainable(self) -> bool:
+        """Whether training moves any layer; setting it freezes or frees them all, and the optimizer begins anew."""
+        return any(layer.trainable for layer in working(self._layers)) or not self._layers
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        value = check(value, "trainable", "Sequential", (bool,))
+        self._freeze(dict.fromkeys(range(len(working(self._layers))), value))
+
+    def _freeze(self, changes: dict[int, bool]) -> None:
+        """Freeze or free layers by their places; called by their views."""
+        self._refuse_while_fitting("trainable")
+        layers = frozen(self._layers, changes)
+        if layers == self._layers:
+            return
+        self._layers = layers
+        if self._network is not None:
+            self._network = Network(self._network.inputs, layers, self._network.codes)
+        if self._state is not None:
+            self._state = State(self._state.weights, ())
 
     @property
     def built(self) -> bool:
@@ -770,6 +809,67 @@ class Sequential:
         slots = None if state is None or not state.step else sum(a.size for slots in state.slots for a in slots)
         (print_fn or say)(_summary.summary(self.name, self._layers, self._network, slots))
 
+    @property
+    def weights(self) -> list[np.ndarray]:
+        """Copies of all arrays, as `get_weights` gives them."""
+        return self.get_weights()
+
+    @property
+    def trainable_weights(self) -> list[np.ndarray]:
+        """Copies of the arrays that training moves."""
+        return [array for array, weight in self._named_weights() if weight.trainable]
+
+    @property
+    def non_trainable_weights(self) -> list[np.ndarray]:
+        """Copies of the other arrays: of frozen layers, and what moves with the batch."""
+        return [array for array, weight in self._named_weights() if not weight.trainable]
+
+    def _named_weights(self) -> list[tuple[np.ndarray, Weight]]:
+        return [] if self._network is None else list(zip(self.get_weights(), self._network.weights, strict=True))
+
+    # ---- As data ---------------------------------------------------------------------------------------------------
+
+    def get_config(self) -> dict[str, Any]:
+        """Name, layers and columns as plain data, without weights and without a seed; `from_config` takes it."""
+        return _configs.config_of(self)
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
+        """A new model, not compiled, with first weights of its own.
+
+        Examples
+        --------
+        >>> from tabgrad.layers import Dense
+        >>> from tabgrad.models import Sequential
+        >>> model = Sequential([Dense(2, activation="relu", input_dim=3), Dense(1)], name="small")
+        >>> Sequential.from_config(model.get_config())
+        Sequential 'small': 3 columns -> Dense(2, relu) -> Dense(1, linear)
+        11 parameters; not compiled
+        """
+        name, layers, columns = _configs.configured(config)
+        model = cls(layers, name=name)
+        if columns is not None and model._network is None:
+            model.build(columns)
+        return model
+
+    def get_compile_config(self) -> dict[str, Any] | None:
+        """What `compile` was given, as plain data; None for a model that is not compiled."""
+        return None if self._compiled is None else _configs.compile_config_of(self._compiled)
+
+    def compile_from_config(self, config: Mapping[str, Any]) -> None:
+        """Compile as `get_compile_config` says."""
+        self.compile(**_configs.compile_arguments(config))
+
+    def to_json(self, **options: Any) -> str:
+        """Layers, and what the model is compiled with, as JSON; `model_from_json` makes a model of it.
+
+        Parameters
+        ----------
+        **options
+            Of `json.dumps`, for instance ``indent=2``.
+        """
+        return _configs.json_of(self, options)
+
     def __repr__(self) -> str:
         """Layers, size, and what it is compiled with."""
         how = self._compiled
@@ -825,6 +925,39 @@ class Sequential:
         self._begin_idle()
         if self.history is not None:
             self.history.set_model(self)
+
+
+def model_from_json(json_string: str) -> Sequential:
+    """A model of the JSON that `Sequential.to_json` wrote, compiled if that one was, with first weights of its own.
+
+    Names of classes are looked up in a fixed table: nothing is imported or run by what a file says.
+
+    Raises
+    ------
+    ArgumentError
+        The text is no JSON, no model's, or names something that is not here.
+
+    Examples
+    --------
+    >>> from tabgrad.layers import Dense
+    >>> from tabgrad.models import Sequential, model_from_json
+    >>> model = Sequential([Dense(1, input_dim=3)])
+    >>> model.compile("adam", "mse")
+    >>> model_from_json(model.to_json()).optimizer == model.optimizer
+    True
+    """
+    config, compiled = _configs.of_json(json_string)
+    model = Sequential.from_config(config)
+    if compiled is not None:
+        model.compile_from_config(compiled)
+    return model
+
+
+def clone_model(model: Sequential) -> Sequential:
+    """A model of the same layers with first weights and a seed of its own, not compiled."""
+    if not isinstance(model, Sequential):
+        raise ArgumentTypeError(f"'model' of clone_model must be a Sequential. Got {model!r}.")
+    return Sequential.from_config(model.get_config())
 
 
 _BUSY = "{} cannot be called while the model is being fitted. Wait for fit, or use a copy: copy.deepcopy(model)."

@@ -7,16 +7,15 @@ seed=1)` is the next one.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
-from typing import Annotated, Any
+from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 
-from tabgrad import activations, initializers, layers, losses, metrics, optimizers, regularizers
+from tabgrad import activations, losses, optimizers
 from tabgrad._checks import COUNT, NOT_NEGATIVE, SEED, check_record
-from tabgrad._record import Record
+from tabgrad._record import from_data, known_in_data, to_data
 from tabgrad._seeds import generator
 from tabgrad.errors import ArgumentError
 from tabgrad.layers import Embedding, Input, Layer, Residual, Weight
@@ -208,63 +207,16 @@ class Plan:
 
     def to_json(self) -> str:
         """The plan as JSON: ``{"class": name, field: value, ...}`` for every record; infinity and NaN never occur."""
-        return json.dumps(_to_data(self), allow_nan=False)
+        return json.dumps(to_data(self), allow_nan=False)
 
     @staticmethod
     def from_json(text: str) -> Plan:
         """The plan that `to_json` wrote; class names are looked up in a fixed table, nothing is imported by name."""
-        plan = _from_data(json.loads(text))
+        plan = from_data(json.loads(text))
         if not isinstance(plan, Plan):
             raise ArgumentError(f"The JSON describes a {type(plan).__name__}, not a Plan.")
         return plan
 
 
-def _records() -> dict[str, type]:
-    """Every class that a plan may hold, by `module.Class` (an activation and a layer share a name)."""
-    modules = (activations, initializers, regularizers, layers, losses, metrics, optimizers, optimizers.schedules)
-    found: dict[str, type] = {"plan.Plan": Plan, "plan.Network": Network}
-    for module in modules:
-        for name in module.__all__:
-            value = getattr(module, name)
-            if isinstance(value, type) and issubclass(value, Record):
-                found[_name(value)] = value
-    return found
-
-
-def _name(record: type) -> str:
-    return f"{record.__module__.split('.')[1]}.{record.__name__}"
-
-
-def _to_data(value: Any) -> Any:
-    if isinstance(value, losses.Function):
-        raise ArgumentError(
-            f"A plan whose loss is a function ('{value.name}') cannot be written as JSON: code is no data. Keep "
-            "the weights (save_weights), and compile with the function again."
-        )
-    if isinstance(value, optimizers.schedules.LearningRateSchedule) and type(value) not in _records().values():
-        raise ArgumentError(
-            f"A plan whose learning rate is a function ('{type(value).__name__}') cannot be written as JSON: code is "
-            "no data. Keep the weights (save_weights), and compile with the function again."
-        )
-    if isinstance(value, (Record, Plan, Network)):
-        data = {field.name: _to_data(getattr(value, field.name)) for field in fields(value)}
-        return {"class": _name(type(value)), **data}
-    if isinstance(value, tuple):
-        return [_to_data(item) for item in value]
-    if callable(value):
-        raise ArgumentError(f"A plan with a function of one's own has no JSON. Got {value!r}.")
-    if isinstance(value, float) and not math.isfinite(value):
-        raise ArgumentError(f"A plan holds finite numbers only. Got {value!r}.")
-    return value
-
-
-def _from_data(data: Any) -> Any:
-    if isinstance(data, dict):
-        name = data.get("class")
-        records = _records()
-        if name not in records:
-            raise ArgumentError(f"Unknown class {name!r} in the JSON of a plan.")
-        return records[name](**{key: _from_data(value) for key, value in data.items() if key != "class"})
-    if isinstance(data, list):
-        return tuple(_from_data(item) for item in data)
-    return data
+known_in_data(Network)
+known_in_data(Plan)

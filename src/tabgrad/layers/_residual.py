@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from tabgrad.errors import ArgumentError, ArgumentTypeError
 from tabgrad.layers._base import Input, Layer, Weight
@@ -47,7 +48,9 @@ class Residual(Layer):
         trainable: bool = True,
     ) -> None:
         """Check what is inside."""
-        given = tuple(layers) if isinstance(layers, (list, tuple)) else layers
+        given: Any = layers
+        if isinstance(layers, (list, tuple)):
+            given = tuple(getattr(layer, "record", layer) for layer in layers)  # of what is taken from a model
         if not isinstance(given, tuple) or not all(isinstance(layer, Layer) for layer in given):
             raise ArgumentTypeError(f"'layers' of Residual must be a list of layers. Got {layers!r}.")
         if not given or any(isinstance(layer, Input) for layer in given):

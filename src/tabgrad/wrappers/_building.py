@@ -220,7 +220,9 @@ def complete(
     if not model.compiled:
         arguments = compile_arguments(parameters)
         if arguments["loss"] is None:
-            arguments["loss"] = chosen(parameters, "loss", loss_for(Network(columns, tuple(model.layers))))
+            arguments["loss"] = chosen(
+                parameters, "loss", loss_for(Network(columns, tuple(layer.record for layer in model.layers)))
+            )
         model.compile(**arguments)
         return
     for what in () if "compile_kwargs" in builder.arguments else CATALOGUES:
