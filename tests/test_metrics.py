@@ -472,7 +472,7 @@ def test_a_model_with_a_function_is_pickled() -> None:
     model = binary([bias])
     copy = pickle.loads(pickle.dumps(model))  # noqa: S301  (what was just written)
     assert copy.evaluate(X, BINARY, verbose=0) == model.evaluate(X, BINARY, verbose=0)
-    with pytest.raises(ArgumentError, match="A plan with a function of one's own has no JSON"):
+    with pytest.raises(ArgumentError, match="is a function or class of your own, which cannot be written as JSON"):
         model.plan().to_json()
 
 
