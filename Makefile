@@ -1,5 +1,5 @@
 # One command each, from a bare checkout: every target makes .venv, installs what it needs and builds the native core.
-#   make demo | test | lint | bench | readme | faults | sanitize | build | clean        make test ARGS="-k dropout"
+#   make demo | test | lint | bench | docs | readme | faults | sanitize | build | clean        make test ARGS="-k dropout"
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -9,7 +9,7 @@ ARGS ?=
 
 .DEFAULT_GOAL := build
 .DELETE_ON_ERROR:
-.PHONY: build demo test lint bench readme faults sanitize run-sanitized clean distclean
+.PHONY: build demo test lint bench docs readme faults sanitize run-sanitized clean distclean
 
 BIN := $(VENV)/bin
 STAMPS := $(VENV)/stamps
@@ -91,9 +91,16 @@ bench: build $(STAMPS)/requires-bench
 faults: build $(STAMPS)/requires-test
 	$(BIN)/python tests/faults.py $(ARGS)
 
-# The README's list of parts, from the code; a test fails where it lags.
-readme: build
+# The pages in build/docs; whatever Sphinx has to warn of, broken cross-references too, is an error.
+docs: build $(STAMPS)/requires-docs
+	$(BIN)/python -m sphinx -q -W --keep-going -E -b html -d build/doctrees docs build/docs
+	@echo "build/docs/index.html"
+
+# The tables that are taken from the code: the README's list of parts, and the names of Keras in docs/; tests fail
+# where they lag.
+readme: build $(STAMPS)/requires-test
 	$(BIN)/python docs/parts.py --write
+	$(BIN)/python docs/keras_names.py --write
 
 # The suite under AddressSanitizer and UndefinedBehaviorSanitizer (GCC), in an environment of its own without Keras.
 sanitize:

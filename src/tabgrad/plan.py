@@ -1,7 +1,7 @@
 """The plan: one hashable record of all that a training run is.
 
-Cache key, grid candidate, JSON in a model file and row in a report are the same thing. `dataclasses.replace(plan,
-seed=1)` is the next one.
+Cache key, grid candidate, JSON in a model file and row in a report are the same thing.
+``dataclasses.replace(plan, seed=1)`` is the next one.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ class Network:
 
     @property
     def last_activation(self) -> activations.Activation:
-        """The activation of the last layer that has one (dropout at the end has none: linear)."""
+        """The activation of the last layer, linear where it has none, as dropout."""
         return getattr(self.layers[-1], "activation", activations.linear) if self.layers else activations.linear
 
     def initial_weights(self, seed: int) -> tuple[np.ndarray, ...]:

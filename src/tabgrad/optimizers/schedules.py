@@ -387,7 +387,7 @@ class OneCycle(_Formula):
 
     Both ways are half a cosine: up over the first ``pct_start`` of the ``total_steps`` (the maximum is reached at step
     ``pct_start total_steps - 1``), then down to the first rate divided by ``final_div_factor``, which holds from the
-    last step on. Keras has no such schedule; the numbers are those of PyTorch's `OneCycleLR`, without its cycle of
+    last step on. Keras has no such schedule; the numbers are those of PyTorch's ``OneCycleLR``, without its cycle of
     momentum.
 
     Parameters
