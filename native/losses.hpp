@@ -350,10 +350,22 @@ static vec value_of(const Scored& rows) {
   return loss(rows, nullptr);
 }
 
+// The cosine of the angle between target and output, each at least 1e-7 long.
+static vec cosine_similarity(const Scored& rows) {
+  vec both = {}, of_y = {}, of_p = {};
+  for (int j = 0; j < rows.outputs; j++) {
+    const vec y = rows.target(j), p = rows.out[j];
+    both += y * p, of_y += y * y, of_p += p * p;
+  }
+  const vec least = all(SMALLEST_SHARE * SMALLEST_SHARE);
+  return both * inverse_root(max(of_y, least)) * inverse_root(max(of_p, least));
+}
+
 using Metric = vec (*)(const Scored& rows);
 struct MetricEntry {
   const char* kind;
   Metric metric;
+  int from_logits = -1;  // which number of the record says that the output is z; -1: none
 };
 static constexpr MetricEntry METRICS[] = {
     {"binary_accuracy", binary_accuracy},
@@ -366,6 +378,16 @@ static constexpr MetricEntry METRICS[] = {
     {"mean_absolute_error", value_of<mean_of<absolute_error>>},
     {"mean_absolute_percentage_error", value_of<mean_of<percentage_error>>},
     {"mean_squared_logarithmic_error", value_of<mean_of<logarithmic_error>>},
+    {"binary_crossentropy", value_of<binary_crossentropy>, 0},
+    {"categorical_crossentropy", value_of<categorical_crossentropy>, 0},
+    {"sparse_categorical_crossentropy", value_of<sparse_categorical_crossentropy>, 0},
+    {"kl_divergence", value_of<kl_divergence>},
+    {"poisson", value_of<mean_of<poisson>>},
+    {"logcosh", value_of<mean_of<log_cosh>>},
+    {"hinge", value_of<mean_of<hinge>>},
+    {"squared_hinge", value_of<mean_of<squared_hinge>>},
+    {"categorical_hinge", value_of<categorical_hinge>},
+    {"cosine_similarity", cosine_similarity},
 };
 
 }  // namespace tabgrad::TABGRAD_ISA

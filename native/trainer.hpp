@@ -61,6 +61,7 @@ class Trainer final : public Run {
   struct Scoring {
     MetricSpec spec;
     Metric of_row;
+    bool logits;
     Tally tally;
   };
 
@@ -130,6 +131,7 @@ class Trainer final : public Run {
   bool apart_ = false;        // rows meet somewhere: at a layer, or at such a loss
   Signal* scored_ = nullptr;  // what the loss looks at: the output, or what the link receives
   Lanes targets_, outputs_, linked_values_, errors_;
+  Lanes unlinked_;  // where a metric that takes the outputs for logits leaves what it makes of them
   std::vector<Scoring> metrics_;
   int metric_count_ = 0, function_count_ = 0;
   Floats row_values_;
@@ -239,11 +241,14 @@ inline const char* Trainer::add(const LayerSpec& spec, bool link) {
 }
 
 inline const char* Trainer::add(const MetricSpec& spec) {
-  Scoring scoring = {spec, nullptr, nullptr};
+  Scoring scoring = {spec, nullptr, false, nullptr};
   const int outputs = signals_.back()->units;
   int terms = MEAN_TERMS;
   for (const MetricEntry& entry : METRICS)
-    if (same(entry.kind, spec.part.kind)) scoring.of_row = entry.metric;
+    if (same(entry.kind, spec.part.kind)) {
+      scoring.of_row = entry.metric;
+      scoring.logits = entry.from_logits >= 0 && spec.part.numbers[entry.from_logits] != 0;
+    }
   for (const TallyEntry& entry : TALLIES)
     if (same(entry.kind, spec.part.kind)) {
       const int counted = entry.tally == agreement && outputs == 1 ? 2 : outputs;
@@ -323,6 +328,8 @@ inline const char* Trainer::reserve(std::int64_t most_rows) {
   std::size_t terms = 0;
   for (const Scoring& metric : metrics_) terms += static_cast<std::size_t>(metric.spec.terms);
   if (!terms_.reserve(terms) || !told_.reserve(FIRST_TERM + terms)) return SHORT;
+  for (const Scoring& metric : metrics_)
+    if (metric.logits && !unlinked_.reserve(most_rows, scored_->units)) return SHORT;
   if (function_count_ && !handed_out_.reserve(rows * static_cast<std::size_t>(scored_->units))) return SHORT;
   const bool room = targets_.reserve(most_rows, scored_->units) && outputs_.reserve(most_rows, scored_->units) &&
                     linked_values_.reserve(most_rows, scored_->units) && errors_.reserve(most_rows, scored_->units) &&
@@ -470,7 +477,8 @@ inline void Trainer::score_block(int m, int block, const vec* y, ivec labels, ve
   if (linked_) rows.out = rows.linked;
   for (int k = 0; k < metric_count_; k++) {
     const Scoring& metric = metrics_[static_cast<std::size_t>(k)];
-    rows.part = &metric.spec.part;
+    rows.part = &metric.spec.part, rows.logits = metric.logits;
+    if (metric.logits) rows.linked = unlinked_.at(m);
     if (metric.of_row) store(row_values_.data() + (k + 1) * padded(most_rows_) + m, metric.of_row(rows));
   }
   if (!errors) return;

@@ -331,6 +331,7 @@ def test_every_name_stands_for_a_metric(name: str) -> None:
     metric = metrics.get(name)
     assert type(metric) is metrics.CATALOGUE[name]
     assert metric.title == metric.kind
+    assert type(metric)(name="other").title == "other"
     assert metrics.get(type(metric)) == metric
 
 

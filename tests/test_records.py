@@ -63,6 +63,11 @@ REQUIRED: dict[str, Any] = {
     "scale": 0.5,
     "layers": (layers.Dense(3),),
     "function": squared_error,
+    "fn": squared_error,
+    "specificity": 0.5,
+    "sensitivity": 0.5,
+    "recall": 0.5,
+    "precision": 0.5,
     "input_dim": 3,
     "output_dim": 2,
 }
@@ -485,10 +490,13 @@ NOT_IN_KERAS = {
     losses.GammaDeviance,
     losses.Quantile,
     losses.TweedieDeviance,
+    metrics.CohenKappa,
+    metrics.MatthewsCorrelationCoefficient,
 }
 OURS_ALONE = {
     ("initializer", "constant"),
     ("regularizer", "l1_l2"),
+    *(("metric", name) for name in ("rmse", "RMSE", "r2", "f1", "fbeta_score", "logcosh")),
     *((what, name) for what, name in NAMES if MODULES[what].CATALOGUE[name] in NOT_IN_KERAS),
 }
 

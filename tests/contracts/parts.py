@@ -580,6 +580,30 @@ METRICS = (
     _metric(metrics.MatthewsCorrelationCoefficient(), _SPARSE(), Dense(4, "softmax")),
     _metric(metrics.MatthewsCorrelationCoefficient(threshold=0.45), _BINARY(), Dense(1, "sigmoid")),
     *(
+        _metric(form(0.6, **options), _BINARY(), Dense(3, "sigmoid"))
+        for form in (
+            metrics.SensitivityAtSpecificity,
+            metrics.SpecificityAtSensitivity,
+            metrics.PrecisionAtRecall,
+            metrics.RecallAtPrecision,
+        )
+        for options in ({}, {"num_thresholds": 11, "class_id": 1})
+    ),
+    _metric(metrics.BinaryCrossentropy(), _BINARY(), Dense(3, "sigmoid")),
+    _metric(metrics.BinaryCrossentropy(label_smoothing=0.2), _CATEGORICAL(), Dense(4, "softmax")),
+    _metric(metrics.BinaryCrossentropy(from_logits=True), _BINARY(), Dense(1, "sigmoid")),  # which are taken for logits
+    _metric(metrics.CategoricalCrossentropy(label_smoothing=0.1), _CATEGORICAL(), Dense(4, "softmax")),
+    _metric(metrics.CategoricalCrossentropy(from_logits=True), _CATEGORICAL(from_logits=True), Dense(4)),
+    _metric(metrics.SparseCategoricalCrossentropy(), _SPARSE(), Dense(4, "softmax")),
+    _metric(metrics.SparseCategoricalCrossentropy(from_logits=True), _SPARSE(from_logits=True), Dense(4)),
+    _metric(metrics.KLDivergence(), _CATEGORICAL(), Dense(4, "softmax")),
+    _metric(metrics.Poisson(), losses.Poisson(), _POSITIVE),
+    _metric(metrics.LogCoshError(), losses.MeanSquaredError(), Dense(3)),
+    _metric(metrics.Hinge(), losses.Hinge(), Dense(3)),
+    _metric(metrics.SquaredHinge(), losses.SquaredHinge(), Dense(3)),
+    _metric(metrics.CategoricalHinge(), losses.CategoricalHinge(), Dense(4)),
+    _metric(metrics.CosineSimilarity(), losses.Poisson(), _POSITIVE),
+    *(
         _metric(metric, _SPARSE(), Dense(4, "softmax"))  # labels as one-hot rows, which Keras does not take
         for metric in (metrics.AUC(), metrics.Recall(0.2), metrics.F1Score("macro"))
     ),

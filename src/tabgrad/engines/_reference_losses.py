@@ -252,6 +252,20 @@ def _absolute_error(_: metrics.MeanAbsoluteError, y: np.ndarray, p: np.ndarray) 
     return np.mean(np.abs(p - y), axis=1)
 
 
+def _cosine_similarity(_: metrics.CosineSimilarity, y: np.ndarray, p: np.ndarray) -> Any:
+    of_y, of_p = (np.maximum(np.linalg.norm(each, axis=1), CLIP) for each in (y, p))
+    return (y * p).sum(axis=1) / of_y / of_p
+
+
+def _loss_of(loss_and_error: Callable[..., LossAndError]) -> Callable[..., Any]:
+    """A loss as a metric, whose record has the loss's fields."""
+
+    def values(metric: metrics.Metric, y: np.ndarray, p: np.ndarray) -> np.ndarray:
+        return loss_and_error(metric, y, p, logits=getattr(metric, "from_logits", False))[0]
+
+    return values
+
+
 LOSS_AND_ERROR: dict[str, Callable[..., LossAndError]] = {
     "mean_squared_error": _mean_squared_error,
     "mean_absolute_error": _mean_absolute_error,
@@ -285,4 +299,19 @@ METRIC_OF: dict[str, Callable[..., Any]] = {
     "mean_absolute_error": _absolute_error,
     "mean_absolute_percentage_error": _percentage_error,
     "mean_squared_logarithmic_error": _logarithmic_error,
+    "cosine_similarity": _cosine_similarity,
+    "logcosh": _loss_of(_log_cosh),
+    **{
+        kind: _loss_of(LOSS_AND_ERROR[kind])
+        for kind in (
+            "binary_crossentropy",
+            "categorical_crossentropy",
+            "sparse_categorical_crossentropy",
+            "kl_divergence",
+            "poisson",
+            "hinge",
+            "squared_hinge",
+            "categorical_hinge",
+        )
+    },
 }

@@ -43,20 +43,24 @@ class Scores:
         self._places: list[tuple[Callable[..., float], Metric, slice]] = []
         for metric, _ in plan.scores:
             here = slice(at, at := at + metric.terms(outputs))
-            self._places.append((VALUES[metric.kind], metric, here))
+            self._places.append((VALUES.get(metric.kind, _mean), metric, here))
         self.width = at
 
     def values(self, sums: Sequence[float] | np.ndarray) -> list[float]:
         """Loss and metrics."""
+        sums = np.asarray(sums)
         loss = float(sums[1]) / float(sums[0])
-        return [loss, *(value(metric, np.asarray(sums[here])) for value, metric, here in self._places)]
+        return [loss, *(value(metric, sums[here]) for value, metric, here in self._places)]
 
     def table(self, sums: np.ndarray) -> np.ndarray:
         """Loss and metrics of each epoch, from sums of shape (epochs, width)."""
         values = np.empty((len(sums), 1 + len(self._places)))
         np.divide(sums[:, 1], sums[:, 0], out=values[:, 0])
         for column, (value, metric, here) in enumerate(self._places, 1):
-            values[:, column] = [value(metric, terms) for terms in sums[:, here]]
+            if value is _mean:
+                values[:, column] = ratio(*sums[:, here].T)
+            else:
+                values[:, column] = [value(metric, terms) for terms in sums[:, here]]
         return values
 
 
@@ -108,6 +112,37 @@ def _true_negatives(_: metrics.TrueNegatives, terms: np.ndarray) -> float:
 
 def _false_negatives(_: metrics.FalseNegatives, terms: np.ndarray) -> float:
     return float(terms[0])
+
+
+def _rates(terms: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Recall, which is sensitivity, specificity and precision at each threshold."""
+    tp, fp, positive, negative = _positives(terms)
+    return ratio(tp, positive), ratio(negative - fp, negative), ratio(tp, tp + fp)
+
+
+def _best(rate: np.ndarray, other: np.ndarray, at_least: float) -> float:
+    """The largest of a rate where another is large enough, 0 where it never is."""
+    return float(np.max(rate[other >= at_least], initial=0))
+
+
+def _sensitivity_at_specificity(metric: metrics.SensitivityAtSpecificity, terms: np.ndarray) -> float:
+    sensitivity, specificity, _precision = _rates(terms)
+    return _best(sensitivity, specificity, metric.specificity)
+
+
+def _specificity_at_sensitivity(metric: metrics.SpecificityAtSensitivity, terms: np.ndarray) -> float:
+    sensitivity, specificity, _precision = _rates(terms)
+    return _best(specificity, sensitivity, metric.sensitivity)
+
+
+def _precision_at_recall(metric: metrics.PrecisionAtRecall, terms: np.ndarray) -> float:
+    recall, _specificity, precision = _rates(terms)
+    return _best(precision, recall, metric.recall)
+
+
+def _recall_at_precision(metric: metrics.RecallAtPrecision, terms: np.ndarray) -> float:
+    recall, _specificity, precision = _rates(terms)
+    return _best(recall, precision, metric.precision)
 
 
 def _auc(metric: metrics.AUC, terms: np.ndarray) -> float:
@@ -199,18 +234,9 @@ def _r2(metric: metrics.R2Score, terms: np.ndarray) -> float:
     return r2 if k == 0 or k >= n - 1 else float(1 - (1 - r2) * (n - 1) / (n - k - 1))
 
 
+# What is not in it is a mean.
 VALUES: dict[str, Callable[..., float]] = {
-    "binary_accuracy": _mean,
-    "categorical_accuracy": _mean,
-    "sparse_categorical_accuracy": _mean,
-    "top_k_categorical_accuracy": _mean,
-    "sparse_top_k_categorical_accuracy": _mean,
-    "mean_squared_error": _mean,
     "root_mean_squared_error": _root_mean,
-    "mean_absolute_error": _mean,
-    "mean_absolute_percentage_error": _mean,
-    "mean_squared_logarithmic_error": _mean,
-    "mean_metric_wrapper": _mean,
     "precision": _precision,
     "recall": _recall,
     "true_positives": _true_positives,
@@ -218,6 +244,10 @@ VALUES: dict[str, Callable[..., float]] = {
     "true_negatives": _true_negatives,
     "false_negatives": _false_negatives,
     "auc": _auc,
+    "sensitivity_at_specificity": _sensitivity_at_specificity,
+    "specificity_at_sensitivity": _specificity_at_sensitivity,
+    "precision_at_recall": _precision_at_recall,
+    "recall_at_precision": _recall_at_precision,
     "f1_score": _f_score,
     "fbeta_score": _f_score,
     "cohen_kappa": _cohen_kappa,

@@ -13,6 +13,18 @@ from typing import Any
 from tabgrad import losses
 from tabgrad.metrics._agreement import CohenKappa, MatthewsCorrelationCoefficient
 from tabgrad.metrics._base import Metric
+from tabgrad.metrics._losses import (
+    BinaryCrossentropy,
+    CategoricalCrossentropy,
+    CategoricalHinge,
+    CosineSimilarity,
+    Hinge,
+    KLDivergence,
+    LogCoshError,
+    Poisson,
+    SparseCategoricalCrossentropy,
+    SquaredHinge,
+)
 from tabgrad.metrics._means import (
     BinaryAccuracy,
     CategoricalAccuracy,
@@ -26,6 +38,12 @@ from tabgrad.metrics._means import (
     TopKCategoricalAccuracy,
 )
 from tabgrad.metrics._moments import R2Score
+from tabgrad.metrics._operating_points import (
+    PrecisionAtRecall,
+    RecallAtPrecision,
+    SensitivityAtSpecificity,
+    SpecificityAtSensitivity,
+)
 from tabgrad.metrics._overlap import F1Score, FBetaScore
 from tabgrad.metrics._own import MeanMetricWrapper
 from tabgrad.metrics._thresholds import (
@@ -41,12 +59,19 @@ from tabgrad.metrics._thresholds import (
 __all__ = [
     "AUC",
     "BinaryAccuracy",
+    "BinaryCrossentropy",
     "CategoricalAccuracy",
+    "CategoricalCrossentropy",
+    "CategoricalHinge",
     "CohenKappa",
+    "CosineSimilarity",
     "F1Score",
     "FBetaScore",
     "FalseNegatives",
     "FalsePositives",
+    "Hinge",
+    "KLDivergence",
+    "LogCoshError",
     "MatthewsCorrelationCoefficient",
     "MeanAbsoluteError",
     "MeanAbsolutePercentageError",
@@ -54,12 +79,19 @@ __all__ = [
     "MeanSquaredError",
     "MeanSquaredLogarithmicError",
     "Metric",
+    "Poisson",
     "Precision",
+    "PrecisionAtRecall",
     "R2Score",
     "Recall",
+    "RecallAtPrecision",
     "RootMeanSquaredError",
+    "SensitivityAtSpecificity",
     "SparseCategoricalAccuracy",
+    "SparseCategoricalCrossentropy",
     "SparseTopKCategoricalAccuracy",
+    "SpecificityAtSensitivity",
+    "SquaredHinge",
     "TopKCategoricalAccuracy",
     "TrueNegatives",
     "TruePositives",
@@ -100,10 +132,24 @@ CATALOGUE: dict[str, type[Metric]] = {
     "false_negatives": FalseNegatives,
     "f1_score": F1Score,
     "f1": F1Score,
+    "f_beta_score": FBetaScore,
     "fbeta_score": FBetaScore,
     "cohen_kappa": CohenKappa,
     "matthews_correlation_coefficient": MatthewsCorrelationCoefficient,
     "mcc": MatthewsCorrelationCoefficient,
+    "binary_crossentropy": BinaryCrossentropy,
+    "bce": BinaryCrossentropy,
+    "BCE": BinaryCrossentropy,
+    "categorical_crossentropy": CategoricalCrossentropy,
+    "sparse_categorical_crossentropy": SparseCategoricalCrossentropy,
+    "kl_divergence": KLDivergence,
+    "poisson": Poisson,
+    "log_cosh_error": LogCoshError,
+    "logcosh": LogCoshError,
+    "hinge": Hinge,
+    "squared_hinge": SquaredHinge,
+    "categorical_hinge": CategoricalHinge,
+    "cosine_similarity": CosineSimilarity,
 }
 ACCURACY = ("accuracy", "acc", "Accuracy")
 
