@@ -326,6 +326,11 @@ def test_names() -> None:
     assert set(model.fit(X, BINARY, verbose=0).history) == {"loss", *expected, *weighted}
 
 
+def test_of_many_names_the_nearest_are_listed() -> None:
+    with pytest.raises(UnknownNameError, match=r"Did you mean 'precision'\? Known: precision, .* and \d+ more\.$"):
+        metrics.get("precison")
+
+
 @pytest.mark.parametrize("name", sorted(metrics.CATALOGUE))
 def test_every_name_stands_for_a_metric(name: str) -> None:
     metric = metrics.get(name)

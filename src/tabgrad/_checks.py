@@ -108,6 +108,9 @@ def check_numbers(value: Any, name: str, owner: str, interval: Interval) -> tupl
     return tuple(check(each, name, owner, (float,), interval) for each in several)
 
 
+LONGEST_LIST = 480  # characters of names that a message lists; of more, only the nearest
+
+
 def known_name(name: str, what: str, catalogue: Iterable[str]) -> str:
     """`name` as it is spelled in the catalogue; an error that suggests the nearest where there is none."""
     names = sorted(set(catalogue))
@@ -118,7 +121,11 @@ def known_name(name: str, what: str, catalogue: Iterable[str]) -> str:
         return plain[folded]
     close = difflib.get_close_matches(folded, plain, n=1, cutoff=0.5)
     hint = f" Did you mean '{plain[close[0]]}'?" if close else ""
-    raise UnknownNameError(f"Unknown {what} '{name}'.{hint} Known: {', '.join(sorted(plain.values(), key=str.lower))}.")
+    listed = ", ".join(sorted(plain.values(), key=str.lower))
+    if len(listed) > LONGEST_LIST:
+        near = difflib.get_close_matches(folded, plain, n=8, cutoff=0)
+        listed = f"{', '.join(plain[each] for each in near)} and {len(plain) - len(near)} more"
+    raise UnknownNameError(f"Unknown {what} '{name}'.{hint} Known: {listed}.")
 
 
 # Names that other libraries, or older Keras, have for ours.
