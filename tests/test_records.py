@@ -325,10 +325,13 @@ def test_a_slip_of_the_pen_is_answered_with_the_nearest_name(what: str, name: st
         MODULES[what].get(slip)
     # MSE is mse to the reader, and is accepted, but not told again.
     catalogue = MODULES[what].CATALOGUE
-    known = sorted(other for other in catalogue if other.islower())
+    known = ", ".join(sorted(other for other in catalogue if other.islower()))
     message = str(caught.value)
     assert message.startswith(f"Unknown {what} '{slip}'. ")
-    assert message.endswith(f"Known: {', '.join(known)}.")
+    if len(known) <= _checks.LONGEST_LIST:
+        assert message.endswith(f"Known: {known}.")
+    else:
+        assert len(message) < 400
     if len(name) > 4:
         suggested = re.search(r"Did you mean '(\w+)'\?", message)
         assert suggested
