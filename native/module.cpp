@@ -225,6 +225,16 @@ class Program {
     if (!run_) throw std::invalid_argument("this processor has no instruction set '" + isa + "'");
   }
 
+  // The array is to be such a matrix as it lies, or transposed, or in one long row.
+  void orthogonalize(int array, int rows, int columns) {
+    const ArrayShape shape = checked(array, -1);
+    const auto is = [&](std::int64_t height, std::int64_t width) {
+      return shape.rows == height && shape.columns == width;
+    };
+    const bool fits = is(rows, columns) || is(columns, rows) || is(1, static_cast<std::int64_t>(rows) * columns);
+    if (rows < 1 || columns < 1 || !fits) throw std::invalid_argument("an array is no matrix of this shape");
+    run_->orthogonalize(array, rows, columns);
+  }
   // Values in C order, or in rows that lie further apart than they are long, as `take` gives them.
   void write(int array, int slot, const nb::ndarray<const float, nb::device::cpu>& values) {
     const ArrayShape shape = checked(array, slot);
@@ -544,6 +554,7 @@ NB_MODULE(_native, m) {
                     const nb::object&, std::int64_t, int>(),
            nb::arg("isa"), nb::arg("inputs"), nb::arg("layers"), nb::arg("loss").none(), nb::arg("linked"),
            nb::arg("labels"), nb::arg("metrics"), nb::arg("optimizer").none(), nb::arg("most_rows"), nb::arg("threads"))
+      .def("orthogonalize", &Program::orthogonalize)
       .def("write", &Program::write)
       .def("read", &Program::read)
       .def("take", &Program::take)

@@ -18,7 +18,10 @@ struct Array {
   float* w = nullptr;
   float* slot[MOST_SLOTS] = {};
   float* gradient = nullptr;  // where it is stored whole, if it is
+  // Of the matrix that it is to Muon: as it lies here, or transposed, or its rows one after the other; 0: none.
+  int matrix_rows = 0, matrix_columns = 0;
 
+  bool orthogonal() const { return matrix_rows > 0; }
   long size() const { return rows * ld; }
 };
 
@@ -31,6 +34,7 @@ struct Rule {
   // Corrects the rates by what has been counted, if the formula depends on the step's number.
   void (*correct)(Step& step, double learning_rate);
   int slots;
+  bool whole = false;  // whether gradients are needed whole, for more than this formula
 };
 
 // What all optimizers share in a step. The numbers of a record begin with these five.
@@ -38,10 +42,11 @@ struct Step {
   enum : int { LEARNING_RATE, WEIGHT_DECAY, CLIPNORM, CLIPVALUE, GLOBAL_CLIPNORM, OWN };
   PartSpec part = {};
   Rule rule = {};
-  float rate = 0;                      // the learning rate, corrected
-  float gradient_rate = 0, scale = 1;  // more that Nadam makes of it
-  float decay = 1;                     // 1 - lr * weight_decay
-  bool store_only = false;             // gradients are stored and no step is taken: for clipping, or to be looked at
+  float rate = 0;                           // the learning rate, corrected
+  float gradient_rate = 0, scale = 1;       // more that Nadam makes of it
+  float decay = 1;                          // 1 - lr * weight_decay
+  float matrix_rate = 0, matrix_decay = 1;  // both for Muon's matrices
+  bool store_only = false;  // gradients are stored and no step is taken: for clipping, or to be looked at
   // Counted for rules that correct: beta_1^t and beta_2^t, kept running, and taken afresh every 1,024 steps so that
   // they depend on t alone; 0.96^t and the product of 1 - 0.96^i / 2 up to t, to a double's rounding still by then.
   double power_1 = 1, power_2 = 1, fading = 1, shares = 1;
@@ -233,6 +238,26 @@ struct Lion {
   }
 };
 
+// What is no matrix, as Adam; numbers: see muon.hpp
+struct MuonAdam {
+  float rate, rest_1, rest_2, epsilon;
+  static constexpr int SLOTS = 2;
+  explicit MuonAdam(const Step& step)
+      : rate(step.rate), rest_1(step.rest_of(0)), rest_2(step.rest_of(1)), epsilon(step.epsilon(3)) {}
+  static void correct(Step& step, double learning_rate) {
+    constexpr int ADAM_DECAY = Step::OWN + 2, ADAM_RATIO = Step::OWN + 7;
+    const double* numbers = step.part.numbers;
+    step.matrix_rate = static_cast<float>(learning_rate), step.matrix_decay = step.decay;
+    step.decay = step.has(ADAM_DECAY) ? static_cast<float>(1 - learning_rate * numbers[ADAM_DECAY]) : 1;
+    const double corrected = std::sqrt(1 - step.power_2) / (1 - step.power_1);
+    step.rate = static_cast<float>(learning_rate * numbers[ADAM_RATIO] * corrected);
+  }
+  vec operator()(vec w, vec g, vec* slot) const {
+    const vec m = slot[0] = slot[0] + rest_1 * (g - slot[0]), v = slot[1] = slot[1] + rest_2 * (g * g - slot[1]);
+    return w - rate * m * inverse(v * inverse_root(v) + epsilon);
+  }
+};
+
 // Regularisation joins the gradient, the weights decay, the formula applies.
 template <class Formula>
 static void step_block(const Step& step, const Array& array, int m, int n, int rows, int vectors, const vec* block) {
@@ -250,11 +275,11 @@ static void step_block(const Step& step, const Array& array, int m, int n, int r
 }
 
 template <class Formula>
-static constexpr Rule rule() {
+static constexpr Rule rule(bool whole = false) {
   if constexpr (requires { Formula::correct; })
-    return {step_block<Formula>, Formula::correct, Formula::SLOTS};
+    return {step_block<Formula>, Formula::correct, Formula::SLOTS, whole};
   else
-    return {step_block<Formula>, nullptr, Formula::SLOTS};
+    return {step_block<Formula>, nullptr, Formula::SLOTS, whole};
 }
 // The one place that knows the rules by name; without a function where it does not.
 static inline Rule rule_of(const PartSpec& part) {
@@ -270,6 +295,7 @@ static inline Rule rule_of(const PartSpec& part) {
   if (same(part.kind, "adagrad")) return rule<Adagrad>();
   if (same(part.kind, "adadelta")) return rule<Adadelta>();
   if (same(part.kind, "lion")) return rule<Lion>();
+  if (same(part.kind, "muon")) return rule<MuonAdam>(true);
   return {};
 }
 

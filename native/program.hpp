@@ -8,7 +8,7 @@
 
 namespace tabgrad {
 
-constexpr int MOST_NUMBERS = 12;
+constexpr int MOST_NUMBERS = 20;
 constexpr int MOST_SLOTS = 3;
 constexpr int MOST_METRICS = 64;
 constexpr int MOST_RATES = 1024;
@@ -113,6 +113,7 @@ struct Run {
   virtual int array_count() const = 0;
   virtual ArrayShape array_shape(int array) const = 0;
   virtual void read(int array, float* out) const = 0;
+  virtual void orthogonalize(int array, int rows, int columns) = 0;                // it steps as such a matrix, by Muon
   virtual void write(int array, int slot, const float* in, std::int64_t row) = 0;  // slot -1: the weights
   // Where an array or slot lies, and how far apart its rows.
   virtual float* place(int array, int slot, std::int64_t& row) const = 0;

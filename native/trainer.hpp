@@ -8,6 +8,7 @@
 
 #include "layers.hpp"
 #include "losses.hpp"
+#include "muon.hpp"
 #include "pace.hpp"
 #include "tallies.hpp"
 #include "team.hpp"
@@ -25,6 +26,9 @@ class Trainer final : public Run {
     return {a.rows, a.columns, a.trainable ? slots_ : 0};
   }
   void read(int array, float* out) const override { copy_out(*arrays_[array], arrays_[array]->w, out); }
+  void orthogonalize(int array, int rows, int columns) override {
+    arrays_[array]->matrix_rows = rows, arrays_[array]->matrix_columns = columns;
+  }
   void write(int array, int slot, const float* in, std::int64_t row) override {
     const Array& a = *arrays_[array];
     float* to = slot < 0 ? a.w : a.slot[slot];
@@ -77,6 +81,13 @@ class Trainer final : public Run {
 
   template <class Body>
   bool each_row(int count, double work, const Body& body);
+  struct EachRow {
+    Trainer& trainer;
+    template <class Body>
+    bool operator()(int count, double work, const Body& body) const {
+      return trainer.each_row(count, work, body);
+    }
+  };
   void gather(const Batch& batch, int from, int to);
   void prefetch(const Rows& rows, std::int64_t row) const;
   void begin(const Batch& batch, bool training);
@@ -95,7 +106,7 @@ class Trainer final : public Run {
   void clear_terms() { std::memset(terms_.data(), 0, terms_.bytes()); }
   bool step_on(const Batch& batch, Sums& sums, double& loss);
   bool reserve_gradients();
-  void clip_and_step();
+  bool clip_and_step();
   double penalty() const;
   bool finite() const;
   bool follow_schedule();
@@ -108,6 +119,7 @@ class Trainer final : public Run {
 
   Pass pass_;
   Step optimizer_;
+  Muon muon_;
   std::unique_ptr<Team> team_;
   Pace pace_;
   bool sharing_ = true;  // whether the team is called at all; a run finds out whether that pays
@@ -686,7 +698,7 @@ inline bool Trainer::step_on(const Batch& batch, Sums& sums, double& loss) {
   if (!propagate(batch) || !learn()) return false;
   loss = add_up(batch, sums) + added;
   sums.loss += added * batch.count;
-  if (optimizer_.store_only && optimizer_.clips()) clip_and_step();
+  if (optimizer_.store_only && !clip_and_step()) return false;
   for (Layer* layer : settling_) layer->settle();
   step++;
   return true;
@@ -706,8 +718,8 @@ static double square_of(const Array& array) {
 }
 
 // Gradients cut at a value, or scaled down where their norm is too large, each array's own or all arrays' together;
-// then the step.
-inline void Trainer::clip_and_step() {
+// then the step; false: interrupted.
+inline bool Trainer::clip_and_step() {
   const auto limit_of = [&](int number) {
     return optimizer_.has(number) ? optimizer_.part.numbers[number] : __builtin_inf();
   };
@@ -726,6 +738,11 @@ inline void Trainer::clip_and_step() {
   for (const Array* array : arrays_) {
     if (!array->trainable) continue;
     if (optimizer_.has(Step::CLIPNORM)) scale = scale_of(limit_of(Step::CLIPNORM), square_of(*array));
+    const Clip clip = {scale, value};
+    if (array->orthogonal()) {
+      if (!muon_.step(optimizer_, *array, clip, EachRow{*this})) return false;
+      continue;
+    }
     Array plain = *array;
     plain.l1 = plain.l2 = 0;  // regularisation has joined the stored gradient
     constexpr int AT_ONCE = 8;
@@ -733,14 +750,12 @@ inline void Trainer::clip_and_step() {
       for (int n = 0; n < padded(plain.columns); n += AT_ONCE * W) {
         const int left = (padded(plain.columns) - n) / W, vectors = left < AT_ONCE ? left : AT_ONCE;
         vec g[AT_ONCE];
-        for (int j = 0; j < vectors; j++) {
-          const vec whole = scale * load(plain.gradient + i * plain.ld + n + W * j);
-          g[j] = max(min(whole, all(value)), all(-value));
-        }
+        for (int j = 0; j < vectors; j++) g[j] = clip(load(plain.gradient + i * plain.ld + n + W * j));
         optimizer_.rule.step_block(optimizer_, plain, i, n, 1, vectors, g);
       }
   }
   stale_ = true;
+  return true;
 }
 
 // Whether every weight is.
@@ -768,8 +783,9 @@ inline Status Trainer::fit(const Rows& rows, const Rows* validation, const Sched
                            std::int64_t& failed_step) {
   listener_ = &listener, polled_ = Clock::now();
   if (listener.schedules) rates_.resize(MOST_RATES), rates_known_ = 0;
-  optimizer_.store_only = optimizer_.clips();
+  optimizer_.store_only = optimizer_.clips() || optimizer_.rule.whole;
   if (optimizer_.store_only && !reserve_gradients()) return Status::out_of_memory;
+  if (optimizer_.rule.whole && !muon_.reserve(arrays_)) return Status::out_of_memory;
   if (schedule.shuffle && !order_.reserve(static_cast<std::size_t>(rows.count))) return Status::out_of_memory;
   if (!kept_.reserve(parameters_.bytes() / sizeof(float))) return Status::out_of_memory;
   std::int64_t kept_step = step;

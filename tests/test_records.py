@@ -283,6 +283,20 @@ def test_an_interval_in_words(interval: Interval, words: str) -> None:
         (lambda: optimizers.Adam(-1), "'learning_rate' of Adam must be at least 0. Got -1."),
         (lambda: activations.Elu(math.inf), "'alpha' of Elu must be finite. Got inf."),
         (lambda: optimizers.SGD(clipnorm=0), "'clipnorm' of SGD must be above 0. Got 0."),
+        (lambda: optimizers.Muon(ns_steps=101), "'ns_steps' of Muon must be in [0, 100]. Got 101."),
+        (
+            lambda: optimizers.Muon(exclude_layers="output"),
+            "'exclude_layers' of Muon must be a list of strings, for instance ['output']. Got 'output'.",
+        ),
+        (
+            lambda: optimizers.Muon(exclude_layers=[3]),
+            "'exclude_layers' of Muon must be a list of strings, for instance ['output']. Got [3].",
+        ),
+        (
+            lambda: optimizers.Muon(exclude_layers=["a", "(b"]),
+            "'exclude_layers' of Muon must hold regular expressions. Got '(b': missing ), unterminated subpattern at "
+            "position 0.",
+        ),
         (
             lambda: replace(A_PLAN, loss="mse"),
             "'loss' of Plan must be Loss. Got 'mse'.",
@@ -527,7 +541,9 @@ def test_defaults_are_those_of_keras(keras: Any, record: type[Record]) -> None:
 
 
 def _scalar(value: Any) -> Any:
-    """Keras keeps some numbers as arrays."""
+    """Keras keeps some numbers as arrays, and no tuples."""
+    if isinstance(value, list):
+        return tuple(value)
     return value.item() if isinstance(value, np.ndarray) and value.ndim == 0 else value
 
 
@@ -589,6 +605,12 @@ def test_names_are_known_without_case_and_underscores(name: str) -> None:
 def test_adamw_takes_its_arguments_in_the_order_of_keras() -> None:
     assert optimizers.AdamW(0.1, 0.2, 0.3, 0.4, 0.5) == optimizers.AdamW(
         learning_rate=0.1, weight_decay=0.2, beta_1=0.3, beta_2=0.4, epsilon=0.5
+    )
+
+
+def test_muon_takes_its_arguments_in_the_order_of_keras() -> None:
+    assert optimizers.Muon(0.1, 0.2, 0.3, 0.4, 0.5, 0.6) == optimizers.Muon(
+        learning_rate=0.1, adam_beta_1=0.2, adam_beta_2=0.3, adam_weight_decay=0.4, epsilon=0.5, weight_decay=0.6
     )
 
 

@@ -125,7 +125,8 @@ def _regularizer(regularizer: regularizers.Regularizer) -> Part:
 
 
 def _optimizer(optimizer: optimizers.Optimizer) -> Part:
-    return Part(optimizer, replace(_PLAIN, optimizer=optimizer))
+    network = _network(Dense(6, "tanh", name="hidden"), Dense(3, name="output"))
+    return Part(optimizer, replace(_PLAIN, network=network, optimizer=optimizer))
 
 
 def _schedule(schedule: schedules.LearningRateSchedule) -> Part:
@@ -267,6 +268,10 @@ OPTIMIZERS = (
     optimizers.Adadelta(1.0, rho=0.9, epsilon=1e-4),
     optimizers.Lion(),
     optimizers.Lion(0.003, beta_1=0.8, beta_2=0.9),
+    optimizers.Muon(),
+    optimizers.Muon(0.01, 0.8, 0.99, 0.05, 1e-4, 0.1, exclude_layers=["^hidden/", "nothing"]),
+    optimizers.Muon(muon_a=3.0, muon_b=-3.2, muon_c=1.2, ns_steps=3, adam_lr_ratio=0.5, epsilon=1e-3),
+    optimizers.Muon(momentum=0.8, nesterov=False, rms_rate=None, adam_weight_decay=None, exclude_embeddings=False),
     *(
         form(learning_rate=0.01, **option)
         for form in (
@@ -278,6 +283,7 @@ OPTIMIZERS = (
             optimizers.Adagrad,
             optimizers.Adadelta,
             optimizers.Lion,
+            optimizers.Muon,
         )
         for option in _EVERY_OPTIMIZER
     ),

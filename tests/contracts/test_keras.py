@@ -44,7 +44,7 @@ def keras_layer(layer: layers.Layer) -> Any:
     """Keras's layer of the same name with the record's options."""
     theirs = getattr(keras.layers, type(layer).__name__)
     options = options_of(layer)
-    for name in ("name", "input_shape", *(name for name in options if name.endswith("initializer"))):
+    for name in ("input_shape", *(name for name in options if name.endswith("initializer"))):
         options.pop(name)  # the weights are set
     if "activation" in options:
         options["activation"] = keras_activation(options["activation"])

@@ -478,7 +478,7 @@ def test_parameters_can_be_set_and_assigned():
             {"fit__batchsize": 3},
             "Unknown parameter 'fit__batchsize' of KerasClassifier. Did you mean 'fit__batch_size'?",
         ),
-        ({"optimizer__lr_rate": 3}, "Did you mean 'optimizer__learning_rate'?"),
+        ({"optimizer__learn_rate": 3}, "Did you mean 'optimizer__learning_rate'?"),
         ({"model__hiden": 3}, "Did you mean 'model__hidden'?"),
         ({"fit__sample_weight": 3}, "Unknown parameter 'fit__sample_weight'"),
         ({"zzz": 1, "epocs": 2}, "parameter 'zzz' of KerasClassifier. Unknown parameter 'epocs' of .* mean 'epochs'?"),

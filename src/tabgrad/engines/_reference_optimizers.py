@@ -30,13 +30,17 @@ def clipped(optimizer: optimizers.Optimizer, gradients: Sequence[np.ndarray]) ->
 
 
 def moved(
-    optimizer: optimizers.Optimizer, step: Step, w: np.ndarray, g: np.ndarray, slots: Slots
+    optimizer: optimizers.Optimizer, step: Step, w: np.ndarray, g: np.ndarray, slots: Slots, *, orthogonal: bool
 ) -> tuple[np.ndarray, Slots]:
-    """Weights and slots after a step: the weights decay, then the optimizer's formula applies."""
+    """Weights and slots after a step: the weights decay, then the optimizer's formula applies; Muon has two of each."""
+    if isinstance(optimizer, optimizers.Muon) and not orthogonal:
+        return _adam_of_muon(optimizer, step, w, g, slots)
+    return MOVED[optimizer.kind](optimizer, step, _decayed(w, step, optimizer.weight_decay), g, slots)
+
+
+def _decayed(w: np.ndarray, step: Step, weight_decay: float | None) -> np.ndarray:
     lr, _ = step
-    if optimizer.weight_decay is not None:
-        w = w * (1 - lr * optimizer.weight_decay)
-    return MOVED[optimizer.kind](optimizer, step, w, g, slots)
+    return w if weight_decay is None else w * (1 - lr * weight_decay)
 
 
 def _norm(gradients: Sequence[np.ndarray]) -> float:
@@ -115,6 +119,31 @@ def _lion(o: optimizers.Lion, step: Step, w: np.ndarray, g: np.ndarray, slots: S
     return w - lr * np.sign(o.beta_1 * m + (1 - o.beta_1) * g), (o.beta_2 * m + (1 - o.beta_2) * g,)
 
 
+def _muon(o: optimizers.Muon, step: Step, w: np.ndarray, g: np.ndarray, slots: Slots) -> tuple[np.ndarray, Slots]:
+    lr, _ = step
+    m = o.momentum * slots[0] + g
+    x = _orthogonal(o, g + o.momentum * m if o.nesterov else m)
+    size = 1 if o.rms_rate is None else o.rms_rate * math.sqrt(max(w.shape))
+    return w - lr * size * x, (m, slots[1])
+
+
+def _orthogonal(o: optimizers.Muon, u: np.ndarray) -> np.ndarray:
+    tall = u.shape[0] > u.shape[1]
+    x = (u.T if tall else u) / (np.linalg.norm(u) + 1e-7)
+    for _ in range(o.ns_steps):
+        a = x @ x.T
+        x = o.muon_a * x + (o.muon_b * a + o.muon_c * a @ a) @ x
+    return np.asarray(x.T if tall else x)
+
+
+def _adam_of_muon(
+    o: optimizers.Muon, step: Step, w: np.ndarray, g: np.ndarray, slots: Slots
+) -> tuple[np.ndarray, Slots]:
+    lr, t = step
+    adam = optimizers.Adam(lr, o.adam_beta_1, o.adam_beta_2, o.epsilon)
+    return _adam(adam, (lr * o.adam_lr_ratio, t), _decayed(w, step, o.adam_weight_decay), g, slots)
+
+
 MOVED: dict[str, Callable[..., tuple[np.ndarray, Slots]]] = {
     "sgd": _sgd,
     "rmsprop": _rmsprop,
@@ -124,4 +153,5 @@ MOVED: dict[str, Callable[..., tuple[np.ndarray, Slots]]] = {
     "adagrad": _adagrad,
     "adadelta": _adadelta,
     "lion": _lion,
+    "muon": _muon,
 }

@@ -12,8 +12,10 @@ from typing import Literal, Protocol
 
 import numpy as np
 
+from tabgrad._stack import layer_names
 from tabgrad.errors import DataError
 from tabgrad.matrix import Matrix
+from tabgrad.optimizers import Muon
 from tabgrad.plan import Network, Plan
 
 Status = Literal["finished", "stopped", "interrupted", "diverged"]
@@ -53,6 +55,19 @@ def initial_state(plan: Plan, weights: Sequence[np.ndarray] | None = None) -> St
         for weight in plan.network.weights
     )
     return State(arrays, slots)
+
+
+def orthogonalized(plan: Plan) -> tuple[bool, ...]:
+    """For each weight whether it steps as a matrix, by `Muon`."""
+    network, optimizer = plan.network, plan.optimizer
+    if not isinstance(optimizer, Muon):
+        return (False,) * len(network.weights)
+    names = layer_names(network.layers)
+    return tuple(
+        optimizer.orthogonalizes(f"{name}/{weight.name}", weight.shape)
+        for name, (layer, inputs, _) in zip(names, network.widths(), strict=True)
+        for weight in layer.weights(inputs)
+    )
 
 
 def check_shapes(weights: Sequence[np.ndarray], network: Network) -> None:

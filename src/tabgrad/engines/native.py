@@ -19,7 +19,7 @@ from tabgrad import _native, layers, losses, regularizers
 from tabgrad._checks import Interval, check, known_name
 from tabgrad._loss_functions import returned
 from tabgrad._record import Record
-from tabgrad.engines.base import Job, Listener, Result, State, check_shapes
+from tabgrad.engines.base import Job, Listener, Result, State, check_shapes, orthogonalized
 from tabgrad.engines.scores import Scores, own_metrics, own_terms
 from tabgrad.errors import EngineError
 from tabgrad.matrix import Matrix
@@ -200,6 +200,9 @@ def _program(plan: Plan, job: Job, threads: int) -> _native.Program:
     rows = max(batch, _scoring_rows(job))
     whole = len(job.rows) * (job.epochs - job.initial_epoch)
     program = _native_program(plan.network, plan, rows, _useful(threads, plan.network, batch, whole))
+    for place, (weight, matrix) in enumerate(zip(plan.network.weights, orthogonalized(plan), strict=True)):
+        if matrix:
+            program.orthogonalize(place, *weight.shape)
     _write_state(program, job.state, plan.network)
     if plan.optimizer.schedule is None:
         changed = job.state.learning_rate

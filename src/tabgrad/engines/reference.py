@@ -30,7 +30,7 @@ from tabgrad.engines._reference_layers import Pass, forward
 from tabgrad.engines._reference_losses import loss_and_error
 from tabgrad.engines._reference_metrics import terms_of
 from tabgrad.engines._reference_optimizers import clipped, moved
-from tabgrad.engines.base import Job, Result, State, check_shapes
+from tabgrad.engines.base import Job, Result, State, check_shapes, orthogonalized
 from tabgrad.engines.scores import Scores
 from tabgrad.matrix import Matrix
 from tabgrad.plan import Network, Plan
@@ -139,8 +139,11 @@ def stepped(
     for place, array in moved_by_batch.items():
         weights[place] = array
     moving = [place for place, weight in enumerate(plan.network.weights) if weight.trainable]
+    matrices = orthogonalized(plan)
     for place, g in zip(moving, clipped(plan.optimizer, [gradients[place] for place in moving]), strict=True):
-        weights[place], slots[place] = moved(plan.optimizer, step, weights[place], g, slots[place])
+        weights[place], slots[place] = moved(
+            plan.optimizer, step, weights[place], g, slots[place], orthogonal=matrices[place]
+        )
     return replace(state, weights=tuple(weights), slots=tuple(slots), step=state.step + 1)
 
 

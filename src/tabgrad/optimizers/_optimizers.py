@@ -7,12 +7,14 @@ the number of the step from 1. Before each step, in this order: ``g`` is clipped
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from typing import Annotated, Any, ClassVar
 
-from tabgrad._checks import FRACTION, NOT_NEGATIVE, POSITIVE, SHARE
+from tabgrad._checks import FRACTION, NOT_NEGATIVE, POSITIVE, SHARE, Interval
 from tabgrad._record import Record
-from tabgrad.errors import ArgumentError
+from tabgrad.errors import ArgumentError, ArgumentTypeError
 from tabgrad.optimizers.schedules import Function, LearningRateSchedule
 
 CLIPPING = ("clipnorm", "clipvalue", "global_clipnorm")
@@ -401,6 +403,149 @@ class Lion(Optimizer):
         return ("momentum",)
 
 
+@dataclass(frozen=True, init=False)
+class Muon(Optimizer):
+    """Steps of matrices by their gathered gradient made orthogonal, so that all its directions count alike.
+
+    ``m <- momentum m + g``, ``u = g + momentum m`` in Nesterov's form, else ``m``; then Newton and Schulz's iteration
+    brings the singular values near 1, ``X = u / (|u| + 1e-7)``, `ns_steps` times
+
+    ``A = X X^T``, ``X <- a X + (b A + c A A) X``,
+
+    on the transposed matrix where it is taller than wide, and ``w <- w - lr rms_rate sqrt(max(rows, columns)) X``.
+
+    What is no matrix, and what is excluded, steps as AdamW does, with the rate ``lr adam_lr_ratio``. Muon's authors
+    exclude the last layer: ``exclude_layers=["output"]`` after naming it so. The products of five iterations on a
+    square matrix of `n` rows take as long as `5 n` rows of a batch in that layer.
+
+    Parameters
+    ----------
+    learning_rate : float or LearningRateSchedule, default 0.001
+    adam_beta_1 : float, default 0.9
+        In [0, 1), as the next two for AdamW's steps; see `Adam`.
+    adam_beta_2 : float, default 0.999
+    adam_weight_decay : float or None, default 0.004
+        Of what steps as AdamW does.
+    epsilon : float, default 1e-7
+    weight_decay : float or None, default 0.004
+        Of the matrices.
+    clipnorm, clipvalue, global_clipnorm : float or None, default None
+        See `Optimizer`.
+    exclude_layers : list of str or None, default None
+        Regular expressions, searched for in "layer/array": a layer's name, as `summary` shows it, and its array's.
+    exclude_embeddings : bool, default True
+        The same for "embedding", in letters of either case.
+    muon_a, muon_b, muon_c : float, default 3.4445, -4.775, 2.0315
+        ``a``, ``b`` and ``c``: chosen so that small singular values grow fast, at the price of ending between 0.7 and
+        1.2.
+    adam_lr_ratio : float, default 1
+    momentum : float, default 0.95
+        In [0, 1).
+    ns_steps : int, default 5
+    nesterov : bool, default True
+    rms_rate : float or None, default 0.2
+        With 0.2 a step is about as large as one of Adam, whose rate and decay then fit. None: ``w <- w - lr X``.
+
+    References
+    ----------
+    K. Jordan et al., "Muon: an optimizer for hidden layers in neural networks", 2024. J. Liu et al., "Muon is scalable
+    for LLM training", 2025.
+
+    Examples
+    --------
+    >>> from tabgrad.layers import Dense
+    >>> from tabgrad.models import Sequential
+    >>> from tabgrad.optimizers import Muon
+    >>> model = Sequential([Dense(64, "relu", input_dim=54), Dense(64, "relu"), Dense(7, name="output")])
+    >>> model.compile(Muon(exclude_layers=["output"]), "sparse_categorical_crossentropy")
+    """
+
+    weight_decay: Annotated[float | None, NOT_NEGATIVE] = field(default=0.004, kw_only=True)
+    adam_beta_1: Annotated[float, FRACTION] = 0.9
+    adam_beta_2: Annotated[float, FRACTION] = 0.999
+    adam_weight_decay: Annotated[float | None, NOT_NEGATIVE] = 0.004
+    epsilon: Annotated[float, POSITIVE] = 1e-7
+    exclude_layers: tuple[str, ...] = ()
+    exclude_embeddings: bool = True
+    muon_a: Annotated[float, Interval()] = 3.4445
+    muon_b: Annotated[float, Interval()] = -4.775
+    muon_c: Annotated[float, Interval()] = 2.0315
+    adam_lr_ratio: Annotated[float, NOT_NEGATIVE] = 1.0
+    momentum: Annotated[float, FRACTION] = 0.95
+    ns_steps: Annotated[int, Interval(0, 100)] = 5
+    nesterov: bool = True
+    rms_rate: Annotated[float | None, POSITIVE] = 0.2
+
+    def __init__(  # noqa: PLR0913  (as many as Keras has)
+        self,
+        learning_rate: float = 0.001,
+        adam_beta_1: float = 0.9,
+        adam_beta_2: float = 0.999,
+        adam_weight_decay: float | None = 0.004,
+        epsilon: float = 1e-7,
+        weight_decay: float | None = 0.004,
+        *,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        global_clipnorm: float | None = None,
+        exclude_layers: Sequence[str] | None = None,
+        exclude_embeddings: bool = True,
+        muon_a: float = 3.4445,
+        muon_b: float = -4.775,
+        muon_c: float = 2.0315,
+        adam_lr_ratio: float = 1.0,
+        momentum: float = 0.95,
+        ns_steps: int = 5,
+        nesterov: bool = True,
+        rms_rate: float | None = 0.2,
+    ) -> None:
+        """Check the numbers and the expressions."""
+        given = locals()
+        for each in fields(self):
+            object.__setattr__(self, each.name, given[each.name])
+        object.__setattr__(self, "exclude_layers", _expressions(exclude_layers))
+        self.__post_init__()
+
+    @property
+    def slots(self) -> tuple[str, ...]:
+        """``m``, and ``v`` of what steps as AdamW does: nothing in a matrix."""
+        return ("momentum", "velocity")
+
+    def orthogonalizes(self, path: str, shape: Sequence[int]) -> bool:
+        """Whether an array, "layer/array", steps as a matrix."""
+        embedding = self.exclude_embeddings and "embedding" in path.lower()
+        return len(shape) == 2 and not embedding and not any(re.search(each, path) for each in self.exclude_layers)
+
+    def numbers(self) -> tuple[float, ...]:
+        """What the formulas need; which arrays are matrices is told apart."""
+        excluding = ("exclude_layers", "exclude_embeddings")
+        kept = [place for place, each in enumerate(fields(self)) if each.name not in excluding]
+        numbers = super().numbers()
+        return tuple(numbers[place] for place in kept)
+
+    def listed(self) -> tuple[float, ...]:
+        """None."""
+        return ()
+
+
+def _expressions(given: Sequence[str] | None) -> tuple[str, ...]:
+    """Regular expressions that can be searched for."""
+    if given is None:
+        return ()
+    if isinstance(given, str) or not all(isinstance(each, str) for each in given):
+        raise ArgumentTypeError(
+            f"'exclude_layers' of Muon must be a list of strings, for instance ['output']. Got {given!r}."
+        )
+    for each in given:
+        try:
+            re.compile(each)
+        except re.error as error:
+            raise ArgumentError(
+                f"'exclude_layers' of Muon must hold regular expressions. Got {each!r}: {error}."
+            ) from error
+    return tuple(given)
+
+
 CATALOGUE: dict[str, type[Optimizer]] = {
     "sgd": SGD,
     "rmsprop": RMSprop,
@@ -411,6 +556,7 @@ CATALOGUE: dict[str, type[Optimizer]] = {
     "adagrad": Adagrad,
     "adadelta": Adadelta,
     "lion": Lion,
+    "muon": Muon,
 }
 
 
