@@ -20,7 +20,7 @@ MODULES = {
     "layers": "with Keras's arguments, and residual blocks",
     "activations": "by name, or as records with arguments (`activations.LeakyRelu(0.1)`)",
     "losses": "from logits, label smoothing and weights of rows where Keras has them; or a function of your own",
-    "optimizers": "each with weight decay and clipping by norm, value and global norm",
+    "optimizers": "all but `LBFGS` with weight decay and clipping by norm, value and global norm",
     "optimizers.schedules": "learning rates as functions of the step; or a function of your own",
     "metrics": "means over the rows of an epoch",
     "callbacks": "end early, change the rate, write down",

@@ -35,6 +35,17 @@ class Compiled:
         plain, weighted = (tuple(one or accuracy for one in each) for each in (self.metrics, self.weighted))
         return plain, weighted
 
+    def batch_size(self, given: int | None, rows: int, usual: int) -> int:
+        """The rows of a batch: as many as asked, or all where the optimizer takes them all."""
+        if not self.optimizer.whole:
+            return given or usual
+        if given is not None and given < rows:
+            raise ArgumentError(
+                f"{type(self.optimizer).__name__} takes all rows at once: leave 'batch_size' of fit out. Got {given} "
+                f"for {rows} rows."
+            )
+        return rows
+
     @property
     def rising(self) -> dict[str, bool]:
         """For each metric's name whether a higher value is a better one; without those of which nobody knows."""

@@ -68,7 +68,7 @@ class Record(metaclass=RecordType):
 
     def get_config(self) -> dict[str, Any]:
         """The fields as plain data: numbers, strings, lists, and dicts for records; `from_config` takes them."""
-        return {field.name: to_data(getattr(self, field.name)) for field in fields(self)}
+        return {field.name: to_data(getattr(self, field.name)) for field in fields(self) if field.init}
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:
@@ -128,7 +128,8 @@ def to_data(value: Any) -> Any:
         name = next((name for name, known in _KNOWN.items() if known is type(value)), None)
         if name is None:
             raise _no_data(type(value).__name__)
-        return {"class": name, **{field.name: to_data(getattr(value, field.name)) for field in fields(value)}}
+        given = [field.name for field in fields(value) if field.init]
+        return {"class": name, **{field: to_data(getattr(value, field)) for field in given}}
     if isinstance(value, (list, tuple)):
         return [to_data(item) for item in value]
     if callable(value):

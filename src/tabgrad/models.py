@@ -352,6 +352,11 @@ class Sequential:
                 f"The learning rate follows a schedule, {schedule!r}, and cannot be set. Compile with a number as "
                 "learning_rate to change it yourself or by a callback."
             )
+        if compiled.optimizer.whole:
+            raise ArgumentError(
+                f"{type(compiled.optimizer).__name__} has no learning rate: a line search finds the length of each "
+                "step. Leave out what changes it, or take another optimizer."
+            )
         rate = check(rate, "learning_rate", "Sequential", (float,), NOT_NEGATIVE)
         if (session := self._session) is not None:
             session.learning_rate = rate
@@ -448,7 +453,7 @@ class Sequential:
         """
         compiled = self._ready_compiled("fit")
         level = verbosity(verbose, "fit")
-        batch = check(batch_size, "batch_size", "fit", (int, NoneType), COUNT) or BATCH_SIZE
+        asked = check(batch_size, "batch_size", "fit", (int, NoneType), COUNT)
         scored = check(validation_batch_size, "validation_batch_size", "fit", (int, NoneType), COUNT)
         epochs = check(epochs, "epochs", "fit", (int,), EPOCHS)
         initial_epoch = check(initial_epoch, "initial_epoch", "fit", (int,), NOT_NEGATIVE)
@@ -468,6 +473,7 @@ class Sequential:
                 rows, validation = split(rows, validation_split)
             rows = class_weighted(rows, class_weight, compiled.loss, network.outputs)
             warn_of_one_softmax(network)
+            batch = compiled.batch_size(asked, len(rows), BATCH_SIZE)
             check_batches(network, len(rows), batch)
             self._network = network
             plan = self._plan(compiled, network, batch, shuffle=shuffle)

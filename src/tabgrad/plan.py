@@ -18,7 +18,7 @@ from tabgrad._checks import COUNT, NOT_NEGATIVE, SEED, check_record
 from tabgrad._record import from_data, known_in_data, to_data
 from tabgrad._seeds import generator
 from tabgrad.errors import ArgumentError
-from tabgrad.layers import Embedding, Input, Layer, Residual, Weight
+from tabgrad.layers import BatchNormalization, Embedding, Input, Layer, Residual, Weight
 from tabgrad.metrics import Metric
 
 __all__ = ["Network", "Plan"]
@@ -179,6 +179,7 @@ class Plan:
     def __post_init__(self) -> None:
         """Check the numbers, that the loss has as many for each output as there are outputs, and the metrics' width."""
         check_record(self)
+        self._check_whole()
         listed, outputs = len(self.loss.listed()), self.network.outputs
         for metric, _ in self.scores:
             metric.check_width(outputs)
@@ -199,6 +200,21 @@ class Plan:
     def has_functions(self) -> bool:
         """Whether a metric is a function, which may look at a batch as a whole."""
         return any(metric.tally == "function" for metric, _ in self.scores)
+
+    def _check_whole(self) -> None:
+        """An optimizer that takes all rows minimises one fixed loss."""
+        name = type(self.optimizer).__name__
+        for layer in self.network.leaves() if self.optimizer.whole else ():
+            if getattr(layer, "rate", 0) or getattr(layer, "stddev", 0):
+                raise ArgumentError(
+                    f"{name} minimises one fixed loss, and a {type(layer).__name__} draws another at each evaluation. "
+                    "Leave the layer out, or take another optimizer."
+                )
+            if isinstance(layer, BatchNormalization) and layer.trainable:
+                raise ArgumentError(
+                    f"{name} takes no batches, whose means and variances BatchNormalization gathers for predictions. "
+                    "Use LayerNormalization or Normalization, or take another optimizer."
+                )
 
     @property
     def linked(self) -> bool:

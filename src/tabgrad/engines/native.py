@@ -19,6 +19,7 @@ from tabgrad import _native, layers, losses, regularizers
 from tabgrad._checks import Interval, check, known_name
 from tabgrad._loss_functions import returned
 from tabgrad._record import Record
+from tabgrad.engines import _lbfgs
 from tabgrad.engines.base import Job, Listener, Result, State, check_shapes, orthogonalized
 from tabgrad.engines.scores import Scores, own_metrics, own_terms
 from tabgrad.errors import EngineError
@@ -27,6 +28,7 @@ from tabgrad.metrics import Metric
 from tabgrad.metrics._agreement import Agreement
 from tabgrad.metrics._overlap import FScore
 from tabgrad.metrics._thresholds import ThresholdMetric
+from tabgrad.optimizers import LBFGS, SGD
 from tabgrad.plan import Network, Plan
 
 # Rows in a batch where no step depends on it: enough to fill the kernels, few enough to stay in the cache.
@@ -72,6 +74,8 @@ class NativeEngine:
 
     def fit(self, job: Job, *, threads: int | None = None) -> Result:
         """One run."""
+        if isinstance(job.plan.optimizer, LBFGS):
+            return _lbfgs.fit(self, job, job.plan.optimizer)
         return _run(job, _program(job.plan, job, _threads(threads)))
 
     def fit_many(self, jobs: Sequence[Job], *, threads: int | None = None) -> list[Result]:
@@ -82,6 +86,8 @@ class NativeEngine:
         cancelled = threading.Event()
 
         def run(job: Job) -> Result:
+            if isinstance(job.plan.optimizer, LBFGS):
+                return _lbfgs.fit(self, job, job.plan.optimizer, cancelled.is_set)
             program = _program(job.plan, job, 1)
             running.add(program)  # before the flag is read: whoever cancels sees one of both
             if cancelled.is_set():
@@ -298,7 +304,7 @@ def _native_program(network: Network, plan: Plan | None, most_rows: int, threads
         plan is not None and plan.linked,
         plan is not None and plan.loss.target == "labels",
         [] if plan is None else [_metric(metric, weighted, plan.network.outputs) for metric, weighted in plan.scores],
-        None if plan is None else _part(plan.optimizer),
+        None if plan is None else _part(SGD() if plan.optimizer.whole else plan.optimizer),  # that takes no step here
         most_rows,
         threads,
     )

@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 
 from tabgrad import _seeds, activations, layers
+from tabgrad.engines import _lbfgs
 from tabgrad.engines._reference_activations import activated
 from tabgrad.engines._reference_layers import Pass, forward
 from tabgrad.engines._reference_losses import loss_and_error
@@ -33,6 +34,7 @@ from tabgrad.engines._reference_optimizers import clipped, moved
 from tabgrad.engines.base import Job, Result, State, check_shapes, orthogonalized
 from tabgrad.engines.scores import Scores
 from tabgrad.matrix import Matrix
+from tabgrad.optimizers import LBFGS
 from tabgrad.plan import Network, Plan
 
 __all__ = ["ReferenceEngine"]
@@ -182,6 +184,8 @@ class ReferenceEngine:
 
     def fit(self, job: Job, *, threads: int | None = None) -> Result:
         """Train from epoch `initial_epoch` to `epochs`; see `Engine.fit`."""
+        if isinstance(job.plan.optimizer, LBFGS):
+            return _lbfgs.fit(self, job, job.plan.optimizer)
         run = _Run(self, job)
         try:
             for epoch in range(job.initial_epoch, job.epochs):

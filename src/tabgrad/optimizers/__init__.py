@@ -3,6 +3,7 @@
 from tabgrad.optimizers import schedules
 from tabgrad.optimizers._optimizers import CATALOGUE as CATALOGUE
 from tabgrad.optimizers._optimizers import (
+    LBFGS,
     SGD,
     Adadelta,
     Adagrad,
@@ -18,6 +19,7 @@ from tabgrad.optimizers._optimizers import (
 )
 
 __all__ = [
+    "LBFGS",
     "SGD",
     "Adadelta",
     "Adagrad",

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from typing import Annotated, Any, ClassVar
 
-from tabgrad._checks import FRACTION, NOT_NEGATIVE, POSITIVE, SHARE, Interval
+from tabgrad._checks import COUNT, FRACTION, NOT_NEGATIVE, POSITIVE, SHARE, Interval
 from tabgrad._record import Record
 from tabgrad.errors import ArgumentError, ArgumentTypeError
 from tabgrad.optimizers.schedules import Function, LearningRateSchedule
@@ -23,6 +23,8 @@ CLIPPING = ("clipnorm", "clipvalue", "global_clipnorm")
 @dataclass(frozen=True)
 class Optimizer(Record):
     """Base of the optimizers.
+
+    `whole` says whether a step takes all rows, whatever the batch.
 
     Parameters
     ----------
@@ -38,6 +40,7 @@ class Optimizer(Record):
         Scale all gradients by one factor so that their joint norm is at most this. At most one of the three clips.
     """
 
+    whole: ClassVar[bool] = False
     learning_rate: Annotated[float | LearningRateSchedule, NOT_NEGATIVE] = 0.001
     weight_decay: Annotated[float | None, NOT_NEGATIVE] = field(default=None, kw_only=True)
     clipnorm: Annotated[float | None, POSITIVE] = field(default=None, kw_only=True)
@@ -528,6 +531,65 @@ class Muon(Optimizer):
         return ()
 
 
+@dataclass(frozen=True)
+class LBFGS(Optimizer):
+    """Minimises the loss of all rows at once, with what its last gradients say of its curvature.
+
+    An epoch is one iteration: a step along ``-H g``, ``H`` being the inverse of the Hessian as the last `maxcor` steps
+    and the changes of the gradient over them tell it, as long as a line search finds it best. For small tables and
+    networks: a linear or logistic regression, which has one best solution, is solved to five digits in some ten epochs.
+    It is SciPy's ``minimize(method="L-BFGS-B")``, whose names and defaults the arguments have; SciPy is there wherever
+    scikit-learn is. Keras has no such optimizer.
+
+    `fit` takes all rows at once, whatever the batch, and ends before its last epoch where `ftol` or `gtol` say so, or
+    where float32 holds no better weights; the history's status is then "finished". A second `fit` begins without the
+    curvature. There is no learning rate to change, no weight decay and no clipping; penalties of layers (`L1`, `L2`)
+    are part of the loss. Layers that draw (`Dropout`, noise) and batch normalisation are refused: their loss is another
+    at each evaluation.
+
+    Parameters
+    ----------
+    maxcor : int, default 10
+        Steps that are remembered.
+    ftol : float, default 2.220446049250313e-09
+        At least 0. The end where an iteration lowers the loss by less than this share of it.
+    gtol : float, default 1e-5
+        At least 0. The end where no number of the gradient is larger.
+    maxls : int, default 20
+        Evaluations of one line search at most.
+
+    References
+    ----------
+    R. H. Byrd, P. Lu, J. Nocedal, C. Zhu, "A limited memory algorithm for bound constrained optimization", 1995.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tabgrad.layers import Dense
+    >>> from tabgrad.models import Sequential
+    >>> x = np.linspace(-1, 1, 200).reshape(-1, 1)
+    >>> model = Sequential([Dense(1, input_dim=1)], seed=0)
+    >>> model.compile(optimizer="lbfgs", loss="mse")
+    >>> history = model.fit(x, 2 * x + 1, epochs=100, verbose=0)
+    >>> len(history.epoch) < 10
+    True
+    >>> [array.round(4).tolist() for array in model.get_weights()]
+    [[[2.0]], [1.0]]
+    """
+
+    whole: ClassVar[bool] = True
+    # What belongs to the steps of the others.
+    learning_rate: float = field(default=1.0, init=False, repr=False)
+    weight_decay: float | None = field(default=None, init=False, repr=False)
+    clipnorm: float | None = field(default=None, init=False, repr=False)
+    clipvalue: float | None = field(default=None, init=False, repr=False)
+    global_clipnorm: float | None = field(default=None, init=False, repr=False)
+    maxcor: Annotated[int, COUNT] = 10
+    ftol: Annotated[float, NOT_NEGATIVE] = 2.220446049250313e-09
+    gtol: Annotated[float, NOT_NEGATIVE] = 1e-5
+    maxls: Annotated[int, COUNT] = 20
+
+
 def _expressions(given: Sequence[str] | None) -> tuple[str, ...]:
     """Regular expressions that can be searched for."""
     if given is None:
@@ -557,6 +619,7 @@ CATALOGUE: dict[str, type[Optimizer]] = {
     "adadelta": Adadelta,
     "lion": Lion,
     "muon": Muon,
+    "lbfgs": LBFGS,
 }
 
 
