@@ -193,6 +193,13 @@ TARGETS = {
     "overflow": ({}, changed(NUMBERS, 0, 1e39), "y must hold finite numbers. Got 1e+39, beyond float32's"),
     "length": ({}, NUMBERS[:19], "X and y must have the same number of rows. Got 20 rows of X and 19 of y."),
     "width": ({}, X, "y must have 1 column, one for each output of the network. Got 3 (shape (20, 3)). Give the last"),
+    "columns in a list": (
+        {"units": 2},
+        [NUMBERS, NUMBERS],
+        "y must be one array with 2 columns, one for each output of the network. Got shape (2, 20): if these are the "
+        "columns, give np.column_stack(y).",
+    ),
+    "columns in a dict": ({"units": 2}, {"a": NUMBERS}, "Give its columns as one array or frame: pd.DataFrame(...)."),
     "missing": ({}, None, "fit needs targets: y is None."),
     "axes": ({}, np.zeros((20, 1, 1)), "y must have the shape (rows,) or (rows, 1). Got shape (20, 1, 1)."),
     "text": ({}, np.array(["u"] * 20), "y must hold numbers. Got text in row 0 ('u'). Number the classes 0, 1, 2"),

@@ -301,6 +301,11 @@ def _wrong_width(entries: Numbers, array: np.ndarray, loss: Loss, outputs: int) 
             f"{width} softmax units with loss='categorical_crossentropy'"
             + (f", or {called}[:, 1]." if width == 2 else ".")
         )
+    if len(array) == outputs < width:
+        return (
+            f"{name} must be one array with {outputs} columns, one for each output of the network. Got shape "
+            f"{entries.array.shape}: if these are the columns, give np.column_stack({called})."
+        )
     if loss.target == "columns":
         return (
             f"{name} must have {outputs} column{'s' if outputs > 1 else ''} where there are metrics, which compare it "

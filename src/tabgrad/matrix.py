@@ -178,7 +178,8 @@ def _dense(values: Any, name: str) -> tuple[np.ndarray, tuple[str, ...] | None]:
         return read_frame
     if hasattr(values, "__array__"):
         return np.asarray(values), None
-    raise DataError(f"{name} must be an array, a list or a frame. Got {shown(values)} ({type(values).__name__}).")
+    fix = " Give its columns as one array or frame: pd.DataFrame(...)." if isinstance(values, dict) else ""
+    raise DataError(f"{name} must be an array, a list or a frame. Got {shown(values)} ({type(values).__name__}).{fix}")
 
 
 def _from_list(values: Sequence[Any], name: str) -> np.ndarray:
