@@ -136,8 +136,10 @@ def test_an_area_over_many_thresholds_is_that_of_scikit_learn(weight: Any) -> No
         assert scored(metrics.AUC(curve=curve), BINARY, CHANCE, weight) == pytest.approx(expected, abs=2e-2)
 
 
-def test_an_area_by_hand() -> None:
-    """Keras's own example: at the thresholds 0, 1/2, 1 TP = 2, 1, 0 and FP = 2, 0, 0."""
+@pytest.mark.parametrize("engine", ["native", "reference"])
+def test_an_area_by_hand(engine: str, monkeypatch: Any) -> None:
+    """At the thresholds 0, 1/2, 1 TP = 2, 1, 0 and FP = 2, 0, 0: an output at a threshold is not above it."""
+    monkeypatch.setenv("TABGRAD_ENGINE", engine)
     y, p = np.array([[0], [0], [1], [1]]), np.array([[0], [0.5], [0.3], [0.9]])
     assert scored(metrics.AUC(3), y, p) == pytest.approx(0.75)
     assert scored(metrics.AUC(3), y, p, np.array([1, 0, 0, 1])) == pytest.approx(1)
