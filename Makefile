@@ -1,5 +1,5 @@
 # One command each, from a bare checkout: every target makes .venv, installs what it needs and builds the native core.
-#   make demo | test | lint | bench | docs | readme | faults | sanitize | build | clean        make test ARGS="-k dropout"
+#   make demo | test | lint | bench | docs | readme | coverage | wheel | smoke | faults | sanitize | build | clean        make test ARGS="-k dropout"
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -9,7 +9,7 @@ ARGS ?=
 
 .DEFAULT_GOAL := build
 .DELETE_ON_ERROR:
-.PHONY: build demo test lint bench docs readme faults sanitize run-sanitized clean distclean
+.PHONY: build demo test lint bench docs readme coverage wheel smoke faults sanitize run-sanitized clean distclean
 
 BIN := $(VENV)/bin
 STAMPS := $(VENV)/stamps
@@ -101,6 +101,21 @@ docs: build $(STAMPS)/requires-docs
 readme: build $(STAMPS)/requires-test
 	$(BIN)/python docs/parts.py --write
 	$(BIN)/python docs/keras_names.py --write
+
+# The suite with the share of lines and branches that it runs; the bar stands in pyproject.toml.
+coverage: build $(STAMPS)/requires-test $(STAMPS)/requires-coverage
+	$(BIN)/python -m pytest -q --cov --cov-report=term $(ARGS)
+
+# The source distribution, and from it the wheel, in dist/.
+wheel: $(STAMPS)/requires-wheel
+	@rm -rf dist
+	$(BIN)/python -m build -o dist .
+
+# The wheel in an empty environment, away from the sources.
+smoke: wheel
+	@rm -rf build/smoke && $(PYTHON) -m venv build/smoke
+	@build/smoke/bin/python -m pip install -qq dist/tabgrad-*.whl pytest pytest-timeout
+	cd tests && ../build/smoke/bin/python -m pytest -q -m smoke -p no:cacheprovider test_smoke.py
 
 # The suite under AddressSanitizer and UndefinedBehaviorSanitizer (GCC), in an environment of its own without Keras.
 sanitize:

@@ -9,7 +9,7 @@ a normal form from a normal distribution cut off at two of its standard deviatio
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
@@ -70,9 +70,17 @@ class Constant(Initializer):
     Parameters
     ----------
     value : float, default 0
+        Or an array of one, as Keras's users have it from a logarithm of frequencies.
     """
 
     value: Annotated[float, Interval()] = 0.0
+
+    def __post_init__(self) -> None:
+        """Take the number out of an array of one."""
+        given: Any = self.value
+        if isinstance(given, np.ndarray) and given.size == 1:
+            object.__setattr__(self, "value", given.item())
+        super().__post_init__()
 
     def draw(self, shape: tuple[int, ...], random: np.random.Generator) -> np.ndarray:
         """Weights of a shape, float32."""

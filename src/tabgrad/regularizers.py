@@ -73,6 +73,8 @@ class L1L2(Regularizer):
     l2: Annotated[float, NOT_NEGATIVE] = 0.0
 
 
+l1, l2, l1_l2 = L1, L2, L1L2  # Keras's other names
+
 CATALOGUE: dict[str, type[Regularizer]] = {"l1": L1, "l2": L2, "l1_l2": L1L2, "L1": L1, "L2": L2, "L1L2": L1L2}
 
 
