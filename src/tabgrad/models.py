@@ -15,7 +15,7 @@ from warnings import warn
 
 import numpy as np
 
-from tabgrad import _configs, _seeds, _summary, losses, metrics, optimizers
+from tabgrad import _configs, _keras_models, _seeds, _summary, losses, metrics, optimizers
 from tabgrad._checks import COUNT, FRACTION, NOT_NEGATIVE, SEED, Interval, check
 from tabgrad._compiling import Compiled, listed, resolved
 from tabgrad._inputs import first_columns, inputs
@@ -798,6 +798,68 @@ class Sequential:
         """
         path = weights_path(filepath, "filepath", "load_weights")
         self.set_weights(read_weights(path, self._ready_network("load_weights")))
+
+    # ---- Keras -----------------------------------------------------------------------------------------------------
+
+    @classmethod
+    def from_keras(cls, model: Any, *, seed: int | None = None) -> Sequential:
+        """The same model as one of Keras: layers, weights, what it is compiled with, and its optimizer's progress.
+
+        Needs Keras 3 with any backend: ``pip install "tabgrad[keras]"``. Predictions are those of Keras to rounding,
+        and `fit` goes on where Keras stopped.
+
+        Parameters
+        ----------
+        model : keras.Sequential, a functional model that is a plain row of layers, or the path of a .keras file
+        seed : int or None, default None
+            As for `Sequential`: Keras does not say from which seed its own numbers came.
+
+        Raises
+        ------
+        ArgumentError
+            A part that cannot be carried over, such as a Lambda layer or a loss of one's own; the message names it.
+        ImportError
+            Keras is not installed.
+
+        Examples
+        --------
+        >>> import keras  # doctest: +SKIP
+        >>> theirs = keras.models.load_model("model.keras")  # doctest: +SKIP
+        >>> model = Sequential.from_keras(theirs)  # doctest: +SKIP
+        >>> history = model.fit(x, y, epochs=10)  # doctest: +SKIP
+        >>> model.to_keras().save("model.keras")  # doctest: +SKIP
+        """
+        read = _keras_models.read(model)
+        made = cls(read.layers, name=read.name, seed=seed)
+        if read.compiling is not None:
+            made.compile(**read.compiling)
+        made._state = read.state
+        return made
+
+    def to_keras(self) -> Any:
+        """The same model for Keras: layers, weights, what it is compiled with, and its optimizer's progress.
+
+        Needs Keras 3 with any backend: ``pip install "tabgrad[keras]"``.
+
+        Returns
+        -------
+        keras.Sequential
+            Or a functional model, where there is a `Residual`, or an `Embedding` beside numeric columns or with a table
+            for each column; its inputs are those of this model.
+
+        Raises
+        ------
+        ArgumentError
+            A part that Keras lacks, such as `tabgrad.losses.Quantile`; the message names it.
+        NotReadyError
+            The width of a row is not known, or the model is being fitted.
+        ImportError
+            Keras is not installed.
+        """
+        self._refuse_while_fitting("to_keras")
+        network, compiled = self._ready_network("to_keras"), self._compiled
+        rate = None if compiled is None or compiled.optimizer.schedule is not None else self.learning_rate
+        return _keras_models.written(self.name, network, self._ready_state(network), compiled, rate)
 
     def count_params(self) -> int:
         """How many numbers the weights are."""
