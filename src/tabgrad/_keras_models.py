@@ -547,7 +547,7 @@ def _made(keras: Any, record: Record, **changes: Any) -> Any:
 
 def _fix(record: Record) -> str:
     """What to do about a record that cannot be carried over."""
-    bases = {
+    bases: dict[type[Record], str] = {
         Layer: "layers",
         losses.Loss: "losses",
         metrics.Metric: "metrics",
