@@ -498,6 +498,16 @@ COMPILE = {
         ArgumentTypeError,
         "compile has no argument 'run_eagerly': there is no",
     ),
+    "weights of losses": (
+        {"loss_weights": [1]},
+        ArgumentTypeError,
+        "compile has no argument 'loss_weights': a model has one loss.",
+    ),
+    "almost an argument": (
+        {"weightedmetrics": ["mae"]},
+        ArgumentTypeError,
+        "Write 'weighted_metrics' for the argument 'weightedmetrics' of compile.",
+    ),
 }
 
 

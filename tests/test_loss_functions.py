@@ -334,6 +334,12 @@ def test_what_else_is_wrong_is_shown():
         check_gradient(lambda y, p: y, [0], [1])
     with pytest.raises(ArgumentTypeError, match="must be a function"):
         check_gradient("mse", [0], [1])
+    with pytest.raises(DataError, match=r"^y_true of check_gradient must be an array of numbers\. could not convert"):
+        check_gradient(squared_error, ["a"], [1])
+    with pytest.raises(DataError, match=r"^y_pred of check_gradient must be an array of numbers\. setting an array"):
+        check_gradient(squared_error, [0, 1], [[1], [1, 2]])
+    with pytest.raises(ArgumentError, match=r"^'tolerance' of check_gradient must be above 0\. Got -1\."):
+        check_gradient(squared_error, [0], [1], tolerance=-1)
 
 
 # ---- As a record -----------------------------------------------------------------------------------------------------

@@ -333,6 +333,13 @@ def test_names() -> None:
     assert set(model.fit(X, BINARY, verbose=0).history) == {"loss", *expected, *weighted}
 
 
+@pytest.mark.parametrize("names", [["loss"], ["val_loss"], ["val_mae", "mae"], ["mae", "mae", "mae_1"]])
+def test_a_name_stands_for_one_quantity(names: list[str]) -> None:
+    chosen = [metrics.MeanAbsoluteError(name=name) for name in names]
+    with pytest.raises(ArgumentError, match=r"^A metric cannot be called '\w+': in the history that is something else"):
+        Sequential([Dense(1)]).compile("sgd", "mse", metrics=chosen)
+
+
 def test_of_many_names_the_nearest_are_listed() -> None:
     with pytest.raises(UnknownNameError, match=r"Did you mean 'precision'\? Known: precision, .* and \d+ more\.$"):
         metrics.get("precison")
@@ -534,6 +541,11 @@ CONSTRUCTED = {
         "'name' of BinaryAccuracy must be a string",
     ),
     "dtype": (lambda: metrics.AUC(dtype="float32"), ArgumentTypeError, "AUC takes no argument 'dtype'"),
+    "one argument": (
+        lambda: metrics.MeanMetricWrapper(lambda y: y),
+        ArgumentTypeError,
+        r"The metric function '<lambda>' must take two arguments \(y_true, y_pred\). It takes \(y\).",
+    ),
     "no function": (lambda: metrics.MeanMetricWrapper(3), ArgumentTypeError, "'fn' of MeanMetricWrapper must be a"),
 }
 

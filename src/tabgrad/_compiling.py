@@ -70,12 +70,14 @@ def resolved(optimizer: Any, loss: Any, chosen: Any, weighted: Any, unknown: Map
         )
     loss_record = losses.get(loss)
     plain, with_weights = ([_metric(one, loss_record) for one in listed(each)] for each in (chosen, weighted))
+    names = unique([name for name, _ in plain], [name for name, _ in with_weights])
+    _refuse_names_for_two(names)
     return Compiled(
         optimizers.get(optimizer),
         loss_record,
         tuple(one for _, one in plain),
         tuple(one for _, one in with_weights),
-        unique([name for name, _ in plain], [name for name, _ in with_weights]),
+        names,
         (_given(chosen, plain), _given(weighted, with_weights)),
     )
 
@@ -98,6 +100,18 @@ def unique(plain: Sequence[str], weighted: Sequence[str]) -> tuple[str, ...]:
     names = [numbered(name) for name in plain]
     names += [numbered(f"weighted_{name}" if name in counted else name) for name in weighted]
     return tuple(names)
+
+
+def _refuse_names_for_two(names: Sequence[str]) -> None:
+    """Refuse a metric's name that stands in logs for something else too: one of the two would not be seen."""
+    shown = [*names, "loss", "learning_rate"]
+    shown += [f"val_{name}" for name in ("loss", *names)]
+    for name in names:
+        if shown.count(name) > 1:
+            raise ArgumentError(
+                f"A metric cannot be called '{name}': in the history that is something else. Give it another 'name', "
+                f"for instance metrics.MeanMetricWrapper(f, name='error') for a function f."
+            )
 
 
 def listed(values: Any) -> list[Any]:
@@ -126,8 +140,10 @@ def _metric(identifier: Any, loss: losses.Loss) -> tuple[str, Metric | None]:
 def _unknown_argument(name: str) -> str:
     if name in KERAS_ONLY:
         return f"compile has no argument '{name}': there is nothing to compile here. Leave it out."
+    if name == "loss_weights":
+        return "compile has no argument 'loss_weights': a model has one loss. Leave it out, or weight the rows in fit."
     try:
-        known_name(name, "argument of compile", ARGUMENTS)
+        known = known_name(name, "argument of compile", ARGUMENTS)
     except UnknownNameError as error:
         return str(error)
-    return f"Write '{name.lower()}' for the argument '{name}' of compile."
+    return f"Write '{known}' for the argument '{name}' of compile."

@@ -78,7 +78,7 @@ def of_json(text: Any) -> tuple[Any, Any]:
         raise ArgumentTypeError(f"'json_string' of model_from_json must be a string. Got {text!r}.")
     try:
         data = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ArgumentError(f"'json_string' of model_from_json is no JSON: {error}.") from error
     if not isinstance(data, dict) or data.get("class") != CLASS:
         raise ArgumentError(

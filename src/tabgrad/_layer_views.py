@@ -115,6 +115,10 @@ class LayerView:
     def set_weights(self, weights: Sequence[Any]) -> None:
         """Replace its arrays: as many, and of the shapes, that `get_weights` gives."""
         every, own = self._in_model().get_weights(), self._arrays()
+        if not isinstance(weights, (list, tuple)):
+            raise DataError(
+                f"set_weights takes a list of arrays, as get_weights gives it. Got {type(weights).__name__}."
+            )
         given = list(weights)
         if not self._model.built or len(given) != own.stop - own.start:
             count = own.stop - own.start

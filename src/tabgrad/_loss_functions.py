@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from tabgrad._checks import POSITIVE, check
 from tabgrad.errors import ArgumentError, ArgumentTypeError, DataError
 
 LossFunction = Callable[[np.ndarray, np.ndarray], Any]
@@ -28,6 +29,11 @@ def check_takes_two(function: Any) -> None:
     """Refuse what cannot be called with a target and a prediction."""
     if not callable(function):
         raise ArgumentTypeError(f"'function' of Function must be a function (y_true, y_pred). Got {function!r}.")
+    check_signature(function, "loss")
+
+
+def check_signature(function: Callable[..., Any], what: str) -> None:
+    """Refuse a function that does not take two arguments."""
     try:
         signature = inspect.signature(function)
     except (TypeError, ValueError):  # compiled code need not say what it takes
@@ -36,7 +42,7 @@ def check_takes_two(function: Any) -> None:
         signature.bind(None, None)
     except TypeError as error:
         raise ArgumentTypeError(
-            f"The loss function '{name_of(function)}' must take two arguments (y_true, y_pred). It takes {signature}."
+            f"The {what} function '{name_of(function)}' must take two arguments (y_true, y_pred). It takes {signature}."
         ) from error
 
 
@@ -93,7 +99,7 @@ def check_gradient(function: Any, y_true: Any, y_pred: Any, *, tolerance: float 
     ArgumentError
         They differ; the message names rows and outputs. Or the function returned something else than it should.
     DataError
-        Loss or gradient are not finite.
+        Loss or gradient are not finite, or targets and predictions are no arrays of numbers of the same length.
 
     Examples
     --------
@@ -110,8 +116,9 @@ def check_gradient(function: Any, y_true: Any, y_pred: Any, *, tolerance: float 
     name = getattr(function, "name", None) or name_of(function)
     function, labels = getattr(function, "function", function), getattr(function, "labels", False)
     check_takes_two(function)
-    p = _columns(np.array(y_pred, np.float64))
-    y = np.array(y_true, np.int64) if labels else _columns(np.array(y_true, np.float64))
+    tolerance = check(tolerance, "tolerance", "check_gradient", (float,), POSITIVE)
+    p = _columns(_array(y_pred, "y_pred", np.float64))
+    y = _array(y_true, "y_true", np.int64) if labels else _columns(_array(y_true, "y_true", np.float64))
     if not 0 < len(y) == len(p):
         raise DataError(f"y_true and y_pred must have the same number of rows. Got {len(y)} and {len(p)}.")
     loss, gradient = returned(function, name, y, p)
@@ -149,6 +156,14 @@ def _slope(function: LossFunction, name: str, y: np.ndarray, p: np.ndarray, colu
     nudge[:, column] = NUDGE * np.maximum(np.abs(p[:, column]), 1)
     above, below = (returned(function, name, y, p + side * nudge)[0] for side in (1, -1))
     return np.asarray((above - below) / (2 * nudge[:, column]))
+
+
+def _array(values: Any, name: str, kind: type) -> np.ndarray:
+    """A copy of these numbers."""
+    try:
+        return np.array(values, kind)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{name} of check_gradient must be an array of numbers. {error}.") from error
 
 
 def _columns(array: np.ndarray) -> np.ndarray:

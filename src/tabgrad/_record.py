@@ -143,7 +143,7 @@ def from_data(data: Any) -> Any:
     """What `to_data` made data of; class names are looked up in a fixed table."""
     if isinstance(data, Mapping):
         name = data.get("class")
-        if name not in _KNOWN:
+        if not isinstance(name, str) or name not in _KNOWN:
             raise ArgumentError(f"Unknown class {name!r} in the JSON of a plan or model.{_nearest(name)}")
         return _KNOWN[name](**{key: from_data(value) for key, value in data.items() if key != "class"})
     if isinstance(data, (list, tuple)):

@@ -268,18 +268,19 @@ def divergence(result: Result, epoch: int | None, job: Job) -> str:
     if result.status != "diverged":
         return ""
     steps = math.ceil(len(job.rows) / job.plan.batch_size)
-    rate = (
-        job.plan.optimizer.rate_of(result.state.step)
-        if result.state.learning_rate is None
-        else result.state.learning_rate
-    )
     where = "" if epoch is None else f" in epoch {epoch + 1}, step {result.failed_step + 1} of {steps}"
     largest = float(np.abs(job.rows.x).max(initial=0))
     kept = "those of the last finished epoch" if len(result.training) else "those of before this call"
     loss = job.plan.loss
     own = f" See what losses.check_gradient says of '{loss.name}'." if isinstance(loss, Function) else ""
-    return (
-        f"The loss stopped being finite{where}; the weights are {kept}.{own} Try a learning rate below {rate:g}, "
-        f"inputs and targets scaled to about 1 in size (the largest input is {largest:.3g}), or clipnorm=1 of "
-        "the optimizer."
-    )
+    scaled = f"inputs and targets scaled to about 1 in size (the largest input is {largest:.3g})"
+    return f"The loss stopped being finite{where}; the weights are {kept}.{own} Try {_slower(result, job, scaled)}."
+
+
+def _slower(result: Result, job: Job, scaled: str) -> str:
+    """What to try, the scale of the rows among it: L-BFGS has neither a learning rate nor clipping."""
+    optimizer, rate = job.plan.optimizer, result.state.learning_rate
+    if optimizer.whole:
+        return scaled
+    rate = optimizer.rate_of(result.state.step) if rate is None else rate
+    return f"a learning rate below {rate:g}, {scaled}, or clipnorm=1 of the optimizer"

@@ -272,8 +272,12 @@ def test_what_is_refused() -> None:
 def test_a_diverging_model_warns() -> None:
     model = model_of(Dense(1, input_dim=3))
     model.set_weights([np.full((3, 1), 1e30), [0]])
-    with pytest.warns(DivergenceWarning, match="The loss stopped being finite in epoch 1"):
+    with pytest.warns(DivergenceWarning, match="The loss stopped being finite in epoch 1") as caught:
         model.fit(X, Y, epochs=3, verbose=0)
+    advice = str(caught[0].message)  # of what this optimizer has
+    assert "Try inputs and targets scaled" in advice
+    assert "learning rate" not in advice
+    assert "clipnorm" not in advice
 
 
 def test_as_a_record() -> None:

@@ -134,6 +134,11 @@ def test_weights_of_a_layer():
             "The layer 'dense' has 2 arrays. set_weights was given 1.",
         ),
         (
+            lambda m: m.layers[0].set_weights(None),
+            DataError,
+            "set_weights takes a list of arrays, as get_weights gives it. Got NoneType.",
+        ),
+        (
             lambda m: m.layers[2].set_weights([[1]]),
             DataError,
             "The layer 'dropout' has 0 arrays. set_weights was given",
@@ -402,6 +407,12 @@ def lopsided(y_true, y_pred):
             ),
             ArgumentTypeError,
             "Dense takes no argument 'unit' (did you mean 'units'?).",
+        ),
+        (lambda: model_from_json("[" * 100_000), ArgumentError, "'json_string' of model_from_json is no JSON: "),
+        (
+            lambda: Sequential.from_config({"layers": [{"class": ["layers.Dense"]}]}),
+            ArgumentError,
+            "Unknown class ['layers.Dense'] in the JSON of a plan or model.",
         ),
         (lambda: Sequential.from_config([]), ArgumentTypeError, "The configuration of a model must be what get_config"),
         (lambda: Dense.from_config([1]), ArgumentTypeError, "'config' of Dense must be what get_config gave, a dict."),

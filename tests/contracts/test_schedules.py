@@ -233,6 +233,7 @@ def test_nobody_sets_a_rate_that_a_schedule_rules():
         lambda: setattr(model, "learning_rate", 0.2),
         lambda: model.fit(X, Y, verbose=0, callbacks=[LearningRateScheduler(lambda epoch: 0.1)]),
         lambda: model.fit(X, Y, epochs=5, verbose=0, callbacks=[ReduceLROnPlateau("loss", patience=0, min_delta=9)]),
+        lambda: model.fit(X, Y, verbose=0, callbacks=[ReduceLROnPlateau("loss")]),  # before it has anything to lower
     ):
         with pytest.raises(ArgumentError, match=r"follows a schedule, CosineDecay\(.*\), and cannot be set"):
             change()
@@ -339,6 +340,16 @@ def test_code_is_no_data():
             lambda: Adam("cosine"),
             ArgumentTypeError,
             "'learning_rate' of Adam must be a number or",
+        ),
+        (
+            lambda: Adam(CosineDecay),
+            ArgumentTypeError,
+            "'learning_rate' takes a schedule, not its class: write CosineDecay(...).",
+        ),
+        (
+            lambda: Adam(lambda epoch, rate: rate),
+            ArgumentTypeError,
+            "A function as learning rate must take the step, or nothing. '<lambda>' takes (epoch, rate).",
         ),
     ],
 )

@@ -125,6 +125,7 @@ class ReduceLROnPlateau(Callback):
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         """Forget an earlier run."""
+        self.model.learning_rate = self.model.learning_rate  # refused here, where a schedule rules it, not epochs later
         self._forget()
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from tabgrad._loss_functions import check_signature
 from tabgrad.errors import ArgumentTypeError
 from tabgrad.metrics._base import Metric
 
@@ -30,7 +31,7 @@ class MeanMetricWrapper(Metric):
     Raises
     ------
     ArgumentTypeError
-        `fn` cannot be called, or is a metric of Keras.
+        `fn` cannot be called with two arguments, or is a metric of Keras.
 
     Examples
     --------
@@ -59,6 +60,7 @@ class MeanMetricWrapper(Metric):
             )
         if not callable(self.fn):
             raise ArgumentTypeError(f"'fn' of MeanMetricWrapper must be a function. Got {self.fn!r}.")
+        check_signature(self.fn, "metric")
 
     @property
     def title(self) -> str:

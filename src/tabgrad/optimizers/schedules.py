@@ -15,7 +15,7 @@ import numpy as np
 
 from tabgrad._checks import COUNT, NOT_NEGATIVE, POSITIVE, Interval, check, check_numbers, known_name
 from tabgrad._record import Record
-from tabgrad.errors import ArgumentError
+from tabgrad.errors import ArgumentError, ArgumentTypeError
 
 __all__ = [
     "CosineDecay",
@@ -84,17 +84,29 @@ class Function(LearningRateSchedule):
 
     function: Callable[..., Any]
 
+    def __post_init__(self) -> None:
+        """Check that it can be called."""
+        super().__post_init__()
+        if isinstance(self.function, type):
+            name = self.function.__name__
+            raise ArgumentTypeError(f"'learning_rate' takes a schedule, not its class: write {name}(...).")
+        if not _takes(self.function, 0) and not _takes(self.function):
+            raise ArgumentTypeError(
+                f"A function as learning rate must take the step, or nothing. '{self._described()}' takes "
+                f"{inspect.signature(self.function)}."
+            )
+
     def __call__(self, step: Any) -> Any:
         """What the function returns."""
-        return self.function(step) if _takes_a_step(self.function) else self.function()
+        return self.function(step) if _takes(self.function, 0) else self.function()
 
     def _described(self) -> str:
         return getattr(self.function, "__name__", repr(self.function))
 
 
-def _takes_a_step(function: Callable[..., Any]) -> bool:
+def _takes(function: Callable[..., Any], *values: int) -> bool:
     try:
-        inspect.signature(function).bind(0)
+        inspect.signature(function).bind(*values)
     except TypeError:
         return False
     except ValueError:  # a builtin without a signature
