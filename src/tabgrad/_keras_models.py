@@ -25,7 +25,7 @@ from tabgrad._stack import columns_of, layer_names, network_of
 from tabgrad.engines.base import State
 from tabgrad.errors import ArgumentError, ArgumentTypeError
 from tabgrad.layers import Embedding, Flatten, Input, Layer, Normalization, Residual
-from tabgrad.optimizers import Nadam, Optimizer
+from tabgrad.optimizers import Muon, Nadam, Optimizer
 from tabgrad.plan import Network
 
 MODULES = {
@@ -217,16 +217,14 @@ def _config(theirs: Any) -> dict[str, Any]:
     """A part's arguments; of a lambda among them Keras warns, and it is refused afterwards."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        config = dict(theirs.get_config())
-    if isinstance(policy := config.get("dtype"), Mapping):
-        config["dtype"] = policy["config"]["name"]
-    return config
+        return dict(theirs.get_config())
 
 
 def _record(kind: type[Record], config: Mapping[str, Any]) -> Record:
     """A record from the arguments of its counterpart."""
     known, values = inspect.signature(kind).parameters, {}
-    for name, value in config.items():
+    for name, given in config.items():
+        value = given["config"]["name"] if name == "dtype" and isinstance(given, Mapping) else given
         if name in known:
             plain = _value(value)
             values[name] = plain[0] if name == "axis" and isinstance(plain, (list, tuple)) else plain
@@ -361,11 +359,16 @@ def _row_shape(model: Any) -> tuple[int]:
 def _state(keras: Any, model: Any, row: Sequence[Any], network: Network, compiling: Mapping[str, Any] | None) -> State:
     """Weights, and if the optimizer has begun, its arrays and its count of steps."""
     variables = _variables(network, row)
+    if compiling is not None:
+        _check_matrices(compiling["optimizer"], network, variables)
     weights = tuple(_array(keras, variable) for variable in variables)
     if compiling is None or not model.optimizer.built:
         return State(weights, ())
     slots = _slots(model, compiling["optimizer"], variables)
-    arrays = tuple(tuple(_array(keras, variable) for variable in of_weight) for of_weight in slots)
+    arrays = tuple(
+        tuple(np.zeros_like(weight) if variable is None else _array(keras, variable) for variable in of_weight)
+        for weight, of_weight in zip(weights, slots, strict=True)
+    )
     return State(weights, arrays, int(_array(keras, model.optimizer.iterations)))
 
 
@@ -380,18 +383,50 @@ def _variables(network: Network, made: Sequence[Any]) -> list[Any]:
 
 
 def _slots(model: Any, optimizer: Optimizer, variables: Sequence[Any]) -> list[tuple[Any, ...]]:
-    """For each weight the variables of Keras's optimizer, in the order of ours; for a frozen one none."""
-    place = {id(variable): place for place, variable in enumerate(model.trainable_variables)}
+    """For each weight the variables of Keras's optimizer, in the order of ours; for a frozen one none.
+
+    None stands for an array that Keras does without: Muon's velocity of a matrix.
+    """
     groups = []
     for slot in optimizer.slots:
         ending = f"_{SLOTS.get(slot, slot)}"
-        groups.append([variable for variable in model.optimizer.variables if variable.name.endswith(ending)])
-        if [tuple(each.shape) for each in groups[-1]] != [tuple(each.shape) for each in model.trainable_variables]:
+        found = [variable for variable in model.optimizer.variables if variable.name.endswith(ending)]
+        carrying = [v for v in model.trainable_variables if not _without(optimizer, slot, v)]
+        if [tuple(each.shape) for each in found] != [tuple(each.shape) for each in carrying]:
             raise ArgumentError(
                 f"The optimizer of the model of Keras carries '{slot}' for other weights than those that are trainable "
                 "now. Compile that model again, and its optimizer begins anew."
             )
-    return [tuple(group[place[id(v)]] for group in groups) if id(v) in place else () for v in variables]
+        groups.append({id(v): variable for v, variable in zip(carrying, found, strict=True)})
+    trainable = {id(variable) for variable in model.trainable_variables}
+    return [tuple(group.get(id(v)) for group in groups) if id(v) in trainable else () for v in variables]
+
+
+def _without(optimizer: Optimizer, slot: str, variable: Any) -> bool:
+    """Whether Keras's optimizer has no such array for a weight."""
+    return isinstance(optimizer, Muon) and slot == "velocity" and _is_matrix(optimizer, variable.path, variable)
+
+
+def _is_matrix(optimizer: Muon, path: str, variable: Any) -> bool:
+    return optimizer.orthogonalizes(path, tuple(variable.shape))
+
+
+def _check_matrices(optimizer: Optimizer, network: Network, variables: Sequence[Any]) -> None:
+    """Muon tells arrays apart by their paths, which in Keras may begin with the model's name."""
+    if not isinstance(optimizer, Muon):
+        return
+    for path, variable in zip(_paths(network), variables, strict=True):
+        if _is_matrix(optimizer, path, variable) != _is_matrix(optimizer, variable.path, variable):
+            raise ArgumentError(
+                f"Muon's 'exclude_layers' {list(optimizer.exclude_layers)} or its rule for embeddings means '{path}' "
+                f"in one library only: in Keras its path is '{variable.path}'. Give names on which both agree."
+            )
+
+
+def _paths(network: Network) -> list[str]:
+    """The layer's name and the array's of each weight."""
+    named = zip(layer_names(network.layers), network.widths(), strict=True)
+    return [f"{name}/{weight.name}" for name, (layer, inputs, _) in named for weight in layer.weights(inputs)]
 
 
 # ---- To Keras ------------------------------------------------------------------------------------------------------
@@ -448,20 +483,22 @@ def written(name: str, network: Network, state: State, compiled: Compiled | None
     """A model of Keras with these layers, weights, optimizer and all; `rate` is the learning rate in force."""
     keras = loaded()
     building = Building(keras)
-    model = _model(building, name, network)
+    by_path = compiled is not None and isinstance(compiled.optimizer, Muon)  # paths in a Sequential have its name
+    model = _model(building, name, network, branching=by_path or _branches(network))
     variables = _variables(network, building.made)
     for variable, array in zip(variables, state.weights, strict=True):
         variable.assign(array)
     if compiled is not None:
+        _check_matrices(compiled.optimizer, network, variables)
         _compile(keras, model, network, compiled, rate)
         _begin(model, compiled.optimizer, state, variables)
     return model
 
 
-def _model(building: Building, name: str, network: Network) -> Any:
+def _model(building: Building, name: str, network: Network, *, branching: bool) -> Any:
     """A `Sequential` where that can be, else a functional model."""
     keras, names = building.keras, layer_names(network.layers)
-    if _branches(network):
+    if branching:
         return _branching(building, name, network, names)
     given = keras.Input((network.inputs,)) if network.inputs else keras.Input((network.codes,), dtype="int32")
     for layer, own in zip(network.layers, names, strict=True):
@@ -513,7 +550,8 @@ def _begin(model: Any, optimizer: Optimizer, state: State, variables: Sequence[A
         model.optimizer.build(model.trainable_variables)
         for theirs, ours in zip(_slots(model, optimizer, variables), state.slots, strict=True):
             for variable, array in zip(theirs, ours, strict=True):
-                variable.assign(array)
+                if variable is not None:
+                    variable.assign(array)
         if isinstance(optimizer, Nadam):
             _begin_nadam(model.optimizer, optimizer, state.step)
     model.optimizer.iterations.assign(state.step)
