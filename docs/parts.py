@@ -22,7 +22,7 @@ MODULES = {
     "losses": "from logits, label smoothing and weights of rows where Keras has them; or a function of your own",
     "optimizers": "all but `LBFGS` with weight decay and clipping by norm, value and global norm",
     "optimizers.schedules": "learning rates as functions of the step; or a function of your own",
-    "metrics": "means over the rows of an epoch",
+    "metrics": "taken over the rows of an epoch, with or without their weights; or a function of your own",
     "callbacks": "end early, change the rate, write down",
     "initializers": "what the weights are before the first step",
     "regularizers": "penalties on the size of weights",

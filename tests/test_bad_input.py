@@ -503,6 +503,11 @@ COMPILE = {
         ArgumentTypeError,
         "compile has no argument 'loss_weights': a model has one loss.",
     ),
+    "more than the native engine takes": (
+        {"loss": "mse", "metrics": ["mae"] * 40, "weighted_metrics": ["mae"] * 25},
+        ArgumentError,
+        "compile takes at most 64 metrics. Got 65.",
+    ),
     "almost an argument": (
         {"weightedmetrics": ["mae"]},
         ArgumentTypeError,

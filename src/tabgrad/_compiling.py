@@ -12,6 +12,7 @@ from tabgrad.errors import ArgumentError, ArgumentTypeError, UnknownNameError
 from tabgrad.metrics import Metric
 
 ARGUMENTS = ("optimizer", "loss", "metrics", "weighted_metrics")
+MOST_METRICS = 64  # in one pass of the native engine
 KERAS_ONLY = ("run_eagerly", "steps_per_execution", "jit_compile", "auto_scale_loss")
 
 
@@ -59,7 +60,8 @@ def resolved(optimizer: Any, loss: Any, chosen: Any, weighted: Any, unknown: Map
     Raises
     ------
     ArgumentError, ArgumentTypeError, UnknownNameError
-        No loss, a metric that does not fit the loss's targets, an argument or a name that does not exist.
+        No loss, a metric that does not fit the loss's targets or whose name is taken, an argument or a name that does
+        not exist.
     """
     for name in unknown:
         raise ArgumentTypeError(_unknown_argument(name))
@@ -70,6 +72,8 @@ def resolved(optimizer: Any, loss: Any, chosen: Any, weighted: Any, unknown: Map
         )
     loss_record = losses.get(loss)
     plain, with_weights = ([_metric(one, loss_record) for one in listed(each)] for each in (chosen, weighted))
+    if (count := len(plain) + len(with_weights)) > MOST_METRICS:
+        raise ArgumentError(f"compile takes at most {MOST_METRICS} metrics. Got {count}. Leave some out.")
     names = unique([name for name, _ in plain], [name for name, _ in with_weights])
     _refuse_names_for_two(names)
     return Compiled(

@@ -846,6 +846,14 @@ def test_optimizer_is_the_function_s_own_unless_asked_for():
             r"ask for the optimizer Adam\(learning_rate=0.5.* has no argument 'optimizer'",
         ),
         ({"loss": "mse"}, "ask for the loss 'mse', .* Give it one, or return the model uncompiled"),
+        (
+            {"metrics": ["auc"]},
+            r"ask for metrics=\['auc'\], but fixed\(\) compiles the model itself and has no argument 'met",
+        ),
+        (
+            {"compile__weighted_metrics": ["auc"]},
+            r"ask for compile__weighted_metrics=\['auc'\], but fixed\(\) compiles",
+        ),
         ({"optimizer__rho": 0.5}, "'optimizer__rho' is given, but Adam has: learning_rate, weight_decay"),
     ],
 )

@@ -213,7 +213,8 @@ def complete(
     Raises
     ------
     ArgumentError
-        If the function has compiled it with another optimizer or loss than the parameters ask for.
+        If the function has compiled it with another optimizer or loss than the parameters ask for, or without asking
+        for their metrics and what else they say of compiling.
     """
     if not model.built:
         model.build((None, columns))
@@ -225,10 +226,19 @@ def complete(
             )
         model.compile(**arguments)
         return
-    for what in () if "compile_kwargs" in builder.arguments else CATALOGUES:
+    if "compile_kwargs" in builder.arguments:
+        return
+    for name, value in parameters.items():
+        compiles = name.startswith("compile__") or (name == "metrics" and value is not None)
+        if compiles and name not in builder.arguments:
+            raise ArgumentError(
+                f"The parameters ask for {name}={value!r}, but {builder.name} compiles the model itself and has no "
+                f"argument '{name}'. Give it one, or return the model uncompiled."
+            )
+    for what, catalogue in CATALOGUES.items():
         present = getattr(model, what)
         asked = chosen(parameters, what, present)
-        if what not in builder.arguments and CATALOGUES[what].get(asked) != present:
+        if what not in builder.arguments and catalogue.get(asked) != present:
             raise ArgumentError(
                 f"The parameters ask for the {what} {asked!r}, but {builder.name} compiles the model with {present!r} "
                 f"and has no argument '{what}'. Give it one, or return the model uncompiled."
