@@ -1,5 +1,5 @@
-// Muon's step of a matrix, with the formulas of src/tabgrad/optimizers/: the gathered gradient, made orthogonal by Newton
-// and Schulz's iteration.
+// Muon's step of a matrix, with the formulas of src/tabgrad/optimizers/: the gathered gradient, made orthogonal by
+// Newton and Schulz's iteration.
 //
 // The iteration runs on the tall form X of the matrix, the transposed one where it is wide: A = X^T X is the smaller
 // of the two products. Threads share the rows of each product, so that bits do not depend on their number.

@@ -250,9 +250,8 @@ def _value(value: Any) -> Any:
         if value["class_name"] in ("__tensor__", "__numpy__") and isinstance(config, Mapping):
             return [_value(number) for number in config["value"]]
         if where not in MODULES or value.get("registered_name") or not isinstance(config, Mapping):
-            raise ArgumentError(
-                f"{value['class_name']} {config!r} is not a part of Keras's own. Leave it out in Keras."
-            )
+            name = config if isinstance(config, str) else value["class_name"]  # of a lambda the rest is its code
+            raise ArgumentError(f"{name} is not a part of Keras's own. Leave it out in Keras.")
         return _record(_named(where, value["class_name"]), config)
     if isinstance(value, Mapping):
         raise ArgumentError("code of your own is no data. Leave it out in Keras.")

@@ -322,12 +322,14 @@ COMPILED: dict[str, tuple[dict[str, Any], str]] = {
         {"optimizer": keras.optimizers.SGD(gradient_accumulation_steps=3)},
         "optimizer SGD.*'gradient_accumulation_steps', which is 3",
     ),
-    "an own metric": ({"metrics": [own_metric]}, "the metric own_metric"),
+    "an own metric": ({"metrics": [own_metric]}, "the metric own_metric.* own_metric is not a part of Keras's own"),
+    "a lambda as metric": ({"metrics": [lambda y, p: p]}, ": __lambda__ is not a part of Keras's own"),
     "a metric that is not here": ({"metrics": [keras.metrics.PearsonCorrelation()]}, "the metric PearsonCorrelation"),
     "loss weights": ({"loss_weights": [2.0]}, "loss_weights"),
 }
 
 
+@pytest.mark.filterwarnings("ignore:The object being serialized includes a `lambda`")
 @pytest.mark.parametrize("name", COMPILED)
 def test_compiling_that_is_refused(name: str) -> None:
     change, message = COMPILED[name]
