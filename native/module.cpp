@@ -249,10 +249,15 @@ class Program {
       throw std::invalid_argument("an array has the wrong size or layout");
     run_->write(array, slot, values.data(), contiguous ? shape.columns : values.stride(0));
   }
-  nb::object read(int array) const {
-    const ArrayShape shape = checked(array, -1);
+  void scale_rate(int array, double factor) {
+    require_training(), checked(array, -1);
+    if (!(factor >= 0) || factor > 1e300) throw std::invalid_argument("a factor of the learning rate out of range");
+    run_->scale_rate(array, factor);
+  }
+  nb::object read(int array, int slot) const {
+    const ArrayShape shape = checked(array, slot);
     auto data = std::make_unique<float[]>(size_of(shape));
-    run_->read(array, data.get());
+    run_->read(array, slot, data.get());
     return nb::cast(numpy(std::move(data), {size_of(shape)}));
   }
   // Each array's weights and slots, (rows, columns) of the memory they lie in: no copy, and no run afterwards.
@@ -556,7 +561,8 @@ NB_MODULE(_native, m) {
            nb::arg("labels"), nb::arg("metrics"), nb::arg("optimizer").none(), nb::arg("most_rows"), nb::arg("threads"))
       .def("orthogonalize", &Program::orthogonalize)
       .def("write", &Program::write)
-      .def("read", &Program::read)
+      .def("scale_rate", &Program::scale_rate)
+      .def("read", &Program::read, nb::arg("array"), nb::arg("slot") = -1)
       .def("take", &Program::take)
       .def("gradient", &Program::gradient)
       .def("fit", &Program::fit, nb::arg("x"), nb::arg("codes").none(), nb::arg("target"), nb::arg("weight").none(),

@@ -4,6 +4,8 @@
 // product that makes the gradient, or over a stored gradient where clipping needs it whole first.
 #pragma once
 
+#include <vector>
+
 #include "program.hpp"
 #include "vector.hpp"
 
@@ -15,6 +17,7 @@ struct Array {
   long ld = 0;
   float l1 = 0, l2 = 0;
   bool trainable = true;
+  int group = 0;  // of the arrays that share a factor of the learning rate; 0: the factor 1
   float* w = nullptr;
   float* slot[MOST_SLOTS] = {};
   float* gradient = nullptr;  // where it is stored whole, if it is
@@ -37,9 +40,19 @@ struct Rule {
   bool whole = false;  // whether gradients are needed whole, for more than this formula
 };
 
-// What all optimizers share in a step. The numbers of a record begin with these five.
+// What all optimizers share in a step. The numbers of a record begin with these eight.
 struct Step {
-  enum : int { LEARNING_RATE, WEIGHT_DECAY, CLIPNORM, CLIPVALUE, GLOBAL_CLIPNORM, OWN };
+  enum : int {
+    LEARNING_RATE,
+    WEIGHT_DECAY,
+    CLIPNORM,
+    CLIPVALUE,
+    GLOBAL_CLIPNORM,
+    USE_EMA,
+    EMA_MOMENTUM,
+    EMA_OVERWRITE_FREQUENCY,
+    OWN
+  };
   PartSpec part = {};
   Rule rule = {};
   float rate = 0;                           // the learning rate, corrected
@@ -50,20 +63,32 @@ struct Step {
   // Counted for rules that correct: beta_1^t and beta_2^t, kept running, and taken afresh every 1,024 steps so that
   // they depend on t alone; 0.96^t and the product of 1 - 0.96^i / 2 up to t, to a double's rounding still by then.
   double power_1 = 1, power_2 = 1, fading = 1, shares = 1;
+  double factor = 1;         // of the learning rate, for the arrays of a group
+  std::vector<Step> groups;  // a step for each group; empty where all factors are 1
 
   bool has(int number) const { return part.numbers[number] == part.numbers[number]; }
   bool clips() const { return has(CLIPNORM) || has(CLIPVALUE) || has(GLOBAL_CLIPNORM); }
+  bool averages() const { return part.numbers[USE_EMA] != 0; }
   float own(int number) const { return own_[number]; }
   float rest_of(int number) const { return rest_[number]; }
   // What keeps a divisor from zero is a normal number, also where it is given as less.
   float epsilon(int number) const { return own_[number] > 1.2e-38f ? own_[number] : 1.2e-38f; }
   // False: the kind is unknown.
   bool set(const PartSpec& spec);
+  // The step of an array's group.
+  const Step& of(const Array& array) const {
+    return groups.empty() ? *this : groups[static_cast<std::size_t>(array.group)];
+  }
+  // The group of arrays whose learning rate is multiplied by this.
+  int group_of(double factor);
   // For step t, counted from 1.
   void begin(double learning_rate, std::int64_t t) {
     decay = has(WEIGHT_DECAY) ? static_cast<float>(1 - learning_rate * part.numbers[WEIGHT_DECAY]) : 1;
     rate = static_cast<float>(learning_rate);
     if (rule.correct) count(t), rule.correct(*this, learning_rate);
+  }
+  void begin_groups(double learning_rate) {
+    for (Step& each : groups) each.begin(learning_rate * each.factor, counted_);
   }
 
  private:
@@ -297,6 +322,26 @@ static inline Rule rule_of(const PartSpec& part) {
   if (same(part.kind, "lion")) return rule<Lion>();
   if (same(part.kind, "muon")) return rule<MuonAdam>(true);
   return {};
+}
+
+// Where arrays differ in their rates, these two are the rule: what they lead to is the step of the array's group.
+static void grouped_step_block(const Step& step, const Array& array, int m, int n, int rows, int vectors,
+                               const vec* block) {
+  const Step& own = step.groups[static_cast<std::size_t>(array.group)];
+  own.rule.step_block(own, array, m, n, rows, vectors, block);
+}
+static void grouped_correct(Step& step, double learning_rate) { step.begin_groups(learning_rate); }
+
+inline int Step::group_of(double wanted) {
+  if (wanted == 1 && groups.empty()) return 0;
+  if (groups.empty()) {
+    groups.assign(1, Step(*this));
+    rule.step_block = grouped_step_block, rule.correct = grouped_correct;
+  }
+  for (std::size_t i = 0; i < groups.size(); i++)
+    if (groups[i].factor == wanted) return static_cast<int>(i);
+  groups.push_back(Step(groups.front())), groups.back().factor = wanted;
+  return static_cast<int>(groups.size()) - 1;
 }
 
 inline bool Step::set(const PartSpec& spec) {

@@ -9,7 +9,7 @@
 namespace tabgrad {
 
 constexpr int MOST_NUMBERS = 20;
-constexpr int MOST_SLOTS = 3;
+constexpr int MOST_SLOTS = 4;
 constexpr int MOST_METRICS = 64;
 constexpr int MOST_RATES = 1024;
 
@@ -112,9 +112,10 @@ struct Run {
   std::int64_t step = 0;
   virtual int array_count() const = 0;
   virtual ArrayShape array_shape(int array) const = 0;
-  virtual void read(int array, float* out) const = 0;
-  virtual void orthogonalize(int array, int rows, int columns) = 0;                // it steps as such a matrix, by Muon
-  virtual void write(int array, int slot, const float* in, std::int64_t row) = 0;  // slot -1: the weights
+  virtual void scale_rate(int array, double factor) = 0;              // its learning rate is `learning_rate` times this
+  virtual void orthogonalize(int array, int rows, int columns) = 0;  // it steps as such a matrix, by Muon
+  virtual void read(int array, int slot, float* out) const = 0;      // slot -1: the weights
+  virtual void write(int array, int slot, const float* in, std::int64_t row) = 0;
   // Where an array or slot lies, and how far apart its rows.
   virtual float* place(int array, int slot, std::int64_t& row) const = 0;
   // Hands over the memory of all of them, to be freed with std::free; nothing runs afterwards.

@@ -25,9 +25,13 @@ class Trainer final : public Run {
     const Array& a = *arrays_[array];
     return {a.rows, a.columns, a.trainable ? slots_ : 0};
   }
-  void read(int array, float* out) const override { copy_out(*arrays_[array], arrays_[array]->w, out); }
+  void scale_rate(int array, double factor) override { arrays_[array]->group = optimizer_.group_of(factor); }
   void orthogonalize(int array, int rows, int columns) override {
     arrays_[array]->matrix_rows = rows, arrays_[array]->matrix_columns = columns;
+  }
+  void read(int array, int slot, float* out) const override {
+    const Array& a = *arrays_[array];
+    copy_out(a, slot < 0 ? a.w : a.slot[slot], out);
   }
   void write(int array, int slot, const float* in, std::int64_t row) override {
     const Array& a = *arrays_[array];
@@ -106,7 +110,9 @@ class Trainer final : public Run {
   void clear_terms() { std::memset(terms_.data(), 0, terms_.bytes()); }
   bool step_on(const Batch& batch, Sums& sums, double& loss);
   bool reserve_gradients();
+  bool end_step();
   bool clip_and_step();
+  bool average();
   double penalty() const;
   bool finite() const;
   bool follow_schedule();
@@ -131,7 +137,8 @@ class Trainer final : public Run {
   std::vector<Layer*> preparing_, settling_, active_;  // that move with the batch; that add to the loss of a row
   Block<int> cuts_;  // the first layers of the stretches between two meetings of rows, and the end
   int stretches_ = 1;
-  bool stale_ = true;  // what layers derive from their arrays lags behind them
+  bool stale_ = true;        // what layers derive from their arrays lags behind them
+  bool ends_apart_ = false;  // whether more of a step is to come once the gradients are there
   int slots_ = 0, most_rows_ = 0;
   Floats parameters_, kept_, gradients_;
   Block<std::uint32_t> order_;
@@ -184,7 +191,7 @@ inline const char* Trainer::build(const ProgramSpec& program, std::int64_t most_
     for (; metric_count_ < program.metric_count; metric_count_++)
       if (const char* unknown = add(program.metrics[metric_count_])) return unknown;
     if (!optimizer_.set(program.optimizer)) return program.optimizer.kind;
-    slots_ = optimizer_.rule.slots;
+    slots_ = optimizer_.rule.slots + (optimizer_.averages() ? 1 : 0);
   }
   pass_.optimizer = &optimizer_, apart_ = asks_ || stretches_ > 1;
   if (threads > 1) team_.reset(make_team(threads));
@@ -698,9 +705,40 @@ inline bool Trainer::step_on(const Batch& batch, Sums& sums, double& loss) {
   if (!propagate(batch) || !learn()) return false;
   loss = add_up(batch, sums) + added;
   sums.loss += added * batch.count;
-  if (optimizer_.store_only && !clip_and_step()) return false;
+  if (ends_apart_ && !end_step()) return false;
   for (Layer* layer : settling_) layer->settle();
   step++;
+  return true;
+}
+
+// What is left of a step once the gradients are there; false: interrupted.
+inline bool Trainer::end_step() {
+  if (optimizer_.store_only && !clip_and_step()) return false;
+  return !optimizer_.averages() || average();
+}
+
+// a <- momentum a + (1 - momentum) w after each step, a <- w after the first; every so many steps w <- a.  false:
+// interrupted.
+inline bool Trainer::average() {
+  const std::int64_t t = step + 1;
+  const double momentum = t > 1 ? optimizer_.part.numbers[Step::EMA_MOMENTUM] : 0;
+  const auto kept = static_cast<float>(momentum), rest = static_cast<float>(1 - momentum);
+  const bool overwrites = optimizer_.has(Step::EMA_OVERWRITE_FREQUENCY) &&
+                          t % static_cast<std::int64_t>(optimizer_.part.numbers[Step::EMA_OVERWRITE_FREQUENCY]) == 0;
+  for (const Array* array : arrays_) {
+    if (!array->trainable) continue;
+    float* const w = array->w;
+    float* const a = array->slot[slots_ - 1];
+    const bool done = each_row(array->rows, static_cast<double>(array->columns), [&](int from, int to) {
+      for (long i = from * array->ld; i < to * array->ld; i += W) {
+        const vec moved = kept * load(a + i) + rest * load(w + i);
+        store(a + i, moved);
+        if (overwrites) store(w + i, moved);
+      }
+    });
+    if (!done) return false;
+  }
+  stale_ = stale_ || overwrites;
   return true;
 }
 
@@ -740,7 +778,7 @@ inline bool Trainer::clip_and_step() {
     if (optimizer_.has(Step::CLIPNORM)) scale = scale_of(limit_of(Step::CLIPNORM), square_of(*array));
     const Clip clip = {scale, value};
     if (array->orthogonal()) {
-      if (!muon_.step(optimizer_, *array, clip, EachRow{*this})) return false;
+      if (!muon_.step(optimizer_.of(*array), *array, clip, EachRow{*this})) return false;
       continue;
     }
     Array plain = *array;
@@ -784,6 +822,7 @@ inline Status Trainer::fit(const Rows& rows, const Rows* validation, const Sched
   listener_ = &listener, polled_ = Clock::now();
   if (listener.schedules) rates_.resize(MOST_RATES), rates_known_ = 0;
   optimizer_.store_only = optimizer_.clips() || optimizer_.rule.whole;
+  ends_apart_ = optimizer_.store_only || optimizer_.averages();
   if (optimizer_.store_only && !reserve_gradients()) return Status::out_of_memory;
   if (optimizer_.rule.whole && !muon_.reserve(arrays_)) return Status::out_of_memory;
   if (schedule.shuffle && !order_.reserve(static_cast<std::size_t>(rows.count))) return Status::out_of_memory;

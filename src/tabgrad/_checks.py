@@ -132,6 +132,13 @@ def known_name(name: str, what: str, catalogue: Iterable[str]) -> str:
 ELSEWHERE = {"lr": "learning_rate", "alpha": "learning_rate", "decay": "weight_decay", "nesterovs_momentum": "momentum"}
 
 
+# What Keras's optimizers take and ours do not, and why.
+NOT_NEEDED = {
+    "loss_scale_factor": "gradients are float32, which needs no scale",
+    "gradient_accumulation_steps": "a batch_size as many times larger takes the same steps",
+}
+
+
 def unknown_arguments(owner: str, given: Iterable[str], known: Iterable[str]) -> ArgumentTypeError | None:
     """The error for keywords that a class does not take, with the nearest that it does; None where all are known."""
     names = list(known)
@@ -139,6 +146,8 @@ def unknown_arguments(owner: str, given: Iterable[str], known: Iterable[str]) ->
     for name in given:
         if name in names:
             continue
+        if name in NOT_NEEDED:
+            return ArgumentTypeError(f"{owner} takes no argument '{name}': {NOT_NEEDED[name]}. Leave it out.")
         elsewhere = [ELSEWHERE[name]] if ELSEWHERE.get(name) in names else []
         close = elsewhere or difflib.get_close_matches(name, names, n=1, cutoff=0.5)
         problems.append(f"'{name}'" + (f" (did you mean '{close[0]}'?)" if close else ""))

@@ -102,8 +102,8 @@ class Training:
         self.engine, self.first, self.validation_batch_size = engine, first, validation_batch_size
         self._model, self._plan, self._names = model, plan, names
         self._callbacks, self._progress, self._shift = callbacks, progress, shift
-        # Hooks for batches of validation rows need those batches one by one: then validation runs here.
-        apart = validation is not None and callbacks.listens(*TEST_BATCHES)
+        # Validation runs here for hooks of its batches, which come one by one, and for what may change its weights.
+        apart = validation is not None and callbacks.listens("on_test_begin", *TEST_BATCHES)
         self._apart = validation if apart else None
         self.validation = None if apart else validation
         self._tests = validation is not None and callbacks.listens(*DURING_TEST, *TEST_BATCHES)
@@ -162,7 +162,7 @@ class Training:
         self._stop_if_asked(session)
 
     def _tell_of_validation(self, session: Session, validation: Values | None) -> Values:
-        """The validation's hooks, and, if they want its batches, the validation."""
+        """The validation's hooks, and, if they need it here, the validation."""
         self._callbacks.tell("on_test_begin", {})
         if self._apart is not None:
             weights, batch_size = session.get_weights(), self.validation_batch_size or self._plan.batch_size

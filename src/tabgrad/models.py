@@ -46,7 +46,7 @@ from tabgrad._weight_files import read_weights, weights_path, write_weights
 from tabgrad._weights import checked_weights
 from tabgrad.callbacks.history import History
 from tabgrad.callbacks.listening import CallbackList
-from tabgrad.engines.base import Job, Session, State, initial_state
+from tabgrad.engines.base import Job, Session, State, averages, finalized, initial_state
 from tabgrad.engines.select import get_engine
 from tabgrad.errors import ArgumentError, ArgumentTypeError, DataError, DivergenceWarning, NotReadyError
 from tabgrad.layers import Layer, Weight
@@ -508,7 +508,7 @@ class Sequential:
             raise
         finally:
             self._met = None
-        self._state = result.state
+        self._state = finalized(plan, result.state) if len(result.training) else result.state
         self._epochs_done += len(result.training)
         logs = training.finish(result)
         if result.failure is not None:
@@ -745,6 +745,32 @@ class Sequential:
             return
         self._refuse_other_thread("set_weights")
         self._state = replace(self._ready_state(network), weights=arrays)
+
+    def get_averages(self) -> list[np.ndarray]:
+        """Copies of the weights' running averages, in the order of `get_weights`, for an optimizer with `use_ema`.
+
+        Before the first step they are the weights, and so they are once more after `fit`, which ends with them; between
+        steps (in callbacks, after `train_on_batch`) they differ. What does not train is its own average.
+
+        Examples
+        --------
+        >>> from tabgrad.layers import Dense
+        >>> from tabgrad.models import Sequential
+        >>> from tabgrad.optimizers import SGD
+        >>> model = Sequential([Dense(1, use_bias=False, kernel_initializer="zeros", input_dim=1)])
+        >>> model.compile(SGD(0.25, use_ema=True, ema_momentum=0.5), "mse")
+        >>> for step in range(2):  # w = 0.5, then 0.75
+        ...     loss = model.train_on_batch([[1]], [[1]])
+        >>> model.get_weights()[0].item(), model.get_averages()[0].item()
+        (0.75, 0.625)
+        """
+        if self.optimizer is None or not self.optimizer.use_ema:
+            raise NotReadyError(
+                "get_averages needs an optimizer that keeps averages of the weights, for instance Adam(use_ema=True). "
+                f"The model {'is not compiled' if self.optimizer is None else f'has {self.optimizer!r}'}."
+            )
+        session = self._session
+        return [array.copy() for array in (averages(self.state) if session is None else session.get_averages())]
 
     def save_weights(
         self,

@@ -214,6 +214,7 @@ _EVERY_OPTIMIZER = (
     {"clipnorm": 50.0},
     {"clipvalue": 0.02},
     {"global_clipnorm": 0.1},
+    {"use_ema": True, "ema_momentum": 0.9, "ema_overwrite_frequency": 7},
 )
 
 # RMSprop's step is a gradient over its own size. Where a slot holds that step, or a difference is under the root,
@@ -257,6 +258,10 @@ OPTIMIZERS = (
     optimizers.AdamW(clipnorm=0.05),
     optimizers.AdamW(clipvalue=0.02),
     optimizers.AdamW(global_clipnorm=0.1),
+    optimizers.AdamW(use_ema=True, ema_momentum=0.8, ema_overwrite_frequency=40),
+    optimizers.Adam(0.01, use_ema=True),
+    optimizers.Adam(0.01, amsgrad=True, beta_2=0.5, clipnorm=0.1, use_ema=True, ema_momentum=0.5),
+    optimizers.SGD(0.1, use_ema=True, ema_momentum=1.0),
     optimizers.AdamW(0.01, beta_2=0.5, amsgrad=True),
     optimizers.Adamax(),
     optimizers.Adamax(0.01, beta_1=0.8, beta_2=0.9, epsilon=1e-3),
@@ -411,6 +416,29 @@ EMBEDDINGS = (
     _embedded(Dense(4, "tanh", trainable=False), Dropout(0.2), layers.Embedding((3, 20, 7), 4), Dense(1)),
     _embedded(layers.Residual((Dense(5, "relu"),)), layers.Embedding((3, 20, 7), (1, 17, 2))),
     _embedded(layers.Embedding((2, 2, 2), 1), inputs=0),
+)
+
+_SLOW = Dense(6, "tanh", learning_rate_factor=0.3, bias_learning_rate_factor=2.0)
+_STEADY = optimizers.AdamW(0.01, weight_decay=0.1)
+
+
+def _paced(layer: layers.Layer, *network: layers.Layer) -> Part:
+    """A layer whose rate is its own, under a rule that counts steps and decays."""
+    return Part(layer, replace(_PLAIN, network=_network(*network), optimizer=_STEADY))
+
+
+FACTORS = (
+    _layer(_SLOW, _SLOW, Dense(6, "relu", learning_rate_factor=3.0), _LAST),
+    _paced(_SLOW, _SLOW, Dense(1, learning_rate_factor=0.0)),
+    *(
+        _paced(layer, Dense(6, "tanh"), layer, Dense(3, learning_rate_factor=0.3))
+        for layer in (
+            layers.PReLU("he_normal", learning_rate_factor=0.3),
+            layers.BatchNormalization(learning_rate_factor=0.3),
+            layers.LayerNormalization(learning_rate_factor=0.3),
+        )
+    ),
+    _embedded(layers.Embedding((3, 20, 7), 4, learning_rate_factor=0.3), layers.Residual((_SLOW, Dense(17))), _LAST),
 )
 
 _FROZEN = Dense(6, "tanh", trainable=False)
@@ -626,6 +654,7 @@ PARTS: tuple[Part, ...] = (
     *LOSSES,
     *(replace(part, weighted=True) for part in LOSSES),
     *LAYERS,
+    *FACTORS,
     *METRICS,
 )
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tabgrad import activations, layers, losses, metrics, optimizers, regularizers
-from tabgrad.engines.base import Engine, Job, initial_state
+from tabgrad.engines.base import Engine, Job, finalized, initial_state
 from tabgrad.engines.select import get_engine
 from tabgrad.matrix import Matrix
 from tabgrad.plan import Network, Plan
@@ -44,7 +44,8 @@ def keras_layer(layer: layers.Layer) -> Any:
     """Keras's layer of the same name with the record's options."""
     theirs = getattr(keras.layers, type(layer).__name__)
     options = options_of(layer)
-    for name in ("input_shape", *(name for name in options if name.endswith("initializer"))):
+    ours = ("input_shape", "learning_rate_factor", "bias_learning_rate_factor")
+    for name in [name for name in options if name in ours or name.endswith("initializer")]:
         options.pop(name)  # the weights are set
     if "activation" in options:
         options["activation"] = keras_activation(options["activation"])
@@ -153,10 +154,11 @@ def assert_followed(part: Part, rows_count: int = ROWS, epochs: int = EPOCHS) ->
     predictions = np.asarray(model(given_to_keras(others)))
     for engine in ENGINES:
         result = engine.fit(Job(plan, state, rows, epochs))
-        for w, v in zip(result.state.weights, weights_of(model), strict=True):
+        weights = finalized(plan, result.state).weights
+        for w, v in zip(weights, weights_of(model), strict=True):
             np.testing.assert_allclose(w, v, rtol=CLOSE, atol=CLOSE * np.abs(v).max(), err_msg=engine.name)
         np.testing.assert_allclose(result.training, expected, rtol=CLOSE, atol=1e-6, err_msg=engine.name)
-        outputs = engine.predict(plan.network, result.state.weights, others.x, codes=others.codes, batch_size=32)
+        outputs = engine.predict(plan.network, weights, others.x, codes=others.codes, batch_size=32)
         np.testing.assert_allclose(outputs, predictions, rtol=10 * CLOSE, atol=CLOSE, err_msg=engine.name)
 
 

@@ -162,7 +162,7 @@ def test_a_frozen_layer_does_not_move_while_others_do(
     after = engine.fit(Job(plan, before, rows_for(plan, 32), epochs=2)).state
     for place, (w, v) in enumerate(zip(before.weights, after.weights, strict=True)):
         assert np.array_equal(w, v) == (place // 2 == frozen), place
-        assert len(after.slots[place]) == (0 if place // 2 == frozen else len(optimizer.slots))
+        assert len(after.slots[place]) == (0 if place // 2 == frozen else len(optimizer.carried))
 
 
 @pytest.mark.parametrize("part", PARTS, ids=str)

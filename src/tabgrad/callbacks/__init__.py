@@ -4,6 +4,7 @@ Python is entered only for hooks that somebody overrides: a run whose callbacks 
 without a word, and one without callbacks its epochs too.
 """
 
+from tabgrad.callbacks.averages import SwapEMAWeights
 from tabgrad.callbacks.base import Callback
 from tabgrad.callbacks.functions import LambdaCallback
 from tabgrad.callbacks.history import History
@@ -20,6 +21,7 @@ __all__ = [
     "LearningRateScheduler",
     "ProgbarLogger",
     "ReduceLROnPlateau",
+    "SwapEMAWeights",
     "TensorBoard",
     "TerminateOnNaN",
 ]

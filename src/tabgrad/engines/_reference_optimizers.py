@@ -43,6 +43,18 @@ def _decayed(w: np.ndarray, step: Step, weight_decay: float | None) -> np.ndarra
     return w if weight_decay is None else w * (1 - lr * weight_decay)
 
 
+def averaged(
+    optimizer: optimizers.Optimizer, t: int, w: np.ndarray, slots: Slots, average: Slots
+) -> tuple[np.ndarray, Slots]:
+    """Weights and slots once the average has moved, the slots with the average behind them, if there is one."""
+    if not optimizer.use_ema:
+        return w, slots
+    momentum = optimizer.ema_momentum if t > 1 else 0.0
+    a = momentum * average[0] + (1 - momentum) * w
+    frequency = optimizer.ema_overwrite_frequency
+    return (w if frequency is None or t % frequency else a), (*slots, a)
+
+
 def _norm(gradients: Sequence[np.ndarray]) -> float:
     return math.sqrt(sum(float(np.square(g, dtype=np.float64).sum()) for g in gradients))
 

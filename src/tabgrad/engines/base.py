@@ -7,7 +7,7 @@ the engine, so a model is its plan and its state, and any engine can go on where
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 
 import numpy as np
@@ -31,8 +31,8 @@ class State:
     weights : tuple of arrays
         In the order of `Network.weights`.
     slots : tuple of tuples of arrays
-        For each weight the optimizer's arrays of the same shape, in the order of `Optimizer.slots`; for a frozen weight
-        none.
+        For each weight the optimizer's arrays of the same shape, in the order of `Optimizer.carried`; for a frozen
+        weight none.
     step : int
         Steps done so far; counts Adam's bias correction and the dropout masks.
     learning_rate : float or None
@@ -46,13 +46,16 @@ class State:
 
 
 def initial_state(plan: Plan, weights: Sequence[np.ndarray] | None = None) -> State:
-    """The state before the first step: given or drawn weights, slots as the optimizer starts them."""
-    arrays = plan.network.initial_weights(plan.seed) if weights is None else tuple(weights)
+    """The state before the first step: given or drawn weights, the average at these, slots as the optimizer says."""
+    arrays, optimizer = plan.network.initial_weights(plan.seed) if weights is None else tuple(weights), plan.optimizer
     slots = tuple(
-        tuple(np.full(weight.shape, plan.optimizer.slot_start, np.float32) for _ in plan.optimizer.slots)
+        (
+            *(np.full(weight.shape, optimizer.slot_start, np.float32) for _ in optimizer.slots),
+            *([np.array(w, np.float32)] if optimizer.use_ema else []),
+        )
         if weight.trainable
         else ()
-        for weight in plan.network.weights
+        for weight, w in zip(plan.network.weights, arrays, strict=True)
     )
     return State(arrays, slots)
 
@@ -68,6 +71,16 @@ def orthogonalized(plan: Plan) -> tuple[bool, ...]:
         for name, (layer, inputs, _) in zip(names, network.widths(), strict=True)
         for weight in layer.weights(inputs)
     )
+
+
+def averages(state: State) -> tuple[np.ndarray, ...]:
+    """The running averages of the weights under an optimizer with `use_ema`; what is frozen is its own average."""
+    return tuple(slots[-1] if slots else w for w, slots in zip(state.weights, state.slots, strict=True))
+
+
+def finalized(plan: Plan, state: State) -> State:
+    """The state at the end of `Sequential.fit`: the averages are the weights, if the optimizer keeps them."""
+    return replace(state, weights=averages(state)) if plan.optimizer.use_ema else state
 
 
 def check_shapes(weights: Sequence[np.ndarray], network: Network) -> None:
@@ -87,6 +100,9 @@ class Session(Protocol):
 
     def set_weights(self, weights: Sequence[np.ndarray]) -> None:
         """Replace the weights; shapes as in `Network.weights`."""
+
+    def get_averages(self) -> tuple[np.ndarray, ...]:
+        """Copies of the weights' running averages; only where the optimizer has `use_ema`."""
 
     def stop(self) -> None:
         """End the run after this epoch."""

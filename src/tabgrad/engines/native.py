@@ -161,6 +161,7 @@ class _NativeSession:
         self._program = program
         self._network = plan.network
         self._schedule = plan.optimizer.schedule
+        self._average = len(plan.optimizer.slots)
 
     @property
     def learning_rate(self) -> float:
@@ -179,6 +180,10 @@ class _NativeSession:
     def set_weights(self, weights: Sequence[np.ndarray]) -> None:
         """Replace the weights."""
         _write_weights(self._program, weights, self._network)
+
+    def get_averages(self) -> tuple[np.ndarray, ...]:
+        """Copies of the weights' running averages."""
+        return _read_weights(self._program, self._network, self._average)
 
     def stop(self) -> None:
         """End the run after this epoch."""
@@ -209,6 +214,8 @@ def _program(plan: Plan, job: Job, threads: int) -> _native.Program:
     for place, (weight, matrix) in enumerate(zip(plan.network.weights, orthogonalized(plan), strict=True)):
         if matrix:
             program.orthogonalize(place, *weight.shape)
+        if weight.rate_factor != 1:
+            program.scale_rate(place, weight.rate_factor)
     _write_state(program, job.state, plan.network)
     if plan.optimizer.schedule is None:
         changed = job.state.learning_rate
@@ -452,5 +459,9 @@ def _plain(array: np.ndarray) -> np.ndarray:
     return array if rows else np.ascontiguousarray(array, np.float32)
 
 
-def _read_weights(program: _native.Program, network: Network) -> tuple[np.ndarray, ...]:
-    return tuple(program.read(place).reshape(weight.shape) for place, weight in enumerate(network.weights))
+def _read_weights(program: _native.Program, network: Network, slot: int = -1) -> tuple[np.ndarray, ...]:
+    """The weights, or what stands in a slot for those that have one."""
+    return tuple(
+        program.read(place, slot if weight.trainable else -1).reshape(weight.shape)
+        for place, weight in enumerate(network.weights)
+    )

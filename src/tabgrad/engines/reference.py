@@ -30,8 +30,8 @@ from tabgrad.engines._reference_activations import activated
 from tabgrad.engines._reference_layers import Pass, forward
 from tabgrad.engines._reference_losses import loss_and_error
 from tabgrad.engines._reference_metrics import terms_of
-from tabgrad.engines._reference_optimizers import clipped, moved
-from tabgrad.engines.base import Job, Result, State, check_shapes, orthogonalized
+from tabgrad.engines._reference_optimizers import averaged, clipped, moved
+from tabgrad.engines.base import Job, Result, State, averages, check_shapes, orthogonalized
 from tabgrad.engines.scores import Scores
 from tabgrad.matrix import Matrix
 from tabgrad.optimizers import LBFGS
@@ -134,19 +134,22 @@ def weight_of(rows: Matrix) -> np.ndarray:
 def stepped(
     plan: Plan, state: State, gradients: Sequence[np.ndarray], moved_by_batch: Mapping[int, np.ndarray]
 ) -> State:
-    """The state after a step: gradients are clipped, then each trainable weight moves by the optimizer's formula."""
+    """The state after a step: gradients are clipped, then each trainable weight moves by the optimizer's formula.
+
+    Its learning rate is the optimizer's times the weight's own factor; then its average moves.
+    """
     rate = plan.optimizer.rate_of(state.step) if state.learning_rate is None else float(state.learning_rate)
-    step = (rate, state.step + 1)
+    own, t = len(plan.optimizer.slots), state.step + 1
     weights, slots = list(state.weights), list(state.slots)
     for place, array in moved_by_batch.items():
         weights[place] = array
     moving = [place for place, weight in enumerate(plan.network.weights) if weight.trainable]
     matrices = orthogonalized(plan)
     for place, g in zip(moving, clipped(plan.optimizer, [gradients[place] for place in moving]), strict=True):
-        weights[place], slots[place] = moved(
-            plan.optimizer, step, weights[place], g, slots[place], orthogonal=matrices[place]
-        )
-    return replace(state, weights=tuple(weights), slots=tuple(slots), step=state.step + 1)
+        step = (rate * plan.network.weights[place].rate_factor, t)
+        w, carried = moved(plan.optimizer, step, weights[place], g, slots[place][:own], orthogonal=matrices[place])
+        weights[place], slots[place] = averaged(plan.optimizer, t, w, carried, slots[place][own:])
+    return replace(state, weights=tuple(weights), slots=tuple(slots), step=t)
 
 
 # ---- The engine ------------------------------------------------------------------------------------------------------
@@ -287,6 +290,10 @@ class _Run:
     def set_weights(self, weights: Sequence[np.ndarray]) -> None:
         """Replace the weights; shapes as in `Network.weights`."""
         self._state = replace(self._state, weights=_arrays(weights, self._job.plan.network, self._engine.dtype))
+
+    def get_averages(self) -> tuple[np.ndarray, ...]:
+        """Copies of the weights' running averages."""
+        return tuple(a.copy() for a in averages(self._state))
 
     def stop(self) -> None:
         """End the run after this epoch."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, ClassVar
 
 from tabgrad import activations, initializers, regularizers
@@ -146,6 +146,8 @@ class PReLU(Layer):
     alpha_regularizer : str, Regularizer or None, default None
     name, trainable
         See `Layer`.
+    learning_rate_factor : float, default 1
+        Multiplies the optimizer's learning rate for the layer's arrays. 0 holds them where they are.
 
     References
     ----------
@@ -155,6 +157,7 @@ class PReLU(Layer):
     kind: ClassVar[str] = "p_re_lu"
     alpha_initializer: initializers.Initializer
     alpha_regularizer: regularizers.Regularizer | None
+    learning_rate_factor: Annotated[float, NOT_NEGATIVE] = field(default=1.0, kw_only=True)
 
     def __init__(
         self,
@@ -164,6 +167,7 @@ class PReLU(Layer):
         input_shape: Sequence[int] | None = None,
         name: str | None = None,
         trainable: bool = True,
+        learning_rate_factor: float = 1.0,
     ) -> None:
         """Resolve names to records."""
         values = {
@@ -172,9 +176,11 @@ class PReLU(Layer):
             "input_shape": input_shape,
             "name": name,
             "trainable": trainable,
+            "learning_rate_factor": learning_rate_factor,
         }
         self._fill(values)
 
     def weights(self, inputs: int) -> tuple[Weight, ...]:
         """The slopes (units,)."""
-        return (Weight("alpha", (inputs,), self.alpha_initializer, self.alpha_regularizer, self.trainable),)
+        how = (self.alpha_initializer, self.alpha_regularizer, self.trainable, self.learning_rate_factor)
+        return (Weight("alpha", (inputs,), *how),)

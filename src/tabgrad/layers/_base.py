@@ -17,13 +17,17 @@ Shape = tuple[int] | tuple[tuple[int], tuple[int]]
 
 @dataclass(frozen=True)
 class Weight:
-    """One array of a layer: its name, shape, first values, penalty, and whether the optimizer moves it."""
+    """One array of a layer: its name, shape, first values, penalty, and whether and how fast the optimizer moves it.
+
+    Its learning rate, in the step and in the weight decay alike, is the optimizer's times `rate_factor`.
+    """
 
     name: str
     shape: tuple[int, ...]
     initializer: initializers.Initializer
     regularizer: regularizers.Regularizer | None
     trainable: bool
+    rate_factor: float = 1.0
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from tabgrad import activations, initializers, regularizers
-from tabgrad._checks import COUNT, check
+from tabgrad._checks import COUNT, NOT_NEGATIVE, check
 from tabgrad.errors import ArgumentError
 from tabgrad.layers._base import Layer, Weight
 
@@ -40,6 +40,10 @@ class Dense(Layer):
     input_shape : tuple of one int or None
     name, trainable
         See `Layer`.
+    learning_rate_factor : float, default 1
+        Multiplies the optimizer's learning rate for the layer's arrays. 0 holds them where they are.
+    bias_learning_rate_factor : float or None, default None
+        The same for the bias alone; None: as `learning_rate_factor`.
 
     Examples
     --------
@@ -55,6 +59,8 @@ class Dense(Layer):
     bias_initializer: initializers.Initializer
     kernel_regularizer: regularizers.Regularizer | None
     bias_regularizer: regularizers.Regularizer | None
+    learning_rate_factor: Annotated[float, NOT_NEGATIVE] = field(default=1.0, kw_only=True)
+    bias_learning_rate_factor: Annotated[float | None, NOT_NEGATIVE] = field(default=None, kw_only=True)
 
     def __init__(
         self,
@@ -70,6 +76,8 @@ class Dense(Layer):
         input_shape: Sequence[int] | None = None,
         name: str | None = None,
         trainable: bool = True,
+        learning_rate_factor: float = 1.0,
+        bias_learning_rate_factor: float | None = None,
     ) -> None:
         """Resolve names to records and check the rest."""
         if input_dim is not None:
@@ -87,6 +95,8 @@ class Dense(Layer):
             "input_shape": input_shape,
             "name": name,
             "trainable": trainable,
+            "learning_rate_factor": learning_rate_factor,
+            "bias_learning_rate_factor": bias_learning_rate_factor,
         }
         self._fill(values)
 
@@ -96,8 +106,13 @@ class Dense(Layer):
 
     def weights(self, inputs: int) -> tuple[Weight, ...]:
         """The kernel (inputs, units) and, unless `use_bias` is False, the bias (units,)."""
+        factor, of_bias = self.learning_rate_factor, self.bias_learning_rate_factor
         kernel = Weight(
-            "kernel", (inputs, self.units), self.kernel_initializer, self.kernel_regularizer, self.trainable
+            *("kernel", (inputs, self.units), self.kernel_initializer, self.kernel_regularizer, self.trainable),
+            rate_factor=factor,
         )
-        bias = Weight("bias", (self.units,), self.bias_initializer, self.bias_regularizer, self.trainable)
+        bias = Weight(
+            *("bias", (self.units,), self.bias_initializer, self.bias_regularizer, self.trainable),
+            rate_factor=factor if of_bias is None else of_bias,
+        )
         return (kernel, bias) if self.use_bias else (kernel,)

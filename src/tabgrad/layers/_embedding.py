@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import prod
 from typing import Annotated, Any
 
 from tabgrad import initializers, regularizers
-from tabgrad._checks import COUNT, check
+from tabgrad._checks import COUNT, NOT_NEGATIVE, check
 from tabgrad.errors import ArgumentError
 from tabgrad.layers._base import Layer, Weight
 
@@ -50,6 +50,8 @@ class Embedding(Layer):
         The number of columns that share a table, as in Keras 2; None: as many as come.
     input_shape, name, trainable
         See `Layer`.
+    learning_rate_factor : float, default 1
+        Multiplies the optimizer's learning rate for the layer's arrays. 0 holds them where they are.
 
     Raises
     ------
@@ -86,6 +88,7 @@ class Embedding(Layer):
     embeddings_initializer: initializers.Initializer
     embeddings_regularizer: regularizers.Regularizer | None
     input_length: Annotated[int | None, COUNT]
+    learning_rate_factor: Annotated[float, NOT_NEGATIVE] = field(default=1.0, kw_only=True)
 
     def __init__(
         self,
@@ -99,6 +102,7 @@ class Embedding(Layer):
         input_shape: Any = None,
         name: str | None = None,
         trainable: bool = True,
+        learning_rate_factor: float = 1.0,
     ) -> None:
         """Resolve names to records, and hold the numbers against each other."""
         if check(mask_zero, "mask_zero", "Embedding", (bool,)):
@@ -115,6 +119,7 @@ class Embedding(Layer):
             "input_shape": input_shape,
             "name": name,
             "trainable": trainable,
+            "learning_rate_factor": learning_rate_factor,
         }
         self._fill(values)
         self._check_lengths()
@@ -176,6 +181,7 @@ class Embedding(Layer):
                 self.embeddings_initializer,
                 self.embeddings_regularizer,
                 self.trainable,
+                self.learning_rate_factor,
             )
             for place, shape in enumerate(self.tables())
         )

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from tabgrad import initializers, regularizers
-from tabgrad._checks import POSITIVE, Interval
+from tabgrad._checks import NOT_NEGATIVE, POSITIVE, Interval
 from tabgrad.layers._base import Layer, Weight, check_axis
 
 
@@ -44,6 +44,8 @@ class BatchNormalization(Layer):
     beta_regularizer, gamma_regularizer : str, Regularizer or None, default None
     name, trainable
         See `Layer`.
+    learning_rate_factor : float, default 1
+        Multiplies the optimizer's learning rate for the layer's arrays. 0 holds them where they are.
 
     References
     ----------
@@ -67,6 +69,7 @@ class BatchNormalization(Layer):
     moving_variance_initializer: initializers.Initializer
     beta_regularizer: regularizers.Regularizer | None
     gamma_regularizer: regularizers.Regularizer | None
+    learning_rate_factor: Annotated[float, NOT_NEGATIVE] = field(default=1.0, kw_only=True)
 
     def __init__(
         self,
@@ -85,6 +88,7 @@ class BatchNormalization(Layer):
         input_shape: Sequence[int] | None = None,
         name: str | None = None,
         trainable: bool = True,
+        learning_rate_factor: float = 1.0,
     ) -> None:
         """Resolve names to records and check the rest."""
         check_axis(axis, "BatchNormalization")
@@ -102,18 +106,19 @@ class BatchNormalization(Layer):
             "input_shape": input_shape,
             "name": name,
             "trainable": trainable,
+            "learning_rate_factor": learning_rate_factor,
         }
         self._fill(values)
 
     def weights(self, inputs: int) -> tuple[Weight, ...]:
         """``gamma`` and ``beta`` where there are any, then the moving mean and variance; all (units,)."""
-        shape, moves = (inputs,), self.trainable
+        shape, how = (inputs,), (self.trainable, self.learning_rate_factor)
         learned = {
             "gamma": (self.scale, self.gamma_initializer, self.gamma_regularizer),
             "beta": (self.center, self.beta_initializer, self.beta_regularizer),
         }
         return (
-            *(Weight(name, shape, first, penalty, moves) for name, (there, first, penalty) in learned.items() if there),
+            *(Weight(name, shape, first, penalty, *how) for name, (there, first, penalty) in learned.items() if there),
             Weight("moving_mean", shape, self.moving_mean_initializer, None, trainable=False),
             Weight("moving_variance", shape, self.moving_variance_initializer, None, trainable=False),
         )
@@ -146,6 +151,8 @@ class LayerNormalization(Layer):
     beta_regularizer, gamma_regularizer : str, Regularizer or None, default None
     name, trainable
         See `Layer`.
+    learning_rate_factor : float, default 1
+        Multiplies the optimizer's learning rate for the layer's arrays. 0 holds them where they are.
 
     References
     ----------
@@ -159,6 +166,7 @@ class LayerNormalization(Layer):
     gamma_initializer: initializers.Initializer
     beta_regularizer: regularizers.Regularizer | None
     gamma_regularizer: regularizers.Regularizer | None
+    learning_rate_factor: Annotated[float, NOT_NEGATIVE] = field(default=1.0, kw_only=True)
 
     def __init__(
         self,
@@ -174,6 +182,7 @@ class LayerNormalization(Layer):
         input_shape: Sequence[int] | None = None,
         name: str | None = None,
         trainable: bool = True,
+        learning_rate_factor: float = 1.0,
     ) -> None:
         """Resolve names to records and check the rest."""
         check_axis(axis, "LayerNormalization")
@@ -188,6 +197,7 @@ class LayerNormalization(Layer):
             "input_shape": input_shape,
             "name": name,
             "trainable": trainable,
+            "learning_rate_factor": learning_rate_factor,
         }
         self._fill(values)
 
@@ -198,7 +208,7 @@ class LayerNormalization(Layer):
             "beta": (self.center, self.beta_initializer, self.beta_regularizer),
         }
         return tuple(
-            Weight(name, (inputs,), first, penalty, self.trainable)
+            Weight(name, (inputs,), first, penalty, self.trainable, self.learning_rate_factor)
             for name, (there, first, penalty) in learned.items()
             if there
         )

@@ -2,7 +2,9 @@ r"""The optimizers: how a gradient becomes a step.
 
 Symbols: ``w`` the weights, ``g`` the gradient of the loss with its regularisation term, ``lr`` the learning rate, ``t``
 the number of the step from 1. Before each step, in this order: ``g`` is clipped, then ``w`` decays by
-``w <- w (1 - lr * weight_decay)``.
+``w <- w (1 - lr * weight_decay)``. Where a layer says so by its factors (`layers.Weight.rate_factor`), ``lr`` is the
+learning rate times the array's own factor, in the step and in the decay alike. After each step the average of the
+weights moves, if there is one.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from tabgrad.errors import ArgumentError, ArgumentTypeError
 from tabgrad.optimizers.schedules import Function, LearningRateSchedule
 
 CLIPPING = ("clipnorm", "clipvalue", "global_clipnorm")
+FREQUENCY = Interval(1, 2**31 - 1)
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,16 @@ class Optimizer(Record):
         Cut each number of a gradient to [-clipvalue, clipvalue].
     global_clipnorm : float or None, default None
         Scale all gradients by one factor so that their joint norm is at most this. At most one of the three clips.
+    use_ema : bool, default False
+        Keep a running average of the weights: ``a <- w`` after the first step, then
+        ``a <- ema_momentum a + (1 - ema_momentum) w``. `Sequential.fit` ends with the averages as weights; its
+        validation scores ``w``, unless `callbacks.SwapEMAWeights` changes them.
+    ema_momentum : float, default 0.99
+        In [0, 1].
+    ema_overwrite_frequency : int or None, default None
+        Every so many steps ``w <- a``.
+    name : str or None, default None
+        Means nothing to the training: records that differ in it are equal.
     """
 
     whole: ClassVar[bool] = False
@@ -46,6 +59,10 @@ class Optimizer(Record):
     clipnorm: Annotated[float | None, POSITIVE] = field(default=None, kw_only=True)
     clipvalue: Annotated[float | None, POSITIVE] = field(default=None, kw_only=True)
     global_clipnorm: Annotated[float | None, POSITIVE] = field(default=None, kw_only=True)
+    use_ema: bool = field(default=False, kw_only=True)
+    ema_momentum: Annotated[float, Interval(0, 1)] = field(default=0.99, kw_only=True)
+    ema_overwrite_frequency: Annotated[int | None, FREQUENCY] = field(default=None, kw_only=True)
+    name: str | None = field(default=None, kw_only=True, compare=False)
 
     def __post_init__(self) -> None:
         """Check the fields, and that at most one way of clipping is chosen."""
@@ -72,8 +89,13 @@ class Optimizer(Record):
 
     @property
     def slots(self) -> tuple[str, ...]:
-        """Names of the arrays that the optimizer carries for each weight."""
+        """Names of the arrays that the formula carries for each weight."""
         return ()
+
+    @property
+    def carried(self) -> tuple[str, ...]:
+        """The slots, and behind them the average of the weights, if there is one."""
+        return (*self.slots, *(["ema"] if self.use_ema else []))
 
     @property
     def slot_start(self) -> float:
@@ -93,7 +115,7 @@ class SGD(Optimizer):
     momentum : float, default 0
         In [0, 1).
     nesterov : bool, default False
-    weight_decay, clipnorm, clipvalue, global_clipnorm : float or None, default None
+    weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum, ema_overwrite_frequency, name
         See `Optimizer`.
 
     References
@@ -129,7 +151,7 @@ class RMSprop(Optimizer):
         In [0, 1).
     epsilon : float, default 1e-7
     centered : bool, default False
-    weight_decay, clipnorm, clipvalue, global_clipnorm : float or None, default None
+    weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum, ema_overwrite_frequency, name
         See `Optimizer`.
 
     References
@@ -168,7 +190,7 @@ class Adam(Optimizer):
     epsilon : float, default 1e-7
         Keras's; the authors' "epsilon hat".
     amsgrad : bool, default False
-    weight_decay, clipnorm, clipvalue, global_clipnorm : float or None, default None
+    weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum, ema_overwrite_frequency, name
         See `Optimizer`.
 
     References
@@ -205,7 +227,7 @@ class AdamW(Adam):
     weight_decay : float or None, default 0.004
     beta_1, beta_2, epsilon, amsgrad
         See `Adam`.
-    clipnorm, clipvalue, global_clipnorm : float or None, default None
+    clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum, ema_overwrite_frequency, name
         See `Optimizer`.
 
     References
@@ -228,11 +250,15 @@ class AdamW(Adam):
         clipnorm: float | None = None,
         clipvalue: float | None = None,
         global_clipnorm: float | None = None,
+        use_ema: bool = False,
+        ema_momentum: float = 0.99,
+        ema_overwrite_frequency: int | None = None,
+        name: str | None = None,
     ) -> None:
         """Check the numbers."""
-        given = (learning_rate, weight_decay, clipnorm, clipvalue, global_clipnorm, beta_1, beta_2, epsilon, amsgrad)
-        for field_of, value in zip(fields(self), given, strict=True):
-            object.__setattr__(self, field_of.name, value)
+        given = locals()
+        for each in fields(self):
+            object.__setattr__(self, each.name, given[each.name])
         self.__post_init__()
 
 
@@ -251,7 +277,7 @@ class Adamax(Optimizer):
     beta_2 : float, default 0.999
         In [0, 1).
     epsilon : float, default 1e-7
-    weight_decay, clipnorm, clipvalue, global_clipnorm : float or None, default None
+    weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum, ema_overwrite_frequency, name
         See `Optimizer`.
 
     References
@@ -287,7 +313,7 @@ class Nadam(Optimizer):
     beta_2 : float, default 0.999
         In [0, 1).
     epsilon : float, default 1e-7
-    weight_decay, clipnorm, clipvalue, global_clipnorm : float or None, default None
+    weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum, ema_overwrite_frequency, name
         See `Optimizer`.
 
     References
@@ -318,7 +344,7 @@ class Adagrad(Optimizer):
     initial_accumulator_value : float, default 0.1
         ``a`` before the first step, at least 0.
     epsilon : float, default 1e-7
-    weight_decay, clipnorm, clipvalue, global_clipnorm : float or None, default None
+    weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum, ema_overwrite_frequency, name
         See `Optimizer`.
 
     References
@@ -355,7 +381,7 @@ class Adadelta(Optimizer):
     rho : float, default 0.95
         In [0, 1).
     epsilon : float, default 1e-7
-    weight_decay, clipnorm, clipvalue, global_clipnorm : float or None, default None
+    weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum, ema_overwrite_frequency, name
         See `Optimizer`.
 
     References
@@ -388,7 +414,7 @@ class Lion(Optimizer):
         In (0, 1].
     beta_2 : float, default 0.99
         In [0, 1).
-    weight_decay, clipnorm, clipvalue, global_clipnorm : float or None, default None
+    weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum, ema_overwrite_frequency, name
         See `Optimizer`.
 
     References
@@ -491,6 +517,10 @@ class Muon(Optimizer):
         clipnorm: float | None = None,
         clipvalue: float | None = None,
         global_clipnorm: float | None = None,
+        use_ema: bool = False,
+        ema_momentum: float = 0.99,
+        ema_overwrite_frequency: int | None = None,
+        name: str | None = None,
         exclude_layers: Sequence[str] | None = None,
         exclude_embeddings: bool = True,
         muon_a: float = 3.4445,
@@ -522,9 +552,8 @@ class Muon(Optimizer):
     def numbers(self) -> tuple[float, ...]:
         """What the formulas need; which arrays are matrices is told apart."""
         excluding = ("exclude_layers", "exclude_embeddings")
-        kept = [place for place, each in enumerate(fields(self)) if each.name not in excluding]
-        numbers = super().numbers()
-        return tuple(numbers[place] for place in kept)
+        names = [each.name for each in fields(self) if each.name != "name"]
+        return tuple(number for name, number in zip(names, super().numbers(), strict=True) if name not in excluding)
 
     def listed(self) -> tuple[float, ...]:
         """None."""
@@ -584,6 +613,9 @@ class LBFGS(Optimizer):
     clipnorm: float | None = field(default=None, init=False, repr=False)
     clipvalue: float | None = field(default=None, init=False, repr=False)
     global_clipnorm: float | None = field(default=None, init=False, repr=False)
+    use_ema: bool = field(default=False, init=False, repr=False)
+    ema_momentum: float = field(default=0.99, init=False, repr=False)
+    ema_overwrite_frequency: int | None = field(default=None, init=False, repr=False)
     maxcor: Annotated[int, COUNT] = 10
     ftol: Annotated[float, NOT_NEGATIVE] = 2.220446049250313e-09
     gtol: Annotated[float, NOT_NEGATIVE] = 1e-5
