@@ -62,6 +62,7 @@ PROGRAMS = {
     "classifier": Program("beans", (64, 64), 7, 0.5, 16, "categorical_crossentropy"),
     "yardstick": Program("gaussian_54", (64, 64), 7, 0.5, 16, "categorical_crossentropy"),
     "wide": Program("gaussian_128", (512, 512), 10, 0.0, 256, "categorical_crossentropy"),
+    "optimizers": Program("gaussian_54", (64, 64), 7, 0.0, 256, "categorical_crossentropy"),
     "normalised": Program("gaussian_54", (128, 128), 7, 0.0, 256, "categorical_crossentropy", "batch_normalization"),
     "residual": Program("gaussian_54", (128, 128, 128), 7, 0.0, 256, "categorical_crossentropy", "residual"),
     "embedded": Program("mixed", (64, 64), 7, 0.0, 256, "categorical_crossentropy", codes=CODES),

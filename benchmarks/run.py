@@ -14,7 +14,7 @@ from pathlib import Path
 
 import record
 from processes import HERE, Bench, say
-from rows import build, grid, quality, startup, steady, steps
+from rows import build, grid, optimizers, quality, startup, steady, steps
 from verdict import HOLDS, Row, failed
 
 ROWS: dict[str, Callable[[Bench], Iterator[Row]]] = {
@@ -24,6 +24,7 @@ ROWS: dict[str, Callable[[Bench], Iterator[Row]]] = {
     "wide": steps.wide,
     "layers": steps.layers,
     "embeddings": steps.embeddings,
+    "optimizers": optimizers.optimizers,
     "quality": quality.quality,
     "grid": grid.grid,
     "import": startup.importing,

@@ -42,7 +42,7 @@ class Names:
     Embedding: Callable[[tuple[int, ...], int], object] | None = None
 
 
-def build(names: Names, program: Program, features: int, optimizer: str = "adam") -> Model:
+def build(names: Names, program: Program, features: int, optimizer: object = "adam") -> Model:
     """Build and compile the program's network."""
     model = names.Sequential()
     shape = {"input_dim": features}

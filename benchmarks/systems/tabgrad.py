@@ -34,6 +34,48 @@ def train(**settings: Any) -> dict[str, Any]:
     return keras_like.train(_names(), **settings)
 
 
+def optimizer_steps(*, program: str, table: str, seed: int, rows: int, rounds: int) -> dict[str, Any]:
+    """Time an epoch under each optimizer, and under Adam with each addition, in turns; return the seconds a step.
+
+    On so few rows that an epoch is over before another process interrupts it.
+    """
+    from tabgrad.optimizers import CATALOGUE, Adam
+
+    chosen, data = PROGRAMS[program], load(table)
+    X, y = data["X_train"][:rows], data["y_train"][:rows]
+    compared = {name: form() for name, form in CATALOGUE.items()} | {
+        "Adam with amsgrad": Adam(amsgrad=True),
+        "Adam with clipnorm": Adam(clipnorm=1.0),
+        "Adam with global_clipnorm": Adam(global_clipnorm=1.0),
+        "Adam with use_ema": Adam(use_ema=True),
+        "Adam with use_ema and overwriting": Adam(use_ema=True, ema_overwrite_frequency=10),
+    }
+    models = {}
+    for name, optimizer in compared.items():
+        tabgrad.set_random_seed(seed)
+        models[name] = keras_like.build(_names(), chosen, X.shape[1], optimizer)
+    tabgrad.set_random_seed(seed)
+    models["Adam with factors"] = _with_factors(chosen, X.shape[1])
+    seconds: dict[str, list[float]] = {name: [] for name in models}
+    for _ in range(rounds):
+        for name, model in models.items():
+            start = time.perf_counter()
+            model.fit(X, y, batch_size=chosen.batch_size, verbose=0)
+            seconds[name].append((time.perf_counter() - start) / chosen.steps(len(X)))
+    return {"seconds": seconds}
+
+
+def _with_factors(program: Program, features: int) -> Sequential:
+    """The program's network with other learning rates for its biases."""
+    widths = (*program.hidden, program.outputs)
+    ends = [*("relu" for _ in program.hidden), "softmax"]
+    row = [Dense(units, end, bias_learning_rate_factor=0.1) for units, end in zip(widths, ends, strict=True)]
+    model = Sequential(row)
+    model.build((None, features))
+    model.compile("adam", program.loss, metrics=["accuracy"])
+    return model
+
+
 def grid_search(**settings: Any) -> dict[str, Any]:
     """Run the article's search through the wrapper."""
     from tabgrad.wrappers.scikit_learn import KerasClassifier
