@@ -39,12 +39,13 @@ def optimizer_steps(*, program: str, table: str, seed: int, rows: int, rounds: i
 
     On so few rows that an epoch is over before another process interrupts it.
     """
-    from tabgrad.optimizers import CATALOGUE, Adam
+    from tabgrad.optimizers import CATALOGUE, Adam, schedules
 
     chosen, data = PROGRAMS[program], load(table)
     X, y = data["X_train"][:rows], data["y_train"][:rows]
     compared = {name: form() for name, form in CATALOGUE.items()} | {
         "Adam with amsgrad": Adam(amsgrad=True),
+        "Adam with a schedule": Adam(schedules.CosineDecay(0.001, 10_000)),
         "Adam with clipnorm": Adam(clipnorm=1.0),
         "Adam with global_clipnorm": Adam(global_clipnorm=1.0),
         "Adam with use_ema": Adam(use_ema=True),

@@ -260,6 +260,7 @@ OPTIMIZERS = (
     optimizers.AdamW(global_clipnorm=0.1),
     optimizers.AdamW(use_ema=True, ema_momentum=0.8, ema_overwrite_frequency=40),
     optimizers.Adam(0.01, use_ema=True),
+    optimizers.Adam(schedules.CosineDecay(0.01, 60, alpha=0.1), use_ema=True, ema_momentum=0.9),
     optimizers.Adam(0.01, amsgrad=True, beta_2=0.5, clipnorm=0.1, use_ema=True, ema_momentum=0.5),
     optimizers.SGD(0.1, use_ema=True, ema_momentum=1.0),
     optimizers.AdamW(0.01, beta_2=0.5, amsgrad=True),

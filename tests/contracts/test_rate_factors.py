@@ -13,6 +13,7 @@ from tabgrad.engines.base import Engine, Job, State
 from tabgrad.engines.reference import ReferenceEngine
 from tabgrad.errors import ArgumentError
 from tabgrad.layers import Dense
+from tabgrad.optimizers import schedules
 from tabgrad.plan import Network, Plan
 
 from .parts import label, rows_for, started
@@ -95,6 +96,13 @@ def test_a_rate_that_a_listener_sets_is_multiplied_too(engine: Engine) -> None:
     got = engine.fit(Job(plan, replace(state, learning_rate=0.4), rows, 1)).state
     expected = engine.fit(Job(plan_of(optimizers.SGD(0.4)), state, rows, 1)).state
     assert _bits(got) == _bits(expected)
+
+
+def test_a_rate_of_a_schedule_is_multiplied_too(engine: Engine) -> None:
+    whole, half = (schedules.ExponentialDecay(rate, 2, 0.5) for rate in (0.1, 0.05))
+    plan, expected = plan_of(optimizers.Adam(whole), (0.5,) * 4), plan_of(optimizers.Adam(half), (1, 1, 1, 1))
+    state, rows = started(plan), rows_for(plan, 64)
+    assert _bits(engine.fit(Job(plan, state, rows, 2)).state) == _bits(engine.fit(Job(expected, state, rows, 2)).state)
 
 
 def test_threads_change_no_bit(native: Engine) -> None:
