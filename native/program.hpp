@@ -112,7 +112,7 @@ struct Run {
   std::int64_t step = 0;
   virtual int array_count() const = 0;
   virtual ArrayShape array_shape(int array) const = 0;
-  virtual void scale_rate(int array, double factor) = 0;              // its learning rate is `learning_rate` times this
+  virtual void scale_rate(int array, double factor) = 0;             // its learning rate is `learning_rate` times this
   virtual void orthogonalize(int array, int rows, int columns) = 0;  // it steps as such a matrix, by Muon
   virtual void read(int array, int slot, float* out) const = 0;      // slot -1: the weights
   virtual void write(int array, int slot, const float* in, std::int64_t row) = 0;

@@ -203,8 +203,12 @@ class Plan:
 
     def _check_whole(self) -> None:
         """An optimizer that takes all rows minimises one fixed loss."""
+        if not self.optimizer.whole:
+            return
         name = type(self.optimizer).__name__
-        for layer in self.network.leaves() if self.optimizer.whole else ():
+        if any(weight.rate_factor != 1 for weight in self.network.weights):
+            raise ArgumentError(f"{name} has no learning rate that a layer's learning_rate_factor could multiply.")
+        for layer in self.network.leaves():
             if getattr(layer, "rate", 0) or getattr(layer, "stddev", 0):
                 raise ArgumentError(
                     f"{name} minimises one fixed loss, and a {type(layer).__name__} draws another at each evaluation. "

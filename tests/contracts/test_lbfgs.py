@@ -281,7 +281,7 @@ def test_a_diverging_model_warns() -> None:
 
 
 def test_as_a_record() -> None:
-    assert list(inspect.signature(LBFGS).parameters) == ["maxcor", "ftol", "gtol", "maxls"]
+    assert list(inspect.signature(LBFGS).parameters) == ["maxcor", "ftol", "gtol", "maxls", "name"]
     assert repr(LBFGS(5)) == "LBFGS(maxcor=5, ftol=2.220446049250313e-09, gtol=1e-05, maxls=20)"
     plan = replace(NET, optimizer=replace(LBFGS(5), gtol=1e-3))
     assert plan.optimizer == LBFGS(5, gtol=1e-3)
