@@ -256,6 +256,8 @@ def test_what_is_refused() -> None:
     model_of(layers.Dropout(0.0), Dense(1)).fit(X, Y, verbose=0)
     with pytest.raises(ArgumentError, match="LBFGS takes no batches, whose means and variances BatchNormalization"):
         model_of(layers.Residual((layers.BatchNormalization(),)), Dense(1)).fit(X, Y)
+    with pytest.raises(ArgumentError, match=r"LBFGS has no learning rate that a layer's learning_rate_factor could"):
+        model_of(Dense(1, learning_rate_factor=0.5)).fit(X, Y)
     with pytest.raises(ArgumentError, match=r"LBFGS has no learning rate: a line search finds the length of each step"):
         model_of(Dense(1)).fit(
             X, Y, verbose=0, epochs=9, callbacks=[ReduceLROnPlateau("loss", patience=1, min_delta=9)]

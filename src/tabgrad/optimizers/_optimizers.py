@@ -62,7 +62,7 @@ class Optimizer(Record):
     use_ema: bool = field(default=False, kw_only=True)
     ema_momentum: Annotated[float, Interval(0, 1)] = field(default=0.99, kw_only=True)
     ema_overwrite_frequency: Annotated[int | None, FREQUENCY] = field(default=None, kw_only=True)
-    name: str | None = field(default=None, kw_only=True, compare=False)
+    name: str | None = field(default=None, kw_only=True, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         """Check the fields, and that at most one way of clipping is chosen."""
