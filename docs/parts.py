@@ -23,7 +23,7 @@ MODULES = {
     "optimizers": "all but `LBFGS` with weight decay and clipping by norm, value and global norm",
     "optimizers.schedules": "learning rates as functions of the step; or a function of your own",
     "metrics": "taken over the rows of an epoch, with or without their weights; or a function of your own",
-    "callbacks": "end early, change the rate, write down",
+    "callbacks": "end early, change the rate, write down, save",
     "initializers": "what the weights are before the first step",
     "regularizers": "penalties on the size of weights",
     "wrappers.scikit_learn": "pipelines, grid search, cross-validation",

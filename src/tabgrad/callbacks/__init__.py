@@ -10,6 +10,7 @@ from tabgrad.callbacks.functions import LambdaCallback
 from tabgrad.callbacks.history import History
 from tabgrad.callbacks.learning_rates import LearningRateScheduler, ReduceLROnPlateau
 from tabgrad.callbacks.logs import CSVLogger, ProgbarLogger, TensorBoard
+from tabgrad.callbacks.saving import ModelCheckpoint
 from tabgrad.callbacks.stopping import EarlyStopping, TerminateOnNaN
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "History",
     "LambdaCallback",
     "LearningRateScheduler",
+    "ModelCheckpoint",
     "ProgbarLogger",
     "ReduceLROnPlateau",
     "SwapEMAWeights",
