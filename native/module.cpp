@@ -562,7 +562,7 @@ NB_MODULE(_native, m) {
       .def("orthogonalize", &Program::orthogonalize)
       .def("write", &Program::write)
       .def("scale_rate", &Program::scale_rate)
-      .def("read", &Program::read, nb::arg("array"), nb::arg("slot") = -1)
+      .def("read", &Program::read, nb::arg("array"), nb::arg("slot"))
       .def("take", &Program::take)
       .def("gradient", &Program::gradient)
       .def("fit", &Program::fit, nb::arg("x"), nb::arg("codes").none(), nb::arg("target"), nb::arg("weight").none(),

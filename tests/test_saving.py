@@ -72,7 +72,7 @@ class Played:
     def __init__(self):
         self.saved, self.higher_is_better = [], {}
 
-    def save_weights(self, path, overwrite=True):  # noqa: FBT002
+    def save_weights(self, path, overwrite=True):
         self.saved.append(os.path.basename(path).split(".weights")[0])
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tabgrad._backup_files import Backup
 from tabgrad._inputs import Inputs
 from tabgrad.activations import Softmax
 from tabgrad.callbacks.base import Logs
@@ -109,6 +110,10 @@ class Training:
         self._tests = validation is not None and callbacks.listens(*DURING_TEST, *TEST_BATCHES)
         self._live = callbacks.listens(*DURING_TRAINING) or self._tests or progress.verbose > 0
         self._last: Logs = {}
+
+    def go_on(self, backup: Backup) -> None:
+        """Begin where a backup was made."""
+        self.first, self._shift = backup.epoch, backup.epochs_done - backup.epoch
 
     def listener(self) -> Listener:
         """The functions that the engine calls; None where nobody listens."""

@@ -42,8 +42,8 @@ def write_weights(path: str, weights: Sequence[np.ndarray], network: Network) ->
 
     layers = _layers(network)
     arrays = [np.ascontiguousarray(array, np.float32) for array in weights]
-    metadata = {"format": FORMAT, "version": VERSION, "layers": layers, "sha256": _digest(layers, arrays)}
-    write_whole(path, save(dict(zip(_labels(network), arrays, strict=True)), metadata))
+    metadata = {"format": FORMAT, "version": VERSION, "layers": layers, "sha256": digest(layers, arrays)}
+    write_whole(path, save(dict(zip(labels(network), arrays, strict=True)), metadata))
 
 
 def read_weights(path: str, network: Network) -> list[np.ndarray]:
@@ -56,7 +56,7 @@ def read_weights(path: str, network: Network) -> list[np.ndarray]:
     """
     with open(path, "rb") as file:
         content = file.read()
-    tensors, metadata = _opened(path, content)
+    tensors, metadata = opened(path, content, REINSTALL)
     if metadata.get("format") != FORMAT:
         raise WeightsFileError(
             f"'{path}' is not a file of weights that save_weights wrote: its header does not say so."
@@ -72,19 +72,19 @@ def read_weights(path: str, network: Network) -> list[np.ndarray]:
             f"'{path}' holds the weights of another network: {_brief(metadata.get('layers'))}. This model has "
             f"{_brief(layers)}. Build the model as it was saved."
         )
-    labels = _labels(network)
-    if sorted(tensors) != sorted(labels) or metadata.keys() != {"format", "version", "layers", "sha256"}:
+    names = labels(network)
+    if sorted(tensors) != sorted(names) or metadata.keys() != {"format", "version", "layers", "sha256"}:
         raise WeightsFileError(f"'{path}' is damaged: its arrays are not those that its header names. {REINSTALL}")
-    arrays = [tensors[label] for label in labels]
-    for label, array, weight in zip(labels, arrays, network.weights, strict=True):
+    arrays = [tensors[name] for name in names]
+    for label, array, weight in zip(names, arrays, network.weights, strict=True):
         if array.shape != weight.shape or array.dtype != np.float32:
             raise WeightsFileError(
                 f"'{path}' is damaged: '{label}' must be float32 of the shape {weight.shape}. Got {array.dtype} of the "
                 f"shape {array.shape}. {REINSTALL}"
             )
-    if metadata["sha256"] != _digest(layers, arrays):
+    if metadata["sha256"] != digest(layers, arrays):
         raise WeightsFileError(f"'{path}' is damaged: its numbers are not those that were saved. {REINSTALL}")
-    for label, array in zip(labels, arrays, strict=True):
+    for label, array in zip(names, arrays, strict=True):
         if not np.isfinite(array).all():
             raise WeightsFileError(f"'{path}' cannot be used: '{label}' holds numbers that are not finite.")
     return arrays
@@ -118,7 +118,7 @@ def _umask() -> int:
     return mask
 
 
-def _opened(path: str, content: bytes) -> tuple[dict[str, np.ndarray], Mapping[str, str]]:
+def opened(path: str, content: bytes, fix: str) -> tuple[dict[str, np.ndarray], Mapping[str, str]]:
     """The arrays and the metadata of a safetensors file."""
     from safetensors import SafetensorError
     from safetensors.numpy import load
@@ -128,7 +128,7 @@ def _opened(path: str, content: bytes) -> tuple[dict[str, np.ndarray], Mapping[s
         header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
     except (SafetensorError, ValueError, KeyError) as error:
         raise WeightsFileError(
-            f"'{path}' is not a whole safetensors file ({len(content)} bytes): {shown(str(error))}. {REINSTALL}"
+            f"'{path}' is not a whole safetensors file ({len(content)} bytes): {shown(str(error))}. {fix}"
         ) from error
     return tensors, header.get("__metadata__") or {}
 
@@ -143,7 +143,7 @@ def _layers(network: Network) -> str:
     return json.dumps([row for row in rows if row[1]])
 
 
-def _labels(network: Network) -> list[str]:
+def labels(network: Network) -> list[str]:
     """``dense/kernel`` for each array."""
     return [f"{name}/{weight}" for name, arrays in json.loads(_layers(network)) for weight, _ in arrays]
 
@@ -160,8 +160,9 @@ def _brief(layers: str | None) -> str:
     return text if len(text) <= 150 else f"{text[:147]}..."
 
 
-def _digest(layers: str, arrays: Sequence[np.ndarray]) -> str:
-    digest = hashlib.sha256(layers.encode())
+def digest(text: str, arrays: Sequence[np.ndarray]) -> str:
+    """SHA-256 of a header's text and of the numbers in their order."""
+    sha256 = hashlib.sha256(text.encode())
     for array in arrays:
-        digest.update(array.tobytes())
-    return digest.hexdigest()
+        sha256.update(array.tobytes())
+    return sha256.hexdigest()

@@ -16,6 +16,7 @@ from warnings import warn
 import numpy as np
 
 from tabgrad import _configs, _keras_models, _seeds, _summary, losses, metrics, optimizers
+from tabgrad._backup_files import Backup
 from tabgrad._checks import COUNT, FRACTION, NOT_NEGATIVE, SEED, Interval, check
 from tabgrad._compiling import Compiled, listed, resolved
 from tabgrad._inputs import first_columns, inputs
@@ -117,6 +118,7 @@ class Sequential:
         self._lock = threading.Lock()
         self._owner: int | None = None
         self._met: Session | None = None
+        self._backup: Backup | None = None
 
     # ---- Layers and shapes -----------------------------------------------------------------------------------------
 
@@ -309,6 +311,11 @@ class Sequential:
         return self._compiled
 
     @property
+    def epochs_done(self) -> int:
+        """Epochs of all runs so far, the one on its way apart: orders of rows are counted by them."""
+        return self._epochs_done
+
+    @property
     def compiled(self) -> bool:
         """Whether `compile` was called."""
         return self._compiled is not None
@@ -379,6 +386,8 @@ class Sequential:
     def state(self) -> State:
         """Weights, the optimizer's arrays and the count of steps, as engines take them."""
         network = self._ready_network("state")
+        if (session := self._session) is not None:
+            return session.state()
         state = self._ready_state(network)
         if self._compiled is None or len(state.slots) == len(state.weights):
             return state
@@ -488,7 +497,7 @@ class Sequential:
                 validation=validation,
                 validation_batch_size=scored,
             )
-            return self._run(training, plan, rows, heard, epochs - initial_epoch)
+            return self._run(training, plan, rows, heard, epochs)
 
     def _run(self, training: Training, plan: Plan, rows: Matrix, heard: CallbackList, epochs: int) -> History:
         """Train, keep what came of it, then say how it ended."""
@@ -496,7 +505,11 @@ class Sequential:
         self.history = training.history
         try:
             heard.tell("on_train_begin", {})
-            last = self._epochs_done + (min(epochs, 1) if self.stop_training else epochs)
+            if self._backup is not None:
+                plan = replace(plan, seed=self._seed)
+                training.go_on(self._backup)
+            left = max(epochs - training.first, 0)
+            last = self._epochs_done + (min(left, 1) if self.stop_training else left)
             job = Job(
                 *(plan, self.state, rows, last, self._epochs_done, training.validation),
                 validation_batch_size=training.validation_batch_size,
@@ -507,7 +520,7 @@ class Sequential:
             training.abandon()
             raise
         finally:
-            self._met = None
+            self._met = self._backup = None
         self._state = finalized(plan, result.state) if len(result.training) else result.state
         self._epochs_done += len(result.training)
         logs = training.finish(result)
@@ -770,7 +783,7 @@ class Sequential:
                 f"The model {'is not compiled' if self.optimizer is None else f'has {self.optimizer!r}'}."
             )
         session = self._session
-        return [array.copy() for array in (averages(self.state) if session is None else session.get_averages())]
+        return [array.copy() for array in averages(self.state if session is None else session.state())]
 
     def save_weights(
         self,
@@ -975,6 +988,10 @@ class Sequential:
         return self._ready_state(network).weights if session is None else session.get_weights()
 
     # ---- Runs and threads ------------------------------------------------------------------------------------------
+
+    def _go_on(self, backup: Backup) -> None:
+        """Be as a backup says; called by a callback before the first epoch of a run."""
+        self._state, self._seed, self._epochs_done, self._backup = backup.state, backup.seed, backup.epochs_done, backup
 
     def _join(self, session: Session) -> None:
         """From now on a run's session speaks for the weights, in the thread that runs it; called by `_runs`."""

@@ -231,6 +231,24 @@ def test_weights_of_a_wrong_shape_are_refused(
             call()
 
 
+def test_a_listener_reads_the_state_from_which_a_run_goes_on(engine: Engine) -> None:
+    frozen = replace(PLAN.network, layers=(Dense(8, "relu", trainable=False), *PLAN.network.layers[1:]))
+    states = []
+
+    def look(session: Session, _: int, *__: Any) -> None:
+        session.learning_rate *= 0.5
+        states.append(session.state())
+
+    for plan in (PLAN, replace(PLAN, network=frozen)):
+        states.clear()
+        whole = run(engine, 3, plan, epoch_end=look)
+        assert_equal_states(states[-1], whole.state)
+        assert states[0].step == STEPS
+        assert_equal_states(run(engine, 2, plan, epoch_end=look).state, states[1])  # copies: they did not move on
+        rest = run(engine, 3, plan, state=states[1], initial_epoch=2, epoch_end=look)
+        assert_equal_states(rest.state, whole.state)
+
+
 def test_a_listener_changes_the_learning_rate(engine: Engine) -> None:
     rates: list[float] = []
 

@@ -206,7 +206,7 @@ def test_arrays_are_taken_without_a_copy_and_once() -> None:
     np.testing.assert_array_equal(weights, kernel)
     np.testing.assert_array_equal(momentum, np.arange(24).reshape(3, 8)[:, 3:])
     assert not weights.flags.owndata
-    for method, arguments in {"take": (), "read": (0,), "predict": (X, None), "write": (0, -1, kernel)}.items():
+    for method, arguments in {"take": (), "read": (0, -1), "predict": (X, None), "write": (0, -1, kernel)}.items():
         with pytest.raises(ValueError, match="arrays were taken"):
             getattr(program, method)(*arguments)
     del program, weights

@@ -10,10 +10,12 @@ from tabgrad.callbacks.functions import LambdaCallback
 from tabgrad.callbacks.history import History
 from tabgrad.callbacks.learning_rates import LearningRateScheduler, ReduceLROnPlateau
 from tabgrad.callbacks.logs import CSVLogger, ProgbarLogger, TensorBoard
+from tabgrad.callbacks.resuming import BackupAndRestore
 from tabgrad.callbacks.saving import ModelCheckpoint
 from tabgrad.callbacks.stopping import EarlyStopping, TerminateOnNaN
 
 __all__ = [
+    "BackupAndRestore",
     "CSVLogger",
     "Callback",
     "EarlyStopping",

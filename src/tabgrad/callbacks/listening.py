@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tabgrad.callbacks.base import Callback, overrides
 from tabgrad.callbacks.functions import LambdaCallback
 from tabgrad.callbacks.history import History
+from tabgrad.callbacks.resuming import BackupAndRestore
 from tabgrad.callbacks.stopping import EarlyStopping
 from tabgrad.errors import ArgumentTypeError
 
@@ -24,6 +25,7 @@ class CallbackList:
         if history and self.history is None:
             self.history = History()
             given.append(self.history)
+        given.sort(key=lambda one: isinstance(one, BackupAndRestore))  # what it backs up, nobody changes afterwards
         for one in given:
             one.set_params(params)
             one.set_model(model)

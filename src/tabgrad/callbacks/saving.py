@@ -136,7 +136,7 @@ class ModelCheckpoint(Callback):
 
 
 def checked_frequency(save_freq: Any, owner: str) -> str | int:
-    """ "epoch", or a number of batches."""
+    """How often to save: "epoch", or a number of batches."""
     if isinstance(save_freq, str):
         if save_freq != "epoch":
             raise ArgumentError(f"'save_freq' of {owner} must be 'epoch' or a number of batches. Got {save_freq!r}.")

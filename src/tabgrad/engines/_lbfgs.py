@@ -213,10 +213,6 @@ class _Run:
         self._weights = tuple(np.array(array, np.float32) for array in weights)
         self._replaced = True
 
-    def get_averages(self) -> tuple[np.ndarray, ...]:
-        """The weights: this optimizer keeps no averages."""
-        return self.get_weights()
-
     def stop(self) -> None:
         """End the run after this epoch."""
         self.stopping = True

@@ -101,8 +101,8 @@ class Session(Protocol):
     def set_weights(self, weights: Sequence[np.ndarray]) -> None:
         """Replace the weights; shapes as in `Network.weights`."""
 
-    def get_averages(self) -> tuple[np.ndarray, ...]:
-        """Copies of the weights' running averages; only where the optimizer has `use_ema`."""
+    def state(self) -> State:
+        """Copies of all that the run carries: from there it can be gone on with, bit for bit."""
 
     def stop(self) -> None:
         """End the run after this epoch."""

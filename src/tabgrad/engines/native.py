@@ -28,7 +28,7 @@ from tabgrad.metrics import Metric
 from tabgrad.metrics._agreement import Agreement
 from tabgrad.metrics._overlap import FScore
 from tabgrad.metrics._thresholds import ThresholdMetric
-from tabgrad.optimizers import LBFGS, SGD
+from tabgrad.optimizers import LBFGS, SGD, Optimizer
 from tabgrad.plan import Network, Plan
 
 # Rows in a batch where no step depends on it: enough to fill the kernels, few enough to stay in the cache.
@@ -159,14 +159,12 @@ class _NativeSession:
 
     def __init__(self, program: _native.Program, plan: Plan) -> None:
         self._program = program
-        self._network = plan.network
-        self._schedule = plan.optimizer.schedule
-        self._average = len(plan.optimizer.slots)
+        self._network, self._optimizer = plan.network, plan.optimizer
 
     @property
     def learning_rate(self) -> float:
         """The rate of the coming steps."""
-        schedule = self._schedule
+        schedule = self._optimizer.schedule
         return self._program.learning_rate if schedule is None else float(schedule.rates(self._program.step)[0])
 
     @learning_rate.setter
@@ -175,19 +173,37 @@ class _NativeSession:
 
     def get_weights(self) -> tuple[np.ndarray, ...]:
         """Copies of the weights as they are now."""
-        return _read_weights(self._program, self._network)
+        return tuple(self._read(place, -1) for place in range(len(self._network.weights)))
 
     def set_weights(self, weights: Sequence[np.ndarray]) -> None:
         """Replace the weights."""
         _write_weights(self._program, weights, self._network)
 
-    def get_averages(self) -> tuple[np.ndarray, ...]:
-        """Copies of the weights' running averages."""
-        return _read_weights(self._program, self._network, self._average)
+    def state(self) -> State:
+        """Copies of all that the run carries."""
+        slots = len(self._optimizer.carried)
+        return State(
+            self.get_weights(),
+            tuple(
+                tuple(self._read(place, slot) for slot in range(slots if weight.trainable else 0))
+                for place, weight in enumerate(self._network.weights)
+            ),
+            self._program.step,
+            _changed_rate(self._program, self._optimizer),
+        )
 
     def stop(self) -> None:
         """End the run after this epoch."""
         self._program.stop()
+
+    def _read(self, place: int, slot: int) -> np.ndarray:
+        return self._program.read(place, slot).reshape(self._network.weights[place].shape)
+
+
+def _changed_rate(program: _native.Program, optimizer: Optimizer) -> float | None:
+    """The rate in force, if a listener has changed it."""
+    rate = program.learning_rate
+    return None if optimizer.schedule is not None or rate == optimizer.learning_rate else rate
 
 
 def _threads(threads: int | None) -> int:
@@ -251,7 +267,6 @@ def _run(job: Job, program: _native.Program) -> Result:
         scoring_rows=_scoring_rows(job),
         rates=None if plan.optimizer.schedule is None else plan.optimizer.schedule.rates,
     )
-    rate = program.learning_rate
     arrays = [
         [array.reshape(weight.shape) for array in arrays]
         for weight, arrays in zip(plan.network.weights, program.take(), strict=True)
@@ -260,7 +275,7 @@ def _run(job: Job, program: _native.Program) -> Result:
         tuple(weights for weights, *_ in arrays),
         tuple(tuple(slots) for _, *slots in arrays),
         program.step,
-        None if plan.optimizer.schedule or rate == plan.optimizer.learning_rate else rate,
+        _changed_rate(program, plan.optimizer),
     )
     scored = None if scored is None else scores.table(scored)
     return Result(state, scores.table(training), scored, status, failure, failed_step)
@@ -457,11 +472,3 @@ def _plain(array: np.ndarray) -> np.ndarray:
     """Float32 in rows that each lie in one piece: as it is, if it is what a run gave."""
     rows = array.dtype == np.float32 and array.ndim == 2 and array.strides[1] == array.itemsize
     return array if rows else np.ascontiguousarray(array, np.float32)
-
-
-def _read_weights(program: _native.Program, network: Network, slot: int = -1) -> tuple[np.ndarray, ...]:
-    """The weights, or what stands in a slot for those that have one."""
-    return tuple(
-        program.read(place, slot if weight.trainable else -1).reshape(weight.shape)
-        for place, weight in enumerate(network.weights)
-    )

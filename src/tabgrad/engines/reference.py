@@ -291,9 +291,10 @@ class _Run:
         """Replace the weights; shapes as in `Network.weights`."""
         self._state = replace(self._state, weights=_arrays(weights, self._job.plan.network, self._engine.dtype))
 
-    def get_averages(self) -> tuple[np.ndarray, ...]:
-        """Copies of the weights' running averages."""
-        return tuple(a.copy() for a in averages(self._state))
+    def state(self) -> State:
+        """Copies of all that the run carries."""
+        slots = tuple(tuple(slot.copy() for slot in slots) for slots in self._state.slots)
+        return replace(self._state, weights=self.get_weights(), slots=slots)
 
     def stop(self) -> None:
         """End the run after this epoch."""
