@@ -257,6 +257,13 @@ def test_a_backup_says_what_it_is(backup):
     assert header["dense/kernel/momentum"]["shape"] == [3, 3]
 
 
+def test_lbfgs_is_refused(tmp_path):
+    built = Sequential([Dense(1, input_dim=3)])
+    built.compile("lbfgs", "mse")
+    with pytest.raises(ArgumentError, match="BackupAndRestore cannot go on with LBFGS"):
+        built.fit(X, Y, verbose=0, callbacks=BackupAndRestore(tmp_path))
+
+
 @pytest.mark.parametrize(
     "options, message",
     [

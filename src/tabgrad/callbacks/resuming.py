@@ -10,7 +10,8 @@ from tabgrad._checks import check
 from tabgrad.callbacks.base import Callback, Logs
 from tabgrad.callbacks.logs import path_of
 from tabgrad.callbacks.saving import checked_frequency
-from tabgrad.errors import WeightsFileError
+from tabgrad.errors import ArgumentError, WeightsFileError
+from tabgrad.optimizers import LBFGS
 
 BACKUP, BEFORE = "backup.safetensors", "backup.before.safetensors"
 
@@ -39,6 +40,8 @@ class BackupAndRestore(Callback):
     ------
     WeightsFileError
         When the run begins: the file is damaged, or of another network or optimizer.
+    ArgumentError
+        With `LBFGS`, whose curvature cannot be written down.
 
     Examples
     --------
@@ -72,6 +75,11 @@ class BackupAndRestore(Callback):
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         """Go on from the backup, if there is one."""
+        if isinstance(self.model.optimizer, LBFGS):
+            raise ArgumentError(
+                "BackupAndRestore cannot go on with LBFGS: what it knows of the curvature lies in SciPy. Leave the "
+                "callback out, or take another optimizer."
+            )
         os.makedirs(self.backup_dir, exist_ok=True)
         backup = self._found()
         if backup is None:

@@ -81,7 +81,7 @@ class _Run:
         self._reached: _Point | None = None
         self.left = job.epochs - job.initial_epoch
         nothing = np.empty((0, 1 + len(job.plan.scores)))
-        self.done = Result(self._state(), nothing, None if job.validation is None else nothing)
+        self.done = Result(self.state(), nothing, None if job.validation is None else nothing)
 
     def minimize(self) -> None:
         """SciPy's iterations, until they end or a listener ends them."""
@@ -177,20 +177,16 @@ class _Run:
             validation = np.vstack([done.validation, scores])
         epoch = self._epoch
         self._begun, self.left = False, self.left - 1
-        self.done = Result(self._state(), np.vstack([done.training, values]), validation)
+        self.done = Result(self.state(), np.vstack([done.training, values]), validation)
         if listener.epoch_end:
             try:
                 listener.epoch_end(self, epoch, values, scores)
             finally:  # the epoch is finished even where its listener is not
-                self.done = replace(self.done, state=self._state())
+                self.done = replace(self.done, state=self.state())
 
     @property
     def _epoch(self) -> int:
         return self._job.epochs - self.left
-
-    def _state(self) -> State:
-        before = self._job.state
-        return State(self._weights, before.slots, before.step + self._epoch - self._job.initial_epoch)
 
     # ---- What a listener sees --------------------------------------------------------------------------------------
 
@@ -212,6 +208,11 @@ class _Run:
         check_shapes(weights, self._job.plan.network)
         self._weights = tuple(np.array(array, np.float32) for array in weights)
         self._replaced = True
+
+    def state(self) -> State:
+        """Copies of the weights and the count of epochs; the curvature is SciPy's own."""
+        before = self._job.state
+        return State(self.get_weights(), before.slots, before.step + self._epoch - self._job.initial_epoch)
 
     def stop(self) -> None:
         """End the run after this epoch."""
