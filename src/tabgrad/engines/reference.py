@@ -31,7 +31,7 @@ from tabgrad.engines._reference_layers import Pass, forward
 from tabgrad.engines._reference_losses import loss_and_error
 from tabgrad.engines._reference_metrics import terms_of
 from tabgrad.engines._reference_optimizers import averaged, clipped, moved
-from tabgrad.engines.base import Job, Result, State, averages, check_shapes, orthogonalized
+from tabgrad.engines.base import Job, Result, State, check_shapes, orthogonalized
 from tabgrad.engines.scores import Scores
 from tabgrad.matrix import Matrix
 from tabgrad.optimizers import LBFGS
