@@ -62,7 +62,10 @@ PLAIN: dict[str, tuple[Any, ...]] = {
 }
 """What an argument that our record does not have may be, beside None and False."""
 
-SLOTS = {"average": "average_gradient"}
+OURS = {"learning_rate_factor": 1.0, "bias_learning_rate_factor": None}
+"""Fields that Keras has not, and what they are where they change nothing."""
+
+SLOTS = {"average": "average_gradient", "ema": "average"}
 """Arrays of an optimizer that Keras calls otherwise."""
 
 ACTIVATION_LAYERS = {activations.Relu: "ReLU", activations.LeakyRelu: "LeakyReLU", activations.Elu: "ELU"}
@@ -387,7 +390,7 @@ def _slots(model: Any, optimizer: Optimizer, variables: Sequence[Any]) -> list[t
     None stands for an array that Keras does without: Muon's velocity of a matrix.
     """
     groups = []
-    for slot in optimizer.slots:
+    for slot in optimizer.carried:
         ending = f"_{SLOTS.get(slot, slot)}"
         found = [variable for variable in model.optimizer.variables if variable.name.endswith(ending)]
         carrying = [v for v in model.trainable_variables if not _without(optimizer, slot, v)]
@@ -578,6 +581,9 @@ def _made(keras: Any, record: Record, **changes: Any) -> Any:
     if not hasattr(theirs, kind):
         raise ArgumentError(f"Keras has no {kind}. {_fix(record)}")
     options = {name: _argument(keras, value) for name, value in _options(record).items()}
+    for name, plain in OURS.items():
+        if options.pop(name, plain) != plain:
+            raise ArgumentError(f"Keras's {kind} takes no '{name}'. Leave it out.")
     options.pop("input_shape", None)
     return getattr(theirs, kind)(**{**options, **changes})
 

@@ -45,6 +45,7 @@ def carried(part: Part) -> bool:
     return not any(
         isinstance(record, LACKING)
         or (isinstance(record, activations.Gelu) and record.approximate)
+        or getattr(record, "learning_rate_factor", 1) != 1
         or (labels and isinstance(record, metrics.Metric) and record.labels is None)
         for record in records_of(part.plan)
     )
@@ -401,6 +402,12 @@ def test_what_keras_lacks_is_refused(name: str) -> None:
     model = Sequential([Dense(1, input_dim=5)])
     model.compile(**{"optimizer": "sgd", "loss": "mse", **change})
     with pytest.raises(ArgumentError, match=message):
+        model.to_keras()
+
+
+def test_factors_that_keras_lacks_are_refused() -> None:
+    model = Sequential([Dense(2, input_dim=5, learning_rate_factor=0.5)])
+    with pytest.raises(ArgumentError, match=r"layer 'dense': Keras's Dense takes no 'learning_rate_factor'. Leave it"):
         model.to_keras()
 
 
