@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tabgrad._backup_files import Backup
+from tabgrad._feeding import Feed
 from tabgrad._inputs import Inputs
 from tabgrad.activations import Softmax
 from tabgrad.callbacks.base import Logs
@@ -82,6 +83,10 @@ class Training:
         What an engine's epoch number, which counts on from fit to fit, is ahead of it.
     validation : Matrix or None
     validation_batch_size : int or None
+    due : callable or None
+        Whether an epoch, by its number from 1, is validated; None: each is.
+    feed : Feed or None
+        Where batches come from; None: the rows of the run.
     """
 
     def __init__(
@@ -97,23 +102,30 @@ class Training:
         shift: int,
         validation: Matrix | None,
         validation_batch_size: int | None,
+        due: Callable[[int], bool] | None = None,
+        feed: Feed | None = None,
     ) -> None:
         assert callbacks.history is not None
         self.history: History = callbacks.history
         self.engine, self.first, self.validation_batch_size = engine, first, validation_batch_size
         self._model, self._plan, self._names = model, plan, names
         self._callbacks, self._progress, self._shift = callbacks, progress, shift
-        # Validation runs here for hooks of its batches, which come one by one, and for what may change its weights.
-        apart = validation is not None and callbacks.listens("on_test_begin", *TEST_BATCHES)
+        self._due, self.feed = due, feed
+        # Validation runs here for hooks of its batches, which come one by one, for what may change its weights, and where
+        # not every epoch is validated.
+        listened = callbacks.listens("on_test_begin", *TEST_BATCHES)
+        apart = validation is not None and (due is not None or listened)
         self._apart = validation if apart else None
         self.validation = None if apart else validation
-        self._tests = validation is not None and callbacks.listens(*DURING_TEST, *TEST_BATCHES)
+        self._tests = validation is not None and (apart or callbacks.listens(*DURING_TEST))
         self._live = callbacks.listens(*DURING_TRAINING) or self._tests or progress.verbose > 0
         self._last: Logs = {}
 
     def go_on(self, backup: Backup) -> None:
         """Begin where a backup was made."""
         self.first, self._shift = backup.epoch, backup.epochs_done - backup.epoch
+        if self.feed is not None:
+            self.feed.seed, self.feed.began = backup.seed, backup.began
 
     def listener(self) -> Listener:
         """The functions that the engine calls; None where nobody listens."""
@@ -158,11 +170,11 @@ class Training:
 
     def _epoch_end(self, session: Session, epoch: int, values: Values, validation: Values | None) -> None:
         self._meet(session, prints=True)
-        if self._tests:
+        if self._tests and (self._due is None or self._due(epoch - self._shift + 1)):
             validation = self._tell_of_validation(session, validation)
         logs = self._names.logs(values, validation)
         self._callbacks.tell("on_epoch_end", epoch - self._shift, logs)
-        self._progress.epoch_end(logs)
+        self._progress.epoch_end(logs, None if self.feed is None else self.feed.taken)
         self._last = logs
         self._stop_if_asked(session)
 
@@ -214,14 +226,26 @@ def evaluated(
     """Loss and metrics on rows; in batches of this size where a callback listens to batches, else at one go."""
     if callbacks is None or not callbacks.listens(*TEST_BATCHES):
         return engine.evaluate(plan, weights, rows, batch_size=batch_size)
-    scores = Scores(plan)
+    batches = (rows.part(slice(start, start + batch_size)) for start in range(0, len(rows), batch_size))
+    return evaluated_in_batches(engine, plan, weights, batches, names, callbacks)[0]
+
+
+def evaluated_in_batches(
+    engine: Engine,
+    plan: Plan,
+    weights: Sequence[np.ndarray],
+    batches: Iterable[Matrix],
+    names: Names,
+    callbacks: CallbackList,
+) -> tuple[list[float], int]:
+    """Loss and metrics on batches that come one by one, and how many came."""
+    scores, step = Scores(plan), -1
     total = np.zeros(scores.width)
-    for step in range(math.ceil(len(rows) / batch_size)):
+    for step, batch in enumerate(batches):
         callbacks.tell("on_test_batch_begin", step, logs={})
-        batch = rows.part(slice(step * batch_size, (step + 1) * batch_size))
-        total += engine.sums(plan, weights, batch, batch_size=batch_size)
+        total += engine.sums(plan, weights, batch, batch_size=len(batch))
         callbacks.tell("on_test_batch_end", step, logs=names.logs(scores.values(total)))
-    return scores.values(total)
+    return scores.values(total), step + 1
 
 
 def predicted(
@@ -235,13 +259,24 @@ def predicted(
     """The network's outputs; in batches of this size where a callback listens to batches, else at one go."""
     if callbacks is None or not callbacks.listens("on_predict_batch_begin", "on_predict_batch_end"):
         return engine.predict(network, weights, rows.x, codes=rows.codes, batch_size=batch_size)
-    outputs = []
-    for step in range(math.ceil(len(rows) / batch_size)):
+    batches = (rows.part(slice(start, start + batch_size)) for start in range(0, len(rows), batch_size))
+    return predicted_in_batches(engine, network, weights, batches, callbacks)[0]
+
+
+def predicted_in_batches(
+    engine: Engine,
+    network: Network,
+    weights: Sequence[np.ndarray],
+    batches: Iterable[Inputs],
+    callbacks: CallbackList,
+) -> tuple[np.ndarray, int]:
+    """The network's outputs on batches that come one by one, and how many came."""
+    outputs: list[np.ndarray] = []
+    for step, part in enumerate(batches):
         callbacks.tell("on_predict_batch_begin", step, logs={})
-        part = rows.part(slice(step * batch_size, (step + 1) * batch_size))
-        outputs.append(engine.predict(network, weights, part.x, codes=part.codes, batch_size=batch_size))
+        outputs.append(engine.predict(network, weights, part.x, codes=part.codes, batch_size=len(part)))
         callbacks.tell("on_predict_batch_end", step, logs={"outputs": outputs[-1]})
-    return np.concatenate(outputs)
+    return np.concatenate(outputs), len(outputs)
 
 
 def warn_of_constant_scores(plan: Plan) -> None:
@@ -268,12 +303,13 @@ def warn_of_one_softmax(network: Network) -> None:
         )
 
 
-def divergence(result: Result, epoch: int | None, job: Job) -> str:
+def divergence(result: Result, epoch: int | None, job: Job, feed: Feed | None = None) -> str:
     """Where a loss stopped being finite, what the weights are now, what to try; nothing where it stayed finite."""
     if result.status != "diverged":
         return ""
     steps = math.ceil(len(job.rows) / job.plan.batch_size)
-    where = "" if epoch is None else f" in epoch {epoch + 1}, step {result.failed_step + 1} of {steps}"
+    of = f" of {steps}" if feed is None else ""
+    where = "" if epoch is None else f" in epoch {epoch + 1}, step {result.failed_step + 1}{of}"
     largest = float(np.abs(job.rows.x).max(initial=0))
     kept = "those of the last finished epoch" if len(result.training) else "those of before this call"
     loss = job.plan.loss

@@ -97,6 +97,14 @@ def check_layer(layer: Any, before: tuple[Layer, ...]) -> None:
         raise ArgumentError(f"The layers of a Sequential must have different names. '{layer.name}' is there already.")
 
 
+NO_VARIANCE = "which has no variance: there BatchNormalization gives its beta alone."
+
+
+def takes_statistics(network: Network) -> bool:
+    """Whether layers take mean and variance over the rows of a batch."""
+    return any(isinstance(layer, BatchNormalization) and layer.trainable for layer in network.leaves())
+
+
 def check_batches(network: Network, rows: int, batch: int) -> None:
     """Whether each batch has enough rows for the statistics that the layers take of it.
 
@@ -105,7 +113,7 @@ def check_batches(network: Network, rows: int, batch: int) -> None:
     ArgumentError
         If every batch is a single row; a single one that is left at the end is only warned of.
     """
-    if not any(isinstance(layer, BatchNormalization) and layer.trainable for layer in network.leaves()):
+    if not takes_statistics(network):
         return
     if min(batch, rows) == 1:
         raise ArgumentError(
@@ -114,8 +122,8 @@ def check_batches(network: Network, rows: int, batch: int) -> None:
         )
     if rows % batch == 1:
         warnings.warn(
-            f"The last of the batches of {batch} out of {rows} rows is a single row, which has no variance: there "
-            f"BatchNormalization gives its beta alone. Another batch_size leaves more: {batch + 1}, for instance.",
+            f"The last of the batches of {batch} out of {rows} rows is a single row, {NO_VARIANCE} "
+            f"Another batch_size leaves more: {batch + 1}, for instance.",
             UserWarning,
             stacklevel=4,
         )

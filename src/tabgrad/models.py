@@ -19,6 +19,21 @@ from tabgrad import _configs, _keras_models, _seeds, _summary, losses, metrics, 
 from tabgrad._backup_files import Backup
 from tabgrad._checks import COUNT, FRACTION, NOT_NEGATIVE, SEED, Interval, check
 from tabgrad._compiling import Compiled, listed, resolved
+from tabgrad._feeding import (
+    Arrays,
+    Convert,
+    Dataset,
+    Feed,
+    Generator,
+    Parts,
+    first_steps,
+    is_fed,
+    joined,
+    refuse_beside,
+    refuse_lbfgs,
+    source_of,
+    validated_epochs,
+)
 from tabgrad._inputs import first_columns, inputs
 from tabgrad._layer_views import LayerView, frozen, record_of
 from tabgrad._layer_views import found as layer_found
@@ -27,11 +42,14 @@ from tabgrad._runs import (
     Training,
     divergence,
     evaluated,
+    evaluated_in_batches,
     predicted,
+    predicted_in_batches,
     warn_of_constant_scores,
     warn_of_one_softmax,
 )
 from tabgrad._stack import (
+    NO_VARIANCE,
     Columns,
     built_shape,
     check_batches,
@@ -40,6 +58,7 @@ from tabgrad._stack import (
     declared,
     embedding_of,
     network_of,
+    takes_statistics,
     working,
 )
 from tabgrad._targets import class_weighted, matrix
@@ -47,6 +66,7 @@ from tabgrad._weight_files import read_weights, weights_path, write_weights
 from tabgrad._weights import checked_weights
 from tabgrad.callbacks.history import History
 from tabgrad.callbacks.listening import CallbackList
+from tabgrad.engines import stepping
 from tabgrad.engines.base import Job, Session, State, averages, finalized, initial_state
 from tabgrad.engines.select import get_engine
 from tabgrad.errors import ArgumentError, ArgumentTypeError, DataError, DivergenceWarning, NotReadyError
@@ -411,14 +431,19 @@ class Sequential:
         sample_weight: Any = None,
         initial_epoch: int = 0,
         *,
+        steps_per_epoch: int | None = None,
+        validation_steps: int | None = None,
         validation_batch_size: int | None = None,
+        validation_freq: int | Sequence[int] = 1,
     ) -> History:
         """Train; a second call goes on where the first one ended.
 
         Parameters
         ----------
         x : array, list or frame of shape (rows, columns), or a pair
-            For a model with an `Embedding` the codes, or ``[numeric, codes]``.
+            For a model with an `Embedding` the codes, or ``[numeric, codes]``. Or what gives batches, (x, y) or
+            (x, y, sample_weight): a generator, or an object with ``__len__`` and ``__getitem__`` (Keras's `PyDataset`),
+            whose ``on_epoch_begin`` and ``on_epoch_end`` are called if it has them. Then `batch_size` says nothing.
         y : array, list, frame or series
             Shape (rows, outputs), (rows,) for one output, or labels (rows,) for a loss that takes them.
         batch_size : int, default 32
@@ -429,7 +454,7 @@ class Sequential:
         callbacks : list of Callback, optional
         validation_split : float, default 0
             Share of the last rows, before they are shuffled, that are scored after each epoch, not trained on.
-        validation_data : tuple (x, y) or (x, y, sample_weight), optional
+        validation_data : tuple (x, y) or (x, y, sample_weight), or what gives batches, optional
             Rows to score after each epoch, instead.
         shuffle : bool, default True
             Take the rows in a new order each epoch.
@@ -438,6 +463,13 @@ class Sequential:
         sample_weight : array of shape (rows,), optional
         initial_epoch : int, default 0
             The number of the first epoch, for callbacks, logs and the screen.
+        steps_per_epoch : int, optional
+            Batches of an epoch. The next epoch goes on where it ended; the last one of a pass over the rows is shorter
+            where they do not suffice, and a new pass begins. None: a pass, or all that a generator has.
+        validation_steps : int, optional
+            Score the first so many batches of the validation rows; of a generator they are taken once, before training.
+        validation_freq : int or list of int, default 1
+            Validate every so many epochs, or those of these numbers, counted from 1.
         validation_batch_size : int, optional
             None: `batch_size`.
 
@@ -464,6 +496,9 @@ class Sequential:
         level = verbosity(verbose, "fit")
         asked = check(batch_size, "batch_size", "fit", (int, NoneType), COUNT)
         scored = check(validation_batch_size, "validation_batch_size", "fit", (int, NoneType), COUNT)
+        per_epoch = check(steps_per_epoch, "steps_per_epoch", "fit", (int, NoneType), COUNT)
+        scored_steps = check(validation_steps, "validation_steps", "fit", (int, NoneType), COUNT)
+        due = validated_epochs(validation_freq)
         epochs = check(epochs, "epochs", "fit", (int,), EPOCHS)
         initial_epoch = check(initial_epoch, "initial_epoch", "fit", (int,), NOT_NEGATIVE)
         check(validation_split, "validation_split", "fit", (float,), FRACTION)
@@ -474,20 +509,37 @@ class Sequential:
                 f"Got initial_epoch={initial_epoch} and epochs={epochs}."
             )
         with self._fitting("fit"):
-            network, rows = self._rows("fit", compiled, x, y, sample_weight)
-            validation = None
+            feed, validation = None, None
+            if is_fed(x):
+                refuse_beside("fit", x, y=y, sample_weight=sample_weight, validation_split=validation_split or None)
+                source = source_of(x, shuffle=shuffle)
+                network, rows = self._first_rows("fit", compiled, source, class_weight)
+                feed = Feed(source, per_epoch, seed=self._seed, began=self._epochs_done)
+                check_batches(network, len(rows), len(rows))
+            else:
+                network, rows = self._rows("fit", compiled, x, y, sample_weight)
+            batch = asked or BATCH_SIZE
             if validation_data is not None:
-                validation = self._validation_rows(compiled, network, validation_data)
+                validation = self._validation_rows(compiled, network, validation_data, scored_steps, scored or batch)
             elif validation_split:
                 rows, validation = split(rows, validation_split)
-            rows = class_weighted(rows, class_weight, compiled.loss, network.outputs)
+                validation = first_steps(validation, scored_steps, scored or batch, "validation_steps")
+            if feed is None:
+                rows = class_weighted(rows, class_weight, compiled.loss, network.outputs)
+                batch = compiled.batch_size(asked, len(rows), BATCH_SIZE)
+                check_batches(network, len(rows), batch)
+                if per_epoch not in (None, math.ceil(len(rows) / batch)):
+                    feed = Feed(
+                        Arrays(rows, batch, shuffle=shuffle), per_epoch, seed=self._seed, began=self._epochs_done
+                    )
             warn_of_one_softmax(network)
-            batch = compiled.batch_size(asked, len(rows), BATCH_SIZE)
-            check_batches(network, len(rows), batch)
             self._network = network
             plan = self._plan(compiled, network, batch, shuffle=shuffle)
             warn_of_constant_scores(plan)
-            steps = math.ceil(len(rows) / batch)
+            if feed is not None:
+                refuse_lbfgs(plan.optimizer)
+                feed.warn_of_short_epochs(epochs - initial_epoch)
+            steps = math.ceil(len(rows) / batch) if feed is None else feed.steps
             params = {"verbose": level, "epochs": epochs, "steps": steps}
             heard = CallbackList(callbacks, self, params, history=True)
             training = Training(
@@ -496,6 +548,8 @@ class Sequential:
                 shift=self._epochs_done - initial_epoch,
                 validation=validation,
                 validation_batch_size=scored,
+                due=due,
+                feed=feed,
             )
             return self._run(training, plan, rows, heard, epochs)
 
@@ -515,7 +569,12 @@ class Sequential:
                 validation_batch_size=training.validation_batch_size,
                 listener=training.listener(),
             )
-            result = training.engine.fit(job)
+            feed = training.feed
+            if feed is None:
+                result = training.engine.fit(job)
+            else:
+                begun = training.engine.begin(plan, job.state)
+                result = stepping.run(training.engine, begun, job, feed, lambda: feed.ended)
         except BaseException:
             training.abandon()
             raise
@@ -526,12 +585,14 @@ class Sequential:
         logs = training.finish(result)
         if result.failure is not None:
             raise result.failure
-        message = divergence(result, training.first + len(result.training), job)
+        message = divergence(result, training.first + len(result.training), job, feed)
         if message:
             heard.tell("on_divergence", result.failed_step, message)
         heard.tell("on_train_end", logs)
         if message:
             warn(message, DivergenceWarning, stacklevel=3)
+        elif feed is not None:
+            feed.warn_of_the_end(training.first + len(result.training), epochs)
         return training.history
 
     def _rows(
@@ -546,14 +607,42 @@ class Sequential:
         network = self._network_for(columns, caller)
         return network, self._matrix(compiled, network, x, y, sample_weight, part)
 
-    def _validation_rows(self, compiled: Compiled, network: Network, data: Any) -> Matrix:
+    def _first_rows(
+        self, caller: str, compiled: Compiled, source: Generator | Dataset, class_weight: Any = None
+    ) -> tuple[Network, Matrix]:
+        """The network for batches, and the first one as an engine reads it."""
+        network, rows = self._rows(caller, compiled, *source.first, f" of {source.first_name}")
+        source.convert = self._converting(compiled, network, class_weight)
+        return network, rows
+
+    def _converting(self, compiled: Compiled, network: Network, class_weight: Any = None) -> Convert:
+        """What makes rows of a batch."""
+
+        def convert(parts: Parts, name: str) -> Matrix:
+            if parts[1] is None:
+                raise DataError(f"{name.capitalize()} must hold targets, (x, y). Got x alone.")
+            rows = self._matrix(compiled, network, *parts, f" of {name}")
+            if len(rows) == 1 and takes_statistics(network):
+                warn(f"{name.capitalize()} is a single row, {NO_VARIANCE}", UserWarning, stacklevel=2)
+            return class_weighted(rows, class_weight, compiled.loss, network.outputs)
+
+        return convert
+
+    def _validation_rows(
+        self, compiled: Compiled, network: Network, data: Any, steps: int | None, batch: int
+    ) -> Matrix:
+        if is_fed(data):
+            source = source_of(data)
+            source.convert = self._converting(compiled, network)
+            return joined(source.batches(0, 0, 0, steps))
         if not isinstance(data, (tuple, list)) or len(data) not in (2, 3):
             raise ArgumentError(
                 f"'validation_data' of fit must be (x, y) or (x, y, sample_weight). Got {type(data).__name__}"
                 + (f" of {len(data)}." if isinstance(data, (tuple, list)) else ".")
             )
         x, y, weight = (*data, None)[:3]
-        return self._matrix(compiled, network, x, y, weight, " of validation_data")
+        rows = self._matrix(compiled, network, x, y, weight, " of validation_data")
+        return first_steps(rows, steps, batch, "validation_steps")
 
     @staticmethod
     def _matrix(compiled: Compiled, network: Network, x: Any, y: Any, weight: Any, part: str) -> Matrix:
@@ -608,9 +697,9 @@ class Sequential:
         batch_size: int | None = None,
         verbose: int | str = "auto",
         sample_weight: Any = None,
-        *,
+        steps: int | None = None,
         callbacks: Any = None,
-        return_dict: bool = False,
+        return_dict: bool = False,  # noqa: FBT001, FBT002  (Keras's order)
     ) -> float | list[float] | dict[str, float]:
         """Loss, regularisation included, and metrics on rows, dropout off.
 
@@ -641,20 +730,40 @@ class Sequential:
         compiled = self._ready_compiled("evaluate")
         batch = check(batch_size, "batch_size", "evaluate", (int, NoneType), COUNT) or BATCH_SIZE
         level = verbosity(verbose, "evaluate")
-        network, rows = self._rows("evaluate", compiled, x, y, sample_weight)
+        limit = check(steps, "steps", "evaluate", (int, NoneType), COUNT)
+        source = None
+        if is_fed(x):
+            refuse_beside("evaluate", x, y=y, sample_weight=sample_weight)
+            source = source_of(x)
+            network, rows = self._first_rows("evaluate", compiled, source)
+            expected = limit or source.count
+        else:
+            network, rows = self._rows("evaluate", compiled, x, y, sample_weight)
+            rows = first_steps(rows, limit, batch, "steps")
+            expected = math.ceil(len(rows) / batch)
         self._network = network
         names = Names(compiled.names)
         plan = self._plan(compiled, network, batch)
-        with self._shown(level, callbacks, len(rows), batch) as (progress, heard):
+        with self._shown(level, callbacks, expected) as (progress, heard):
             heard.tell("on_test_begin", {})
-            values = evaluated(get_engine(), plan, self._weights(network), rows, batch, names, heard)
+            engine, weights = get_engine(), self._weights(network)
+            if source is None:
+                values = evaluated(engine, plan, weights, rows, batch, names, heard)
+            else:
+                batches = source.batches(0, 0, 0, limit)
+                values, expected = evaluated_in_batches(engine, plan, weights, batches, names, heard)
             logs = names.logs(values)
             heard.tell("on_test_end", logs)
-            progress.epoch_end(logs)
+            progress.epoch_end(logs, expected)
         return names.returned(values, as_dict=return_dict)
 
     def predict(
-        self, x: Any, batch_size: int | None = None, verbose: int | str = "auto", *, callbacks: Any = None
+        self,
+        x: Any,
+        batch_size: int | None = None,
+        verbose: int | str = "auto",
+        steps: int | None = None,
+        callbacks: Any = None,
     ) -> np.ndarray:
         """The network's outputs on rows, dropout off.
 
@@ -686,14 +795,28 @@ class Sequential:
         if self._layers and columns is None:
             self._ready_network("predict")
         network = self._network_for(columns or Columns(1), "predict")
-        rows = inputs(x, network)
+        limit = check(steps, "steps", "predict", (int, NoneType), COUNT)
+        if is_fed(x):
+            return self._predict_batches(x, network, limit, level, callbacks)
+        rows = first_steps(inputs(x, network), limit, batch, "steps")
         if not level and callbacks is None:
             return predicted(get_engine(), network, self._weights(network), rows, batch, None)
-        with self._shown(level, callbacks, len(rows), batch) as (progress, heard):
+        with self._shown(level, callbacks, math.ceil(len(rows) / batch)) as (progress, heard):
             heard.tell("on_predict_begin", {})
             outputs = predicted(get_engine(), network, self._weights(network), rows, batch, heard)
             heard.tell("on_predict_end", {})
             progress.epoch_end({})
+        return outputs
+
+    def _predict_batches(self, x: Any, network: Network, steps: int | None, level: int, callbacks: Any) -> np.ndarray:
+        """The outputs on batches that come one by one."""
+        source = source_of(x)
+        rows = (inputs(parts[0], network, part=f" of {name}") for parts, name in source.given(0, 0, 0, steps))
+        with self._shown(level, callbacks, steps or source.count) as (progress, heard):
+            heard.tell("on_predict_begin", {})
+            outputs, count = predicted_in_batches(get_engine(), network, self._weights(network), rows, heard)
+            heard.tell("on_predict_end", {})
+            progress.epoch_end({}, count)
         return outputs
 
     def test_on_batch(
@@ -715,9 +838,8 @@ class Sequential:
         return self.predict(x, verbose=0)
 
     @contextmanager
-    def _shown(self, level: int, callbacks: Any, rows: int, batch: int) -> Iterator[tuple[Progress, CallbackList]]:
+    def _shown(self, level: int, callbacks: Any, steps: int | None) -> Iterator[tuple[Progress, CallbackList]]:
         """The progress and the callbacks of a pass over rows."""
-        steps = math.ceil(rows / batch)
         heard = CallbackList(callbacks, self, {"verbose": level, "epochs": 1, "steps": steps})
         progress = Progress(level, 1, steps)
         progress.epoch_begin(0)

@@ -78,8 +78,8 @@ class Progress:
     verbose : 0, 1 or 2
     epochs : int
         Shown as ``Epoch 1/20`` if there are several.
-    steps : int
-        Steps of an epoch.
+    steps : int or None
+        Steps of an epoch; None: not known yet.
     stream : text stream or None
         None: the standard output.
     clock : callable
@@ -90,7 +90,7 @@ class Progress:
         self,
         verbose: int,
         epochs: int,
-        steps: int,
+        steps: int | None,
         *,
         stream: TextIO | None = None,
         clock: Callable[[], float] = time.perf_counter,
@@ -122,28 +122,29 @@ class Progress:
         if not self.live or now - self._written < SECONDS_BETWEEN_WRITES:
             return
         each = (now - self._began) / (step + 1)
-        left = _duration(each * (self._steps - step - 1))
+        left = "" if self._steps is None else f"{_duration(each * (self._steps - step - 1))} "
         width = terminal_columns() - 1
-        text, length = self._line(step + 1, f"{left} {_each(each)}/step", logs, width)
+        text, length = self._line(step + 1, f"{left}{_each(each)}/step", logs, width)
         if length > width:
             text, length = _cut(text, width), width
         self._pending.append(self._over(text, length))
         self._shown = length
         self._write(now)
 
-    def epoch_end(self, logs: Mapping[str, float]) -> None:
-        """An epoch, an evaluation or a prediction is done: its line, which stays."""
+    def epoch_end(self, logs: Mapping[str, float], steps: int | None = None) -> None:
+        """An epoch, an evaluation or a prediction is done: its line, which stays; `steps` if it had others."""
         if not self.verbose:
             return
-        seconds = self._clock() - self._began
-        timing = f"{seconds:.0f}s {{}}{_each(seconds / max(self._steps, 1))}/step"
+        seconds, taken = self._clock() - self._began, (self._steps if steps is None else steps) or 0
+        self._steps = taken
+        timing = f"{seconds:.0f}s {{}}{_each(seconds / max(taken, 1))}/step"
         if self.verbose == 1:
             width = terminal_columns() - 1 if self.live else 10**9
-            text, length = self._line(self._steps, timing.format(""), logs, width)
+            text, length = self._line(taken, timing.format(""), logs, width)
             self._pending.append(self._over(text, length) + "\n")
             self._shown = 0
         else:
-            self._pending.append(f"{self._steps}/{self._steps} - {timing.format('- ')}{_values(logs)}\n")
+            self._pending.append(f"{taken}/{taken} - {timing.format('- ')}{_values(logs)}\n")
         self._write_in_time()
 
     def make_room(self) -> None:
@@ -164,12 +165,13 @@ class Progress:
 
     def _line(self, step: int, timing: str, logs: Mapping[str, float], width: int) -> tuple[str, int]:
         """Count, bar, times and values, with the bar made shorter where the line is too narrow; and its length."""
-        count = f"{step:{len(str(self._steps))}d}/{self._steps}"
+        steps = self._steps
+        count = f"{step}/Unknown" if steps is None else f"{step:{len(str(steps))}d}/{steps}"
         rest = f"{timing}{_values(logs)}"
         bar = min(BAR, width - len(count) - len(rest) - 2)
-        if bar < SHORTEST_BAR:
+        if bar < SHORTEST_BAR or steps is None:
             bar = 0
-        full = bar * step // max(self._steps, 1)
+        full = bar * step // max(steps or 0, 1)
         done, left = self._done * full, self._left * (bar - full)
         length = len(count) + (bar + 1 if bar else 0) + 1 + len(rest)
         if self._colours:

@@ -108,6 +108,15 @@ class Session(Protocol):
         """End the run after this epoch."""
 
 
+class Steps(Session, Protocol):
+    """A run whose batches come one by one: see `tabgrad.engines.stepping`."""
+
+    stopping: bool
+
+    def step(self, rows: Matrix) -> np.ndarray | None:
+        """Take a step on a batch: its sums (see `scores`); None where they or the weights are not finite."""
+
+
 Values = Sequence[float]
 """Loss, then the plan's metrics in the order of `Plan.scores`."""
 
@@ -188,6 +197,9 @@ class Engine(Protocol):
         Each epoch: order the rows (`_seeds.permutation(seed, epoch, rows)` if the plan shuffles), cut them into
         batches, the last one possibly smaller, take a step on each, then score the validation rows.
         """
+
+    def begin(self, plan: Plan, state: State, *, threads: int | None = None) -> Steps:
+        """A run that waits for its batches; each step is what `fit` takes on these rows, bit for bit."""
 
     def fit_many(self, jobs: Sequence[Job], *, threads: int | None = None) -> list[Result]:
         """Many runs side by side over shared rows; each result is what `fit` gives alone, bit for bit."""

@@ -20,7 +20,7 @@ from tabgrad._checks import Interval, check, known_name
 from tabgrad._loss_functions import returned
 from tabgrad._record import Record
 from tabgrad.engines import _lbfgs
-from tabgrad.engines.base import Job, Listener, Result, State, check_shapes, orthogonalized
+from tabgrad.engines.base import Job, Listener, Result, State, Steps, check_shapes, orthogonalized
 from tabgrad.engines.scores import Scores, own_metrics, own_terms
 from tabgrad.errors import EngineError
 from tabgrad.matrix import Matrix
@@ -77,6 +77,10 @@ class NativeEngine:
         if isinstance(job.plan.optimizer, LBFGS):
             return _lbfgs.fit(self, job, job.plan.optimizer)
         return _run(job, _program(job.plan, job, _threads(threads)))
+
+    def begin(self, plan: Plan, state: State, *, threads: int | None = None) -> Steps:
+        """A run that waits for its batches."""
+        return _NativeSteps(plan, state, _threads(threads))
 
     def fit_many(self, jobs: Sequence[Job], *, threads: int | None = None) -> list[Result]:
         """Many runs, one a thread; the rows are shared, nothing is copied, the interpreter's lock is free."""
@@ -200,6 +204,56 @@ class _NativeSession:
         return self._program.read(place, slot).reshape(self._network.weights[place].shape)
 
 
+class _NativeSteps(_NativeSession):
+    """A program that is given its batches one by one, and made anew where one is larger than all before."""
+
+    def __init__(self, plan: Plan, state: State, threads: int) -> None:
+        self._plan, self._threads, self._most_rows = plan, threads, 1
+        self.stopping = False
+        super().__init__(self._made(state), plan)
+
+    def _made(self, state: State) -> _native.Program:
+        plan, rows = self._plan, self._most_rows
+        return _training_program(plan, state, rows, _useful(self._threads, plan.network, rows))
+
+    def stop(self) -> None:
+        """End the run after this epoch."""
+        self.stopping = True
+
+    def step(self, rows: Matrix) -> np.ndarray | None:
+        """A step on a batch; see `Steps`."""
+        plan, count = self._plan, len(rows)
+        if count > self._most_rows:
+            self._most_rows = count
+            self._program = self._made(self.state())
+        status, _, sums, _, failure = self._program.fit(
+            *(
+                rows.x,
+                rows.codes,
+                rows.y,
+                rows.weight,
+                None,
+                1,
+                0,
+                count,
+                False,
+                plan.seed,
+                None,
+                None,
+                None,
+                None,
+                None,
+            ),
+            loss=_called(plan.loss),
+            score=_functions(plan, rows, None),
+            scoring_rows=1,
+            rates=None if plan.optimizer.schedule is None else plan.optimizer.schedule.rates,
+        )
+        if failure is not None:
+            raise failure
+        return None if status == "diverged" else sums[0]
+
+
 def _changed_rate(program: _native.Program, optimizer: Optimizer) -> float | None:
     """The rate in force, if a listener has changed it."""
     rate = program.learning_rate
@@ -226,16 +280,21 @@ def _program(plan: Plan, job: Job, threads: int) -> _native.Program:
     batch = min(plan.batch_size, len(job.rows))
     rows = max(batch, _scoring_rows(job))
     whole = len(job.rows) * (job.epochs - job.initial_epoch)
-    program = _native_program(plan.network, plan, rows, _useful(threads, plan.network, batch, whole))
+    return _training_program(plan, job.state, rows, _useful(threads, plan.network, batch, whole))
+
+
+def _training_program(plan: Plan, state: State, most_rows: int, threads: int) -> _native.Program:
+    """A program that goes on from a state."""
+    program = _native_program(plan.network, plan, most_rows, threads)
     for place, (weight, matrix) in enumerate(zip(plan.network.weights, orthogonalized(plan), strict=True)):
         if matrix:
             program.orthogonalize(place, *weight.shape)
         if weight.rate_factor != 1:
             program.scale_rate(place, weight.rate_factor)
-    _write_state(program, job.state, plan.network)
+    _write_state(program, state, plan.network)
     if plan.optimizer.schedule is None:
-        changed = job.state.learning_rate
-        program.learning_rate = plan.optimizer.rate_of(job.state.step) if changed is None else changed
+        changed = state.learning_rate
+        program.learning_rate = plan.optimizer.rate_of(state.step) if changed is None else changed
     return program
 
 

@@ -17,7 +17,6 @@ inside its forward pass.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -25,13 +24,13 @@ from typing import Any
 import numpy as np
 
 from tabgrad import _seeds, activations, layers
-from tabgrad.engines import _lbfgs
+from tabgrad.engines import _lbfgs, stepping
 from tabgrad.engines._reference_activations import activated
 from tabgrad.engines._reference_layers import Pass, forward
 from tabgrad.engines._reference_losses import loss_and_error
 from tabgrad.engines._reference_metrics import terms_of
 from tabgrad.engines._reference_optimizers import averaged, clipped, moved
-from tabgrad.engines.base import Job, Result, State, check_shapes, orthogonalized
+from tabgrad.engines.base import Job, Result, State, Steps, check_shapes, orthogonalized
 from tabgrad.engines.scores import Scores
 from tabgrad.matrix import Matrix
 from tabgrad.optimizers import LBFGS
@@ -43,7 +42,6 @@ quiet = np.errstate(over="ignore", under="ignore", invalid="ignore", divide="ign
 """A run whose numbers leave float32 says so by its status, not by NumPy's warnings."""
 
 PREDICTED_AT_ONCE = 256  # rows of every product of a prediction, so that a row never meets another rounding
-PROGRESS_SECONDS = 0.1
 
 
 # ---- Loss, error terms, gradients ------------------------------------------------------------------------------------
@@ -189,17 +187,18 @@ class ReferenceEngine:
         """Train from epoch `initial_epoch` to `epochs`; see `Engine.fit`."""
         if isinstance(job.plan.optimizer, LBFGS):
             return _lbfgs.fit(self, job, job.plan.optimizer)
-        run = _Run(self, job)
-        try:
-            for epoch in range(job.initial_epoch, job.epochs):
-                failed_step = run.epoch(epoch)
-                if failed_step is not None:
-                    return replace(run.done, status="diverged", failed_step=failed_step)
-                if run.stopping:
-                    return replace(run.done, status="stopped")
-        except BaseException as failure:  # Ctrl-C, or whatever a listener raised: the caller raises it again
-            return replace(run.done, status="interrupted", failure=failure)
-        return run.done
+        plan, rows = job.plan, _rows(job.rows, self.dtype)
+
+        def batches(epoch: int) -> Iterator[Matrix]:
+            order = _seeds.permutation(plan.seed, epoch, len(rows)) if plan.shuffle else np.arange(len(rows))
+            for start in range(0, len(rows), plan.batch_size):
+                yield rows.part(order[start : start + plan.batch_size])
+
+        return stepping.run(self, _Steps(self, plan, job.state), job, batches)
+
+    def begin(self, plan: Plan, state: State, *, threads: int | None = None) -> Steps:
+        """A run that waits for its batches; see `Engine.begin`."""
+        return _Steps(self, plan, state)
 
     def fit_many(self, jobs: Sequence[Job], *, threads: int | None = None) -> list[Result]:
         """Many runs, one after the other; see `Engine.fit_many`."""
@@ -257,30 +256,25 @@ class ReferenceEngine:
         return _predicted(network, _arrays(weights, network, self.dtype), np.asarray(x, self.dtype), codes)[0]
 
 
-class _Run:
-    """A run on its way: the session that its listener sees, and in `done` the result up to the last finished epoch."""
+class _Steps:
+    """A run on its way, and the session that its listener sees."""
 
-    def __init__(self, engine: ReferenceEngine, job: Job) -> None:
-        self._engine, self._job = engine, job
-        self._rows = _rows(job.rows, engine.dtype)
-        weights = _arrays(job.state.weights, job.plan.network, engine.dtype)
-        slots = tuple(tuple(np.array(slot, engine.dtype) for slot in slots) for slots in job.state.slots)
-        self._state = replace(job.state, weights=weights, slots=slots)
-        self._told = time.monotonic()
-        self._scores = Scores(job.plan)
+    def __init__(self, engine: ReferenceEngine, plan: Plan, state: State) -> None:
+        self._engine, self._plan = engine, plan
+        weights = _arrays(state.weights, plan.network, engine.dtype)
+        slots = tuple(tuple(np.array(slot, engine.dtype) for slot in slots) for slots in state.slots)
+        self._state = replace(state, weights=weights, slots=slots)
         self.stopping = False
-        nothing = np.empty((0, 1 + len(job.plan.scores)))
-        self.done = Result(self._state, nothing, None if job.validation is None else nothing)
 
     @property
     def learning_rate(self) -> float:
         """The rate of the coming steps."""
         changed = self._state.learning_rate
-        return self._job.plan.optimizer.rate_of(self._state.step) if changed is None else changed
+        return self._plan.optimizer.rate_of(self._state.step) if changed is None else changed
 
     @learning_rate.setter
     def learning_rate(self, rate: float) -> None:
-        changed = None if rate == self._job.plan.optimizer.learning_rate else float(rate)
+        changed = None if rate == self._plan.optimizer.learning_rate else float(rate)
         self._state = replace(self._state, learning_rate=changed)
 
     def get_weights(self) -> tuple[np.ndarray, ...]:
@@ -289,7 +283,7 @@ class _Run:
 
     def set_weights(self, weights: Sequence[np.ndarray]) -> None:
         """Replace the weights; shapes as in `Network.weights`."""
-        self._state = replace(self._state, weights=_arrays(weights, self._job.plan.network, self._engine.dtype))
+        self._state = replace(self._state, weights=_arrays(weights, self._plan.network, self._engine.dtype))
 
     def state(self) -> State:
         """Copies of all that the run carries."""
@@ -300,54 +294,14 @@ class _Run:
         """End the run after this epoch."""
         self.stopping = True
 
-    def epoch(self, epoch: int) -> int | None:
-        """One epoch, its validation and its listeners; the step whose loss was not finite, if one was."""
-        job, listener, done = self._job, self._job.listener, self.done
-        if listener.epoch_begin:
-            listener.epoch_begin(self, epoch)
-        values, failed_step = self._train(epoch)
-        if failed_step is not None:
-            return failed_step
-        if not all(np.isfinite(w).all() for w in self._state.weights):  # the last step's work, which no loss has seen
-            return (len(self._rows) - 1) // job.plan.batch_size
-        scores, validation = None, None
-        if job.validation is not None and done.validation is not None:
-            size = job.validation_batch_size or job.plan.batch_size
-            scores = self._engine.evaluate(job.plan, self._state.weights, job.validation, batch_size=size)
-            validation = np.vstack([done.validation, scores])
-        self.done = Result(self._state, np.vstack([done.training, values]), validation)
-        if listener.epoch_end:
-            try:
-                listener.epoch_end(self, epoch, values, scores)
-            finally:  # the epoch is finished even where its listener is not
-                self.done = replace(self.done, state=self._state)
-        return None
-
-    def _train(self, epoch: int) -> tuple[list[float], int | None]:
-        """The steps of an epoch: its values over all rows, and the step that failed if one did."""
-        plan, listener, rows = self._job.plan, self._job.listener, self._rows
-        order = _seeds.permutation(plan.seed, epoch, len(rows)) if plan.shuffle else np.arange(len(rows))
-        total = np.zeros(self._scores.width)
-        for number, start in enumerate(range(0, len(rows), plan.batch_size)):
-            if listener.batch_begin:
-                listener.batch_begin(self, number)
-            batch = rows.part(order[start : start + plan.batch_size])
-            sums, gradients, moved = backpropagation(plan, self._state.weights, batch, self._state.step)
-            if not np.isfinite(sums[1]):
-                return [], number
-            self._state = stepped(plan, self._state, gradients, moved)
-            total += sums
-            self._tell(number, total)
-        return self._scores.values(total), None
-
-    def _tell(self, number: int, running: np.ndarray) -> None:
-        """A step was taken: tell the listener, of the progress not too often."""
-        listener = self._job.listener
-        if listener.batch_end:
-            listener.batch_end(self, number, self._scores.values(running))
-        if listener.progress and time.monotonic() - self._told >= PROGRESS_SECONDS:
-            self._told = time.monotonic()
-            listener.progress(number, self._scores.values(running))
+    def step(self, rows: Matrix) -> np.ndarray | None:
+        """A step on a batch; see `Steps`."""
+        rows = _rows(rows, self._engine.dtype)
+        sums, gradients, moved = backpropagation(self._plan, self._state.weights, rows, self._state.step)
+        if not np.isfinite(sums[1]):
+            return None
+        self._state = stepped(self._plan, self._state, gradients, moved)
+        return sums
 
 
 def _predicted(
