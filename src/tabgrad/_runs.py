@@ -111,8 +111,8 @@ class Training:
         self._model, self._plan, self._names = model, plan, names
         self._callbacks, self._progress, self._shift = callbacks, progress, shift
         self._due, self.feed = due, feed
-        # Validation runs here for hooks of its batches, which come one by one, for what may change its weights, and where
-        # not every epoch is validated.
+        # Validation runs here for hooks of its batches, which come one by one, for what may change its weights, and
+        # where not every epoch is validated.
         listened = callbacks.listens("on_test_begin", *TEST_BATCHES)
         apart = validation is not None and (due is not None or listened)
         self._apart = validation if apart else None
