@@ -1095,7 +1095,7 @@ class Sequential:
         Parameters
         ----------
         **options
-            Of `json.dumps`, for instance ``indent=2``.
+            Of ``json.dumps``, for instance ``indent=2``.
         """
         return _configs.json_of(self, options)
 

@@ -445,7 +445,7 @@ class Muon(Optimizer):
 
     What is no matrix, and what is excluded, steps as AdamW does, with the rate ``lr adam_lr_ratio``. Muon's authors
     exclude the last layer: ``exclude_layers=["output"]`` after naming it so. The products of five iterations on a
-    square matrix of `n` rows take as long as `5 n` rows of a batch in that layer.
+    square matrix of `n` rows take as long as ``5 n`` rows of a batch in that layer.
 
     Parameters
     ----------
