@@ -14,6 +14,7 @@ from tabgrad.callbacks import BackupAndRestore, LambdaCallback
 from tabgrad.errors import ArgumentError, WeightsFileError
 from tabgrad.layers import Dense, Dropout
 from tabgrad.models import Sequential
+from tabgrad.optimizers import Adam
 
 pytest.importorskip("safetensors")
 
@@ -104,7 +105,7 @@ def same(one, other):
     return all(np.array_equal(a, b) for a, b in zip(one.get_weights(), other.get_weights(), strict=True))
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "adam", "nadam", "adadelta"])
+@pytest.mark.parametrize("optimizer", ["sgd", "adam", "nadam", "adadelta", Adam(0.01, use_ema=True)])
 def test_everything_that_the_loop_carries_comes_back(optimizer, tmp_path):
     plain, first, second = (model(optimizer=optimizer) for _ in range(3))
     fit(plain, None, 7)
@@ -207,7 +208,6 @@ def refused(backup, message, built=None):
 def test_another_network_or_optimizer_is_refused(backup):
     refused(backup, r"backup of a run with another network: .*units=3.* This model has .*units=4", model(4, seed=5))
     refused(backup, r"with another optimizer: Adam.* This model has .*SGD", model(optimizer="sgd", seed=5))
-    from tabgrad.optimizers import Adam
 
     refused(backup, r"with another optimizer: .*0\.001.* has .*0\.25", model(optimizer=Adam(0.25), seed=5))
 

@@ -116,7 +116,7 @@ def _described(network: Network, optimizer: Optimizer) -> dict[str, str]:
 
 
 def _slots(weight: Weight, optimizer: Optimizer) -> tuple[str, ...]:
-    return tuple(optimizer.slots) if weight.trainable else ()
+    return optimizer.carried if weight.trainable else ()
 
 
 def _expected(network: Network, optimizer: Optimizer) -> list[tuple[str, tuple[int, ...]]]:
