@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -92,6 +91,8 @@ def read_weights(path: str, network: Network) -> list[np.ndarray]:
 
 def write_whole(path: str, content: bytes) -> None:
     """A file that is there as a whole or not at all, also after a crash; till then the one from before stays."""
+    import tempfile  # much else comes with it
+
     folder, name = os.path.split(os.path.abspath(path))
     handle, temporary = tempfile.mkstemp(prefix=f".{name}.", dir=folder)
     try:

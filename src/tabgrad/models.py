@@ -15,7 +15,7 @@ from warnings import warn
 
 import numpy as np
 
-from tabgrad import _configs, _keras_models, _seeds, _summary, losses, metrics, optimizers
+from tabgrad import _configs, _seeds, _summary, losses, metrics, optimizers
 from tabgrad._backup_files import Backup
 from tabgrad._checks import COUNT, FRACTION, NOT_NEGATIVE, SEED, Interval, check
 from tabgrad._compiling import Compiled, listed, resolved
@@ -990,6 +990,8 @@ class Sequential:
         >>> history = model.fit(x, y, epochs=10)  # doctest: +SKIP
         >>> model.to_keras().save("model.keras")  # doctest: +SKIP
         """
+        from tabgrad import _keras_models
+
         read = _keras_models.read(model)
         made = cls(read.layers, name=read.name, seed=seed)
         if read.compiling is not None:
@@ -1020,6 +1022,8 @@ class Sequential:
         self._refuse_while_fitting("to_keras")
         network, compiled = self._ready_network("to_keras"), self._compiled
         rate = None if compiled is None or compiled.optimizer.schedule is not None else self.learning_rate
+        from tabgrad import _keras_models
+
         return _keras_models.written(self.name, network, self._ready_state(network), compiled, rate)
 
     def count_params(self) -> int:

@@ -219,7 +219,7 @@ def test_progress_begins_with_the_first_values() -> None:
     plan = replace(PLAN, network=Network(3, (Dense(256, "tanh"), Dense(256, "tanh"), Dense(2))), batch_size=1)
     heard = Listener(progress=lambda step, values: told.append((step, values)))
     NativeEngine().fit(
-        job(plan, epochs=200, listener=heard, validation=Matrix(np.tile(X, (50, 1)), np.tile(Y, (50, 1))))
+        job(plan, epochs=2000, listener=heard, validation=Matrix(np.tile(X, (50, 1)), np.tile(Y, (50, 1))))
     )
     assert told
     assert all(values[0] > 0 for _, values in told)

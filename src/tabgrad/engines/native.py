@@ -19,7 +19,6 @@ from tabgrad import _native, layers, losses, regularizers
 from tabgrad._checks import Interval, check, known_name
 from tabgrad._loss_functions import returned
 from tabgrad._record import Record
-from tabgrad.engines import _lbfgs
 from tabgrad.engines.base import Job, Listener, Result, State, Steps, check_shapes, orthogonalized
 from tabgrad.engines.scores import Scores, own_metrics, own_terms
 from tabgrad.errors import EngineError
@@ -75,6 +74,8 @@ class NativeEngine:
     def fit(self, job: Job, *, threads: int | None = None) -> Result:
         """One run."""
         if isinstance(job.plan.optimizer, LBFGS):
+            from tabgrad.engines import _lbfgs  # time that other fits need not wait for
+
             return _lbfgs.fit(self, job, job.plan.optimizer)
         return _run(job, _program(job.plan, job, _threads(threads)))
 
@@ -91,6 +92,8 @@ class NativeEngine:
 
         def run(job: Job) -> Result:
             if isinstance(job.plan.optimizer, LBFGS):
+                from tabgrad.engines import _lbfgs
+
                 return _lbfgs.fit(self, job, job.plan.optimizer, cancelled.is_set)
             program = _program(job.plan, job, 1)
             running.add(program)  # before the flag is read: whoever cancels sees one of both

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from tabgrad import _seeds, activations, layers
-from tabgrad.engines import _lbfgs, stepping
+from tabgrad.engines import stepping
 from tabgrad.engines._reference_activations import activated
 from tabgrad.engines._reference_layers import Pass, forward
 from tabgrad.engines._reference_losses import loss_and_error
@@ -186,6 +186,8 @@ class ReferenceEngine:
     def fit(self, job: Job, *, threads: int | None = None) -> Result:
         """Train from epoch `initial_epoch` to `epochs`; see `Engine.fit`."""
         if isinstance(job.plan.optimizer, LBFGS):
+            from tabgrad.engines import _lbfgs
+
             return _lbfgs.fit(self, job, job.plan.optimizer)
         plan, rows = job.plan, _rows(job.rows, self.dtype)
 
