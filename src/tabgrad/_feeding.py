@@ -1,6 +1,6 @@
 """Batches that come one by one: parts of arrays, generators, datasets; each checked as arrays are.
 
-What Keras calls a `Sequence` or ``PyDataset`` is any object with ``__len__`` and ``__getitem__`` that is no table: batch
+What Keras calls a Sequence or PyDataset is any object with ``__len__`` and ``__getitem__`` that is no table: batch
 `i` is ``dataset[i]``. An epoch of so many steps goes on where the one before it ended; the last epoch of a pass over
 the rows is shorter where they do not suffice, and the next one begins a new pass, as in Keras.
 """

@@ -442,7 +442,7 @@ class Sequential:
         ----------
         x : array, list or frame of shape (rows, columns), or a pair
             For a model with an `Embedding` the codes, or ``[numeric, codes]``. Or what gives batches, (x, y) or
-            (x, y, sample_weight): a generator, or an object with ``__len__`` and ``__getitem__`` (Keras's ``PyDataset``),
+            (x, y, sample_weight): a generator, or an object with ``__len__`` and ``__getitem__`` (Keras's PyDataset),
             whose ``on_epoch_begin`` and ``on_epoch_end`` are called if it has them. Then `batch_size` says nothing.
         y : array, list, frame or series
             Shape (rows, outputs), (rows,) for one output, or labels (rows,) for a loss that takes them.
