@@ -1,4 +1,4 @@
-"""The base of the callbacks: the hooks that a run calls, with Keras's names, arguments and order."""
+"""The base of the callbacks: the methods that a run calls, with Keras's names, arguments and order."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ALIASES = {"on_train_batch_begin": "on_batch_begin", "on_train_batch_end": "on_b
 
 
 class Callback:
-    """Base of the callbacks: override the hooks that you need.
+    """Base of the callbacks: override the methods that you need.
 
     Attributes
     ----------
