@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from tabgrad._record import from_data, to_data
 from tabgrad.errors import DataError, UnknownNameError
 from tabgrad.table import Kind, Table, Task, infer, infer_task
+from tabgrad.table.columns import words
+from tabgrad.table.convert import convert
 
 N = 40
 
@@ -38,6 +40,9 @@ def kind_of(values, name="c", **told):
         ("c", [f"name {i}" for i in range(N)], Kind.IDENTIFIER),
         ("c", [f"name {i}" for i in range(10)], Kind.CATEGORICAL),
         ("c", ["2024-02-29", "2024-03-01 12:00"] * 20, Kind.DATE),
+        ("c", ["1/13/2011", "2/1/2011"] * 20, Kind.DATE),
+        ("c", ["31.1.2011", "1.2.2011 08:30"] * 20, Kind.DATE),
+        ("c", ["3/4/2011", "2/1/2011"] * 20, Kind.CATEGORICAL),
         ("c", np.array(["2024-02-29", "NaT"] * 20, "M8[D]"), Kind.DATE),
         ("c", [5.0] * N, Kind.CONSTANT),
         ("c", ["x"] * N, Kind.CONSTANT),
@@ -63,6 +68,24 @@ def test_ordered_categories_are_ordinal():
     assert (column.kind, column.levels) == (Kind.ORDINAL, ("S", "M", "L"))
 
 
+def test_the_order_of_a_date_is_found_out_or_told():
+    assert kind_of(["1/13/2011", "2/1/2011"]).order == "mdy"
+    assert kind_of(["13.1.2011", "1.2.2011"]).order == "dmy"
+    assert kind_of(["3/4/2011"] * 2 + ["5/6/2011"], kinds={"c": "dmy"}).order == "dmy"
+    assert "unclear" in kind_of(["3/4/2011", "5/6/2011"]).why
+
+
+@pytest.mark.parametrize("text, value", [("$1,200", 1200), ("12%", 0.12), ("-1.5e3", -1500), ("€ 3", 3), (" 7 ", 7)])
+def test_numbers_as_people_write_them(text, value):
+    assert convert(words([text]), "numeric", "c", Table({}))[0] == pytest.approx(value)
+
+
+def test_words_of_numbers_do_not_depend_on_their_type():
+    whole, real = (convert(np.array([2, 1, 2], kind), "categorical", "c", Table({})) for kind in (int, float))
+    assert whole.levels == real.levels == ("1", "2")
+    assert convert(np.array([1.5, np.nan]), "categorical", "c", Table({})).objects().tolist() == ["1.5", None]
+
+
 def test_what_the_user_tells_counts():
     told = {"zip": "categorical", "cut": ["Fair", "Good"], "price": "numeric"}
     table = Table.of({"zip": [1, 2, 3], "cut": ["Good", "Fair", "Good"], "price": ["$1,200", "3.5", "12%"]})
@@ -77,8 +100,12 @@ def test_what_the_user_tells_counts():
     [
         (["1", "two", "3"], "numeric", DataError, r"Column 'c' of X must hold numbers. Got 'two' in row 1."),
         (["1,2", "3"], "numeric", DataError, "Got '1,2' in row 0"),
-        (["2024-02-30"], "date", DataError, "must hold dates .* Got '2024-02-30' in row 0"),
+        (["2024-02-30"], "date", DataError, "must hold dates, .* Got '2024-02-30' in row 0"),
         ([1, 2], "date", DataError, "must hold dates. Got numbers"),
+        (["3/4/2011"], "date", DataError, "can be read as month/day or as day/month, .* Tell which it is: mdy or dmy"),
+        (["13/4/2011"], "mdy", DataError, r"must hold dates, 2/29/2024. Got '13/4/2011' in row 0"),
+        (["nan", "1"], "numeric", DataError, "must hold numbers. Got 'nan' in row 0"),
+        (["1_000"], "numeric", DataError, "must hold numbers. Got '1_000' in row 0"),
         (["a", "b", "c"], "boolean", DataError, "must have two values. Got 3: 'a', 'b', 'c'"),
         (["a", "b"], "ordinal", DataError, "give its levels in their order"),
         (["a", "b"], ["a"], DataError, "holds 'b', which its levels do not name: 'a'. Add them in their place."),

@@ -9,15 +9,18 @@ import numpy as np
 from tabgrad._refusals import SHOWN, shown
 from tabgrad.errors import DataError
 from tabgrad.table.columns import MOMENTS, Values, Words, missing, words
+from tabgrad.table.dates import moment
 from tabgrad.table.table import Table
 
-__all__ = ["convert", "moment", "number"]
+__all__ = ["convert", "number"]
 
-ISO = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?)?")
-_DECORATED = re.compile(r"^[\s$€£¥]*([-+]?[\d,]*\.?\d+(?:[eE][-+]?\d+)?)\s*%?\s*$")
+_PLAIN = re.compile(r"\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*", re.ASCII)
+_DECORATED = re.compile(r"[\s$€£¥]*([-+]?[\d,]*\.?\d+)\s*%?\s*", re.ASCII)
+_EXAMPLES = {"ymd": "2024-02-29 or 2024-02-29 13:30", "mdy": "2/29/2024", "dmy": "29.2.2024 or 29/2/2024"}
+_GROUPED = re.compile(r"[-+]?\d{1,3}(,\d{3})+(\.\d+)?", re.ASCII)
 
 
-def convert(values: Values, kind: str, column: str, table: Table) -> Values:
+def convert(values: Values, kind: str, column: str, table: Table, order: str = "ymd") -> Values:
     """A column as its kind is read.
 
     Parameters
@@ -30,6 +33,8 @@ def convert(values: Values, kind: str, column: str, table: Table) -> Values:
         Its name, for messages.
     table : Table
         Whose column it is, for messages.
+    order : str, default "ymd"
+        Of year, month and day where dates are text.
 
     Raises
     ------
@@ -39,7 +44,7 @@ def convert(values: Values, kind: str, column: str, table: Table) -> Values:
     if kind == "numeric":
         return _numbers(values, column, table)
     if kind == "date":
-        return _moments(values, column, table)
+        return _moments(values, column, table, order)
     if kind in ("boolean", "categorical", "ordinal"):
         return _words(values)
     return values
@@ -47,29 +52,13 @@ def convert(values: Values, kind: str, column: str, table: Table) -> Values:
 
 def number(text: str) -> float | None:
     """The number that a text is, with or without a sign of currency, a percent sign and commas between thousands."""
-    try:
+    if _PLAIN.fullmatch(text):
         return float(text)
-    except ValueError:
-        found = _DECORATED.match(text)
-        if found is None or not _grouped(found[1]):
-            return None
-        value = float(found[1].replace(",", ""))
-        return value / 100 if text.rstrip().endswith("%") else value
-
-
-def moment(text: str) -> np.datetime64 | None:
-    """The moment that a text is in ISO 8601: ``2024-02-29`` or ``2024-02-29 13:30:00``."""
-    if not ISO.fullmatch(text):
+    found = _DECORATED.fullmatch(text)
+    if found is None or ("," in found[1] and not _GROUPED.fullmatch(found[1])):
         return None
-    try:
-        return np.datetime64(text.replace(" ", "T")).astype(MOMENTS)
-    except ValueError:
-        return None
-
-
-def _grouped(digits: str) -> bool:
-    """Whether commas stand between thousands only."""
-    return "," not in digits or re.fullmatch(r"[-+]?\d{1,3}(,\d{3})+(\.\d+)?", digits) is not None
+    value = float(found[1].replace(",", ""))
+    return value / 100 if text.rstrip().endswith("%") else value
 
 
 def _numbers(values: Values, column: str, table: Table) -> np.ndarray:
@@ -84,7 +73,7 @@ def _numbers(values: Values, column: str, table: Table) -> np.ndarray:
     return array
 
 
-def _moments(values: Values, column: str, table: Table) -> np.ndarray:
+def _moments(values: Values, column: str, table: Table, order: str) -> np.ndarray:
     if not isinstance(values, Words):
         if values.dtype.kind == "M":
             return values
@@ -92,8 +81,8 @@ def _moments(values: Values, column: str, table: Table) -> np.ndarray:
             f"Column {shown(column)} of {table.name} must hold dates. Got numbers: write them as text, 2024-02-29, or "
             "as dates."
         )
-    read = [moment(level) for level in values.levels]
-    _refuse(values, [value is None for value in read], "dates (2024-02-29 or 2024-02-29 13:30:00)", column, table)
+    read = [moment(level, order) for level in values.levels]
+    _refuse(values, [value is None for value in read], f"dates, {_EXAMPLES[order]}", column, table)
     nothing = np.datetime64("NaT", "us")
     array: np.ndarray = np.array([nothing if value is None else value for value in (*read, None)], MOMENTS)[
         values.codes

@@ -15,7 +15,8 @@ from tabgrad._record import known_in_data
 from tabgrad._refusals import SHOWN, shown
 from tabgrad.errors import ArgumentTypeError, DataError
 from tabgrad.table.columns import Values, Words, missing
-from tabgrad.table.convert import convert, moment, number
+from tabgrad.table.convert import convert, number
+from tabgrad.table.dates import ORDERS, orders
 from tabgrad.table.table import Table, absent
 
 if TYPE_CHECKING:
@@ -60,6 +61,8 @@ class Column:
         What speaks for this kind.
     levels : tuple of str
         Of an ordinal column all, in order; of a boolean one the two, the one that means no first.
+    order : str
+        Of a date that is text: how year, month and day stand, "ymd", "mdy" or "dmy".
     given : bool
         Whether the user said so.
     """
@@ -70,6 +73,7 @@ class Column:
     distinct: Annotated[int, NOT_NEGATIVE]
     why: str
     levels: tuple[str, ...] = ()
+    order: str = "ymd"
     given: bool = False
 
     def __post_init__(self) -> None:
@@ -77,6 +81,7 @@ class Column:
         check_record(self)
         object.__setattr__(self, "kind", str(Kind(known_name(self.kind, "kind of column", list(Kind)))))
         object.__setattr__(self, "levels", tuple(self.levels))
+        known_name(self.order, "order of a date", ORDERS)
         if not all(isinstance(level, str) for level in self.levels) or len(set(self.levels)) < len(self.levels):
             raise ArgumentTypeError(f"'levels' of Column must be different strings. Got {shown(self.levels)}.")
 
@@ -160,8 +165,9 @@ def infer(table: Table, kinds: Mapping[str, str | Sequence[str]] | None = None) 
     ----------
     table : Table
     kinds : dict, optional
-        What the user knows better: a kind's name for a column, or a list of levels in their order for an ordinal one,
-        ``{"zip": "categorical", "cut": ["Fair", "Good", "Ideal"]}``.
+        What the user knows better: a kind's name for a column; a list of levels in their order for an ordinal one; for
+        dates that are text the order of year, month and day, "ymd", "mdy" or "dmy":
+        ``{"zip": "categorical", "cut": ["Fair", "Good", "Ideal"], "sold": "dmy"}``.
 
     Returns
     -------
@@ -198,8 +204,10 @@ def _told(name: str, values: Values, kind: str | Sequence[str], table: Table) ->
         assert isinstance(read, Words)
         _refuse_levels(name, read, levels, table)
         return Column(name, Kind.ORDINAL, absent_rows, len(read.used()), "as told", levels, given=True)
-    chosen = Kind(known_name(kind, "kind of column", list(Kind)))
-    read = convert(values, chosen, name, table)
+    named = known_name(kind, "kind of column", [*Kind, *ORDERS])
+    order = named if named in ORDERS else _one_order(name, values, table) if named == Kind.DATE else ORDERS[0]
+    chosen = Kind.DATE if named in ORDERS else Kind(named)
+    read = convert(values, chosen, name, table, order)
     distinct = _distinct(read)
     levels = ()
     if chosen is Kind.ORDINAL:
@@ -218,7 +226,18 @@ def _told(name: str, values: Values, kind: str | Sequence[str], table: Table) ->
                 f"Column {shown(name)} of {table.name} is told to be boolean and must have two values. Got "
                 f"{len(levels)}: {listed}."
             )
-    return Column(name, chosen, absent_rows, distinct, "as told", levels, given=True)
+    return Column(name, chosen, absent_rows, distinct, "as told", levels, order, given=True)
+
+
+def _one_order(name: str, values: Values, table: Table) -> str:
+    """The order of year, month and day in a column that is told to be of dates."""
+    fitting = orders(values.used()) if isinstance(values, Words) else ORDERS[:1]
+    if len(fitting) > 1:
+        raise DataError(
+            f"Column {shown(name)} of {table.name} can be read as month/day or as day/month, for instance "
+            f"{shown(values.used()[0])}. Tell which it is: {' or '.join(fitting)} instead of 'date'."  # type: ignore[union-attr]
+        )
+    return fitting[0] if fitting else ORDERS[0]
 
 
 def _refuse_levels(name: str, values: Words, levels: tuple[str, ...], table: Table) -> None:
@@ -270,13 +289,15 @@ def _text(name: str, values: Words, gone: int, distinct: int) -> Column:
     pair = _truth(used)
     if pair:
         return Column(name, Kind.BOOLEAN, gone, distinct, f"{pair[0]} and {pair[1]}", pair)
-    if all(moment(level) is not None for level in used):
-        return Column(name, Kind.DATE, gone, distinct, "text that is a date in every row")
+    fitting = orders(used)
+    if len(fitting) == 1:
+        how = {"ymd": "year, month, day", "mdy": "month, day, year", "dmy": "day, month, year"}[fitting[0]]
+        return Column(name, Kind.DATE, gone, distinct, f"dates as text: {how}", order=fitting[0])
     present = len(values) - gone
     if present >= FEWEST_ROWS and distinct > MOST_DIFFERENT * present:
         each = "another text in every row" if distinct == present else f"{distinct} different texts in {present} rows"
         return Column(name, Kind.IDENTIFIER, gone, distinct, each)
-    return Column(name, Kind.CATEGORICAL, gone, distinct, _numbers_as_text(used) or "text")
+    return Column(name, Kind.CATEGORICAL, gone, distinct, _numbers_as_text(used) or _unclear_dates(fitting) or "text")
 
 
 def _numbers_as_text(levels: tuple[str, ...]) -> str:
@@ -285,6 +306,11 @@ def _numbers_as_text(levels: tuple[str, ...]) -> str:
         example = shown(levels[0])
         return f"numbers as text, for instance {example}: tell its kind if it is to be numeric"
     return ""
+
+
+def _unclear_dates(fitting: tuple[str, ...]) -> str:
+    """What to say of dates that can be read in two ways."""
+    return f"dates of which it is unclear what is day and what is month: tell {' or '.join(fitting)}" if fitting else ""
 
 
 def _truth(levels: Sequence[str]) -> tuple[str, ...]:
