@@ -14,8 +14,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tabgrad._files import write_whole
 from tabgrad._refusals import shown
-from tabgrad._weight_files import digest, labels, opened, write_whole
+from tabgrad._weight_files import digest, labels, opened
 from tabgrad.engines.base import State
 from tabgrad.errors import WeightsFileError
 from tabgrad.layers import Weight
@@ -65,7 +66,7 @@ def write_backup(path: str, backup: Backup, network: Network, optimizer: Optimiz
         {**numbers, "step": state.step, "learning_rate": state.learning_rate, **_described(network, optimizer)}
     )
     metadata = {"format": FORMAT, "version": VERSION, "run": run, "sha256": digest(run, list(arrays.values()))}
-    write_whole(path, save(arrays, metadata))
+    write_whole(path, [save(arrays, metadata)])
 
 
 def read_backup(path: str, network: Network, optimizer: Optimizer) -> Backup:

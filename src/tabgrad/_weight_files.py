@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from tabgrad._files import path_of, write_whole
 from tabgrad._refusals import shown
 from tabgrad._stack import layer_names
-from tabgrad.errors import ArgumentError, ArgumentTypeError, WeightsFileError
+from tabgrad.errors import ArgumentError, WeightsFileError
 from tabgrad.plan import Network
 
 ENDING = ".safetensors"
@@ -27,9 +27,7 @@ REINSTALL = "Save the weights again, or load a copy of the file."
 
 def weights_path(path: Any, name: str, owner: str) -> str:
     """A path that a file of weights may have."""
-    if not isinstance(path, (str, os.PathLike)):
-        raise ArgumentTypeError(f"'{name}' of {owner} must be a path. Got {path!r}.")
-    text = os.path.expanduser(os.fsdecode(path))
+    text = path_of(path, name, owner)
     if not text.endswith(ENDING):
         raise ArgumentError(f"'{name}' of {owner} must end in '.weights.safetensors' or '{ENDING}'. Got {shown(text)}.")
     return text
@@ -42,7 +40,7 @@ def write_weights(path: str, weights: Sequence[np.ndarray], network: Network) ->
     layers = _layers(network)
     arrays = [np.ascontiguousarray(array, np.float32) for array in weights]
     metadata = {"format": FORMAT, "version": VERSION, "layers": layers, "sha256": digest(layers, arrays)}
-    write_whole(path, save(dict(zip(labels(network), arrays, strict=True)), metadata))
+    write_whole(path, [save(dict(zip(labels(network), arrays, strict=True)), metadata)])
 
 
 def read_weights(path: str, network: Network) -> list[np.ndarray]:
@@ -87,36 +85,6 @@ def read_weights(path: str, network: Network) -> list[np.ndarray]:
         if not np.isfinite(array).all():
             raise WeightsFileError(f"'{path}' cannot be used: '{label}' holds numbers that are not finite.")
     return arrays
-
-
-def write_whole(path: str, content: bytes) -> None:
-    """A file that is there as a whole or not at all, also after a crash; till then the one from before stays."""
-    import tempfile  # much else comes with it
-
-    folder, name = os.path.split(os.path.abspath(path))
-    handle, temporary = tempfile.mkstemp(prefix=f".{name}.", dir=folder)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
-    if os.name == "posix":  # the folder's entry, too
-        entry = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(entry)
-        finally:
-            os.close(entry)
-
-
-def _umask() -> int:
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask
 
 
 def opened(path: str, content: bytes, fix: str) -> tuple[dict[str, np.ndarray], Mapping[str, str]]:

@@ -8,6 +8,7 @@
     │   └── UnknownNameError                ... because nothing bears that name
     ├── DataError (ValueError)              X, y, weights or a frame cannot be used as they are
     ├── WeightsFileError (ValueError)       a file of weights is damaged, foreign, or another network's
+    ├── ModelFileError (ValueError)         a file of a model is damaged, foreign, or says what no model can be
     ├── NotReadyError (RuntimeError)        a call came before the one that it needs
     ├── EngineError (RuntimeError)          the engine cannot run here: an instruction set, a failed allocation
     └── DivergenceError (RuntimeError)      a loss stopped being finite, and TerminateOnNaN was asked to raise
@@ -37,6 +38,28 @@ class DataError(TabgradError, ValueError):
 
 class WeightsFileError(TabgradError, ValueError):
     """A file of weights cannot be used; the message says why."""
+
+
+class ModelFileError(TabgradError, ValueError):
+    """A file of a model cannot be used.
+
+    Parameters
+    ----------
+    what : str
+        What is wrong with it: ``is damaged: ...``.
+    where : str
+        The file.
+    hint : str
+        What to do.
+    """
+
+    def __init__(self, what: str, where: str, hint: str) -> None:
+        super().__init__(what, where, hint)
+        self.what, self.where, self.hint = what, where, hint
+
+    def __str__(self) -> str:
+        """One line."""
+        return f"{self.where} {self.what} {self.hint}"
 
 
 class NotReadyError(TabgradError, RuntimeError):

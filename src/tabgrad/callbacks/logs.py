@@ -5,10 +5,10 @@ from __future__ import annotations
 import csv
 import os
 import time
-from pathlib import Path
 from typing import Any
 
 from tabgrad._checks import check
+from tabgrad._files import path_of
 from tabgrad.callbacks.base import Callback, Logs
 from tabgrad.errors import ArgumentError, ArgumentTypeError
 
@@ -163,13 +163,6 @@ class TensorBoard(Callback):
 
 class ProgbarLogger(Callback):
     """For scripts that name it: `fit`, `evaluate` and `predict` show their progress themselves, as `verbose` says."""
-
-
-def path_of(path: Any, name: str, owner: str) -> str:
-    """A path as a string; refused if it is none."""
-    if not isinstance(path, (str, os.PathLike)) or not os.fspath(path):
-        raise ArgumentTypeError(f"'{name}' of {owner} must be a path. Got {path!r}.")
-    return str(Path(path).expanduser()) if isinstance(path, os.PathLike) else os.path.expanduser(path)
 
 
 def _event_types() -> tuple[Any, Any, Any]:

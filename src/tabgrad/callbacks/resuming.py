@@ -7,8 +7,8 @@ from contextlib import suppress
 
 from tabgrad._backup_files import Backup, read_backup, write_backup
 from tabgrad._checks import check
+from tabgrad._files import path_of
 from tabgrad.callbacks.base import Callback, Logs
-from tabgrad.callbacks.logs import path_of
 from tabgrad.callbacks.saving import checked_frequency
 from tabgrad.errors import ArgumentError, WeightsFileError
 from tabgrad.optimizers import LBFGS
