@@ -852,7 +852,9 @@ inline Status Trainer::fit(const Rows& rows, const Rows* validation, const Sched
     Sums sums;
     clear_terms();
     running_ = &sums, step_of_epoch_ = 0;
-    for (std::int64_t from = 0; from < rows.count; from += schedule.batch_size, step_of_epoch_++) {
+    // An epoch has at least one step, also where a listener asked to stop before it.
+    const auto goes_on = [&](std::int64_t from) { return from < rows.count && !(listener.stop && from > 0); };
+    for (std::int64_t from = 0; goes_on(from); from += schedule.batch_size, step_of_epoch_++) {
       const std::int64_t left = rows.count - from;
       const int count = static_cast<int>(left < schedule.batch_size ? left : schedule.batch_size);
       double loss = 0;

@@ -242,22 +242,77 @@ def test_a_callback_sets_the_learning_rate():
     assert same(frozen.get_weights(), before)
 
 
-@pytest.mark.parametrize("hook", ["on_epoch_begin", "on_epoch_end", "on_train_batch_begin", "on_train_batch_end"])
-def test_stop_training_ends_after_the_epoch(hook):
-    model = regression()
+def stopping(base, moment):
+    """A callback of a library's base class that ends the run at a hook: (its name, an epoch, a batch or None)."""
+    hook, at_epoch, at_batch = moment
 
-    def stop(number, logs):
-        model.stop_training = True
+    class Stop(base):
+        epoch = 0
 
-    history = model.fit(X, Y, batch_size=3, epochs=9, verbose=0, callbacks=LambdaCallback(**{hook: stop}))
-    assert (history.epoch, history.status, model.state.step) == ([0], "stopped", 4)
+        def on_epoch_begin(self, epoch, logs=None):
+            self.epoch = epoch
+
+    def called(self, number=None, logs=None):
+        if "epoch" in hook:
+            self.epoch = number
+        if self.epoch == at_epoch and ("batch" not in hook or number == at_batch):
+            self.model.stop_training = True
+
+    setattr(Stop, hook, called)
+    return Stop()
+
+
+# With batches of 3 of the 12 rows: when the run is stopped, and the steps that it then has.
+STOPS = [
+    (("on_train_begin", 0, None), 1),
+    (("on_epoch_begin", 1, None), 4 + 1),
+    (("on_train_batch_begin", 1, 2), 4 + 3),
+    (("on_train_batch_end", 0, 0), 1),
+    (("on_train_batch_end", 1, 3), 8),
+    (("on_test_begin", 1, None), 8),
+    (("on_test_batch_end", 0, 1), 4),
+    (("on_epoch_end", 1, None), 8),
+]
+
+
+@pytest.mark.parametrize("fed", [False, True])
+@pytest.mark.parametrize("moment, steps", STOPS)
+def test_stop_training_ends_after_the_batch(moment, steps, fed):
+    model, seen = regression(), []
+    note = LambdaCallback(on_train_batch_end=lambda batch, logs: seen.append(logs["loss"]))
+    rows = ((X[3 * (i % 4) :][:3], Y[3 * (i % 4) :][:3]) for i in range(99)) if fed else X
+    settings = {"steps_per_epoch": 4} if fed else {"y": Y, "batch_size": 3}
+    settings |= {"epochs": 9, "verbose": 0, "validation_data": (X, Y), "validation_batch_size": 5}
+    history = model.fit(rows, callbacks=[stopping(Callback, moment), note], **settings)
+    assert (history.epoch, history.status, model.state.step) == ([0, 1][: moment[1] + 1], "stopped", steps)
+    assert history.history["loss"][-1] == seen[-1]  # the mean over the rows that were seen
+    assert history.history["val_loss"][-1] == pytest.approx(model.evaluate(X, Y, verbose=0), rel=1e-6)
     assert model.fit(X, Y, epochs=2, verbose=0).epoch == [0, 1]
 
 
-def test_stop_training_before_the_first_epoch_leaves_one():
-    model = regression()
-    stop = LambdaCallback(on_train_begin=lambda logs: setattr(model, "stop_training", True))
-    assert model.fit(X, Y, epochs=9, verbose=0, callbacks=stop).epoch == [0]
+@pytest.mark.peers
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("moment, steps", STOPS)
+def test_stop_training_ends_where_keras_ends(moment, steps):
+    os.environ.setdefault("KERAS_BACKEND", "jax")
+    keras = pytest.importorskip("keras")
+    theirs = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    ours, calls = Sequential([Dense(1, input_dim=2)]), []
+    for model, base in ((theirs, keras.callbacks.Callback), (ours, Callback)):
+        model.compile("sgd", "mse")
+        told = recorder(base)
+        options = {"batch_size": 3, "epochs": 9, "verbose": 0, "validation_data": (X, Y), "validation_batch_size": 5}
+        model.fit(X, Y, callbacks=[told, stopping(base, moment)], **options)
+        calls.append(told.calls)
+    assert calls[0] == calls[1]
+    assert sum(call[0] == "on_train_batch_end" for call in calls[1]) == steps
+
+
+@pytest.mark.parametrize("hook, steps", [("on_train_begin", 1), ("on_epoch_begin", 1), ("on_train_batch_end", 2)])
+def test_the_line_of_an_epoch_that_was_cut_short_has_the_steps_that_it_took(hook, steps, capsys):
+    moment = (hook, 0, steps - 1)
+    regression().fit(X, Y, batch_size=3, epochs=9, verbose=2, callbacks=stopping(Callback, moment))
+    assert capsys.readouterr().out.splitlines()[1].startswith(f"{steps}/{steps} ")
 
 
 def test_callbacks_share_their_logs():

@@ -119,6 +119,7 @@ class Training:
         self.validation = None if apart else validation
         self._tests = validation is not None and (apart or callbacks.listens(*DURING_TEST))
         self._live = callbacks.listens(*DURING_TRAINING) or self._tests or progress.verbose > 0
+        self._cut: int | None = None  # the steps of an epoch that is cut short
         self._last: Logs = {}
 
     def go_on(self, backup: Backup) -> None:
@@ -130,7 +131,7 @@ class Training:
     def listener(self) -> Listener:
         """The functions that the engine calls; None where nobody listens."""
         hears = self._callbacks.listens
-        begins = hears("on_epoch_begin") or self._progress.verbose > 0
+        begins = hears("on_epoch_begin") or self._progress.verbose > 0 or self._model.stop_training
         return Listener(
             epoch_begin=self._epoch_begin if begins else None,
             epoch_end=self._epoch_end if self._live else None,
@@ -166,7 +167,7 @@ class Training:
         self._meet(session, prints=True)
         self._callbacks.tell("on_epoch_begin", epoch - self._shift, {})
         self._progress.epoch_begin(epoch - self._shift)
-        self._stop_if_asked(session)
+        self._stop_if_asked(session, 1)
 
     def _epoch_end(self, session: Session, epoch: int, values: Values, validation: Values | None) -> None:
         self._meet(session, prints=True)
@@ -174,7 +175,7 @@ class Training:
             validation = self._tell_of_validation(session, validation)
         logs = self._names.logs(values, validation)
         self._callbacks.tell("on_epoch_end", epoch - self._shift, logs)
-        self._progress.epoch_end(logs, None if self.feed is None else self.feed.taken)
+        self._progress.epoch_end(logs, self._cut if self.feed is None else self.feed.taken)
         self._last = logs
         self._stop_if_asked(session)
 
@@ -193,12 +194,12 @@ class Training:
     def _batch_begin(self, session: Session, step: int) -> None:
         self._meet(session)
         self._callbacks.tell("on_train_batch_begin", step, logs={})
-        self._stop_if_asked(session)
+        self._stop_if_asked(session, step + 1)
 
     def _batch_end(self, session: Session, step: int, values: Values) -> None:
         self._meet(session)
         self._callbacks.tell("on_train_batch_end", step, logs=self._names.logs(values))
-        self._stop_if_asked(session)
+        self._stop_if_asked(session, step + 1)
 
     def _show_step(self, step: int, values: Values) -> None:
         self._progress.step(step, self._names.logs(values))
@@ -209,9 +210,11 @@ class Training:
         if prints and self._callbacks.foreign:
             self._progress.make_room()
 
-    def _stop_if_asked(self, session: Session) -> None:
+    def _stop_if_asked(self, session: Session, steps: int | None = None) -> None:
+        """End the run if a callback said so, the epoch with so many steps."""
         if self._model.stop_training:
             session.stop()
+            self._cut = self._cut or steps
 
 
 def evaluated(

@@ -101,7 +101,8 @@ class Sequential:
     history : History or None
         Of the last `fit`, also of one that was interrupted.
     stop_training : bool
-        Set to True by a callback to end the run after this epoch.
+        Set to True by a callback to end the run: after the batch on its way, or the first one of the epoch. That epoch
+        is validated and told to callbacks as any other; its values are those of the rows that it saw.
 
     Examples
     --------
@@ -563,7 +564,7 @@ class Sequential:
                 plan = replace(plan, seed=self._seed)
                 training.go_on(self._backup)
             left = max(epochs - training.first, 0)
-            last = self._epochs_done + (min(left, 1) if self.stop_training else left)
+            last = self._epochs_done + left
             job = Job(
                 *(plan, self.state, rows, last, self._epochs_done, training.validation),
                 validation_batch_size=training.validation_batch_size,

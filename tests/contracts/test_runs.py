@@ -286,22 +286,30 @@ def test_a_rate_of_zero_in_the_middle_of_an_epoch(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize("moment", ["epoch_begin", "epoch_end", "batch_begin", "batch_end"])
-def test_a_listener_stops_a_run_after_the_epoch(engine: Engine, moment: str) -> None:
-    epoch_now = [0]
+def test_a_listener_stops_a_run_after_the_batch(engine: Engine, moment: str) -> None:
+    epoch_now, seen = [0], []
 
     def stop(session: Session, number: int, *_: object) -> None:
-        if (number if moment.startswith("epoch") else epoch_now[0]) == 1:
+        if number == 1 and (moment.startswith("epoch") or epoch_now[0] == 1):
             session.stop()
 
     def count(_session: Session, epoch: int, *_: object) -> None:
         epoch_now[0] = epoch
 
+    def note(session: Session, _step: int, values: Sequence[float]) -> None:
+        seen.append((session.state(), list(values)))
+
     listeners = {moment: stop} if moment.startswith("epoch") else {moment: stop, "epoch_begin": count}
     result = run(engine, 5, validation=OTHERS, **listeners)
     assert (result.status, result.failure, len(result.training)) == ("stopped", None, 2)
-    assert_equal_states(result.state, run(engine, 2).state)
+    steps = {"epoch_begin": 1, "epoch_end": STEPS}.get(moment, 2)  # of the second epoch
+    run(engine, 2, batch_end=note)
+    state, values = seen[STEPS + steps - 1]
+    assert_equal_states(result.state, state)
+    assert result.training[1].tolist() == values
     assert result.validation is not None
-    assert len(result.validation) == 2
+    scores = engine.evaluate(PLAN, state.weights, OTHERS, batch_size=32)
+    np.testing.assert_allclose(result.validation[1], scores, rtol=1e-6)
 
 
 class RefusalError(Exception):

@@ -29,8 +29,8 @@ class Callback:
         ``verbose``, ``epochs`` and ``steps`` of the run.
     model : Sequential
         The model at work. Inside a hook its `get_weights`, `set_weights`, `predict` and `evaluate` work on the weights
-        as they are at that moment, `learning_rate` may be set, and ``stop_training = True`` ends the run after this
-        epoch.
+        as they are at that moment, `learning_rate` may be set, and ``stop_training = True`` ends the run: after this
+        batch, or the first one of the epoch, which then is validated and ends as any other.
 
     Examples
     --------

@@ -215,5 +215,5 @@ class _Run:
         return State(self.get_weights(), before.slots, before.step + self._epoch - self._job.initial_epoch)
 
     def stop(self) -> None:
-        """End the run after this epoch."""
+        """End the run; see `Session.stop`."""
         self.stopping = True

@@ -105,7 +105,7 @@ class Session(Protocol):
         """Copies of all that the run carries: from there it can be gone on with, bit for bit."""
 
     def stop(self) -> None:
-        """End the run after this epoch."""
+        """End the epoch after this batch, or after its first one, and the run with it, as a finished epoch."""
 
 
 class Steps(Session, Protocol):

@@ -200,7 +200,7 @@ class _NativeSession:
         )
 
     def stop(self) -> None:
-        """End the run after this epoch."""
+        """End the run; see `Session.stop`."""
         self._program.stop()
 
     def _read(self, place: int, slot: int) -> np.ndarray:
@@ -220,7 +220,7 @@ class _NativeSteps(_NativeSession):
         return _training_program(plan, state, rows, _useful(self._threads, plan.network, rows))
 
     def stop(self) -> None:
-        """End the run after this epoch."""
+        """End the run; see `Session.stop`."""
         self.stopping = True
 
     def step(self, rows: Matrix) -> np.ndarray | None:

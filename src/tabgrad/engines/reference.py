@@ -293,7 +293,7 @@ class _Steps:
         return replace(self._state, weights=self.get_weights(), slots=slots)
 
     def stop(self) -> None:
-        """End the run after this epoch."""
+        """End the run; see `Session.stop`."""
         self.stopping = True
 
     def step(self, rows: Matrix) -> np.ndarray | None:

@@ -101,6 +101,8 @@ class _Loop:
                 return total, number + 1, False
             total += sums
             self._tell(number, total)
+            if self._steps.stopping:
+                break
         return total, number + 1, True
 
     def _tell(self, number: int, running: np.ndarray) -> None:
