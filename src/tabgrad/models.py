@@ -846,6 +846,9 @@ class Sequential:
         progress.epoch_begin(0)
         try:
             yield progress, heard
+        except BaseException:
+            heard.give_up()
+            raise
         finally:
             progress.close()
 

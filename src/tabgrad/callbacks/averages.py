@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class SwapEMAWeights(Callback):
     """Puts the running averages in the place of the weights while the model is evaluated or predicts.
 
-    For an optimizer with `use_ema`. The weights come back afterwards, however the run ends.
+    For an optimizer with `use_ema`. The weights come back afterwards, also where the pass over the rows fails.
 
     Parameters
     ----------
@@ -59,14 +59,15 @@ class SwapEMAWeights(Callback):
             averages, self._weights = self.model.get_averages(), self.model.get_weights()
             self.model.set_weights(averages)
 
-    def _swap_back(self) -> None:
+    def swap_back(self) -> None:
+        """The weights come back, if the averages stand in their place."""
         if self._weights is not None:
             self.model.set_weights(self._weights)
             self._weights = None
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         """The weights come back."""
-        self._swap_back()
+        self.swap_back()
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """The averages take their place, if they are to."""
@@ -79,7 +80,7 @@ class SwapEMAWeights(Callback):
 
     def on_test_end(self, logs: Logs | None = None) -> None:
         """The weights come back."""
-        self._swap_back()
+        self.swap_back()
 
     def on_predict_begin(self, logs: Logs | None = None) -> None:
         """The averages take the place of the weights."""
@@ -87,4 +88,4 @@ class SwapEMAWeights(Callback):
 
     def on_predict_end(self, logs: Logs | None = None) -> None:
         """The weights come back."""
-        self._swap_back()
+        self.swap_back()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from tabgrad.callbacks.averages import SwapEMAWeights
 from tabgrad.callbacks.base import Callback, overrides
 from tabgrad.callbacks.functions import LambdaCallback
 from tabgrad.callbacks.history import History
@@ -45,6 +46,12 @@ class CallbackList:
             self._heard[hook] = [getattr(one, hook) for one in self._given if overrides(one, hook)]
         for function in self._heard[hook]:
             function(*values, **named)
+
+    def give_up(self) -> None:
+        """A pass without steps failed, and nobody hears of its end: weights that had to make room for it come back."""
+        for one in self._given:
+            if isinstance(one, SwapEMAWeights):
+                one.swap_back()
 
 
 def _may_print(callback: Callback) -> bool:
