@@ -568,6 +568,59 @@ def test_weights_that_do_not_fit():
         assert np.array_equal(before, after)
 
 
+METHODS = {
+    "fit": ("epoch", "epochs"),
+    "evaluate": ("sample_weights", "sample_weight"),
+    "predict": ("batchsize", "batch_size"),
+    "train_on_batch": ("class_weights", "class_weight"),
+    "test_on_batch": ("return_dictionary", "return_dict"),
+}
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_misspelt_arguments_are_answered_with_the_nearest(method):
+    misspelt, meant = METHODS[method]
+    fitted, rows = model(), (X,) if method == "predict" else (X, NUMBERS)
+    before = fitted.get_weights()
+    takes = f"{method} takes no argument '{misspelt}' (did you mean '{meant}'?). It takes: x, "
+    says(ArgumentTypeError, takes, getattr(fitted, method), *rows, **{misspelt: 1})
+    two = f"{method} takes no argument '{misspelt}' (did you mean '{meant}'?), 'qqq'. It takes: x, "
+    says(ArgumentTypeError, two, getattr(fitted, method), *rows, **{misspelt: 1, "qqq": 2})
+    with pytest.raises(TypeError, match=meant):  # what Python itself raises for a keyword that nobody takes
+        getattr(fitted, method)(*rows, **{misspelt: 1})
+    assert all(np.array_equal(a, b) for a, b in zip(fitted.get_weights(), before, strict=True))
+
+
+def test_arguments_of_older_keras_are_answered():
+    says(ArgumentTypeError, "'nb_epoch' (did you mean 'epochs'?)", model().fit, X, NUMBERS, nb_epoch=3)
+    threads = "fit takes no argument 'workers': batches are taken where they are trained on, one after the other. Leave"
+    says(ArgumentTypeError, threads, model().fit, X, NUMBERS, workers=4)
+    says(ArgumentTypeError, "'epsilon' (did you mean 'min_delta'?)", callbacks.ReduceLROnPlateau, epsilon=1e-3)
+    says(ArgumentTypeError, "'period' (did you mean 'save_freq'?)", callbacks.ModelCheckpoint, "x", period=2)
+    says(ArgumentTypeError, "Sequential takes no argument 'sed' (did you mean 'seed'?)", Sequential, sed=1)
+
+
+CONSTRUCTORS = {  # what it needs, a misspelt argument, the one that was meant
+    "BackupAndRestore": (["x"], "dubble_checkpoint", "double_checkpoint"),
+    "CSVLogger": (["x"], "seperator", "separator"),
+    "EarlyStopping": ([], "patiance", "patience"),
+    "LearningRateScheduler": ([abs], "verbos", "verbose"),
+    "ModelCheckpoint": (["x"], "save_best", "save_best_only"),
+    "ReduceLROnPlateau": ([], "factr", "factor"),
+    "SwapEMAWeights": ([], "swap_on_epochs", "swap_on_epoch"),
+    "TensorBoard": ([], "logdir", "log_dir"),
+    "TerminateOnNaN": ([], "raise_errors", "raise_error"),
+}
+TAKE_NOTHING = {"Callback", "History", "LambdaCallback", "ProgbarLogger"}  # or hooks by their names
+
+
+@pytest.mark.parametrize("name", sorted({*callbacks.__all__} - TAKE_NOTHING))
+def test_misspelt_arguments_of_callbacks_are_answered_with_the_nearest(name):
+    needed, misspelt, meant = CONSTRUCTORS[name]
+    answer = f"{name} takes no argument '{misspelt}' (did you mean '{meant}'?). It takes: "
+    says(ArgumentTypeError, answer, getattr(callbacks, name), *needed, **{misspelt: 1})
+
+
 def test_callbacks_that_cannot_be_made():
     says(UnknownNameError, "Unknown mode 'mni'. Did you mean 'min'?", EarlyStopping, mode="mni")
     says(ArgumentError, "'patience' of EarlyStopping must be at least 0. Got -1.", EarlyStopping, patience=-1)
@@ -592,8 +645,8 @@ def test_callbacks_that_cannot_be_made():
     says(ArgumentTypeError, "'filename' of CSVLogger must be a path. Got ''.", callbacks.CSVLogger, "")
     says(ArgumentError, "'separator' of CSVLogger must be one character", callbacks.CSVLogger, "log.csv", ", ")
     says(ArgumentTypeError, "'append' of CSVLogger must be True or False.", callbacks.CSVLogger, "log.csv", append=1)
-    board = "TensorBoard takes no argument 'histogram_freq': it writes the values of epochs and nothing else."
-    says(ArgumentTypeError, board, callbacks.TensorBoard, histogram_freq=1)
+    board = "'histogram_freq'. It takes: log_dir, update_freq. It writes the values of epochs and nothing else."
+    says(ArgumentTypeError, "TensorBoard takes no argument " + board, callbacks.TensorBoard, histogram_freq=1)
     says(ArgumentError, "'update_freq' of TensorBoard must be 'epoch'", callbacks.TensorBoard, update_freq="batch")
     says(ArgumentTypeError, "'log_dir' of TensorBoard must be a path. Got None.", callbacks.TensorBoard, None)
 

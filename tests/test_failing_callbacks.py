@@ -111,7 +111,9 @@ def test_exceptions_of_any_kind(kind, fed):
 
 PASSES = {
     **dict.fromkeys(["on_test_begin", "on_test_batch_begin", "on_test_batch_end", "on_test_end"], "evaluate"),
-    **dict.fromkeys(["on_predict_begin", "on_predict_batch_begin", "on_predict_batch_end", "on_predict_end"], "predict"),
+    **dict.fromkeys(
+        ["on_predict_begin", "on_predict_batch_begin", "on_predict_batch_end", "on_predict_end"], "predict"
+    ),
 }
 
 

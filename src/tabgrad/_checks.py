@@ -13,7 +13,7 @@ import difflib
 import math
 import operator
 import typing
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 from functools import cache
 from types import NoneType, UnionType
@@ -129,18 +129,30 @@ def known_name(name: str, what: str, catalogue: Iterable[str]) -> str:
 
 
 # Names that other libraries, or older Keras, have for ours.
-ELSEWHERE = {"lr": "learning_rate", "alpha": "learning_rate", "decay": "weight_decay", "nesterovs_momentum": "momentum"}
+ELSEWHERE = {
+    "lr": "learning_rate",
+    "alpha": "learning_rate",
+    "decay": "weight_decay",
+    "nesterovs_momentum": "momentum",
+    "nb_epoch": "epochs",
+    "epsilon": "min_delta",
+    "period": "save_freq",
+}
 
 
-# What Keras's optimizers take and ours do not, and why.
+# What Keras, or older Keras, takes and we do not, and why.
+_SAME_THREAD = "batches are taken where they are trained on, one after the other"
 NOT_NEEDED = {
+    "workers": _SAME_THREAD,
+    "use_multiprocessing": _SAME_THREAD,
+    "max_queue_size": _SAME_THREAD,
     "loss_scale_factor": "gradients are float32, which needs no scale",
     "gradient_accumulation_steps": "a batch_size as many times larger takes the same steps",
 }
 
 
 def unknown_arguments(owner: str, given: Iterable[str], known: Iterable[str]) -> ArgumentTypeError | None:
-    """The error for keywords that a class does not take, with the nearest that it does; None where all are known."""
+    """The error for keywords that nobody takes, with the nearest that are taken; None where all are known."""
     names = list(known)
     problems = []
     for name in given:
@@ -156,6 +168,28 @@ def unknown_arguments(owner: str, given: Iterable[str], known: Iterable[str]) ->
     return ArgumentTypeError(
         f"{owner} takes no argument {', '.join(problems)}. It takes: {', '.join(names) or 'none'}."
     )
+
+
+def refuse_unknown(function: Callable[..., Any], unknown: Iterable[str], why: str = "") -> None:
+    """Refuse the keywords of a call that a method does not take; messages name it, or the class of a constructor.
+
+    What a method passes here are its ``**unknown: Never``, so that a checker of types finds them before a run does.
+
+    Raises
+    ------
+    ArgumentTypeError
+        ``fit takes no argument 'epoch' (did you mean 'epochs'?). It takes: x, y, batch_size, ...``
+    """
+    *_, owner, name = function.__qualname__.split(".")
+    error = unknown_arguments(owner if name == "__init__" else name, unknown, arguments_of(function))
+    if error is not None:
+        raise ArgumentTypeError(f"{error} {why}") if why else error
+
+
+def arguments_of(function: Callable[..., Any]) -> tuple[str, ...]:
+    """The names that a method takes."""
+    code = function.__code__
+    return code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount]
 
 
 def _folded(name: str) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, ClassVar, Self
 
-from tabgrad._checks import check_record, known_name, unknown_arguments
+from tabgrad._checks import arguments_of, check_record, known_name, unknown_arguments
 from tabgrad.errors import ArgumentError, ArgumentTypeError
 
 
@@ -19,11 +19,10 @@ class RecordType(type):
 
     def __call__(cls, *args: Any, **options: Any) -> Any:
         """Construct a record."""
-        code = cls.__init__.__code__  # type: ignore[misc]
-        known = code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount]
-        if code.co_flags & inspect.CO_VARKEYWORDS:  # a user's own, which takes them all
+        constructor = cls.__init__  # type: ignore[misc]
+        if constructor.__code__.co_flags & inspect.CO_VARKEYWORDS:  # a user's own, which takes them all
             return super().__call__(*args, **options)
-        if (error := unknown_arguments(cls.__name__, options, known)) is not None:
+        if (error := unknown_arguments(cls.__name__, options, arguments_of(constructor))) is not None:
             raise error
         return super().__call__(*args, **options)
 

@@ -10,14 +10,14 @@ from contextlib import contextmanager
 from copy import copy
 from dataclasses import replace
 from types import NoneType
-from typing import Any, Self
+from typing import Any, Never, Self
 from warnings import warn
 
 import numpy as np
 
 from tabgrad import _configs, _seeds, _summary, losses, metrics, optimizers
 from tabgrad._backup_files import Backup
-from tabgrad._checks import COUNT, FRACTION, NOT_NEGATIVE, SEED, Interval, check
+from tabgrad._checks import COUNT, FRACTION, NOT_NEGATIVE, SEED, Interval, check, refuse_unknown
 from tabgrad._compiling import Compiled, listed, resolved
 from tabgrad._feeding import (
     Arrays,
@@ -118,8 +118,14 @@ class Sequential:
     """
 
     def __init__(
-        self, layers: Sequence[Layer] | None = None, *, name: str | None = None, seed: int | None = None
+        self,
+        layers: Sequence[Layer] | None = None,
+        *,
+        name: str | None = None,
+        seed: int | None = None,
+        **unknown: Never,
     ) -> None:
+        refuse_unknown(Sequential.__init__, unknown)
         self.name: str = check(name, "name", "Sequential", (str, NoneType)) or "sequential"
         given = check(seed, "seed", "Sequential", (int, NoneType), SEED)
         self._seed = _seeds.fresh_seed() if given is None else given
@@ -436,6 +442,7 @@ class Sequential:
         validation_steps: int | None = None,
         validation_batch_size: int | None = None,
         validation_freq: int | Sequence[int] = 1,
+        **unknown: Never,
     ) -> History:
         """Train; a second call goes on where the first one ended.
 
@@ -493,6 +500,7 @@ class Sequential:
         -----
         Ctrl-C, or an exception of a callback, leaves the weights and the history of the last finished epoch.
         """
+        refuse_unknown(Sequential.fit, unknown)
         compiled = self._ready_compiled("fit")
         level = verbosity(verbose, "fit")
         asked = check(batch_size, "batch_size", "fit", (int, NoneType), COUNT)
@@ -658,6 +666,7 @@ class Sequential:
         sample_weight: Any = None,
         class_weight: Mapping[int, float] | None = None,
         return_dict: bool = False,  # noqa: FBT001, FBT002  (Keras's order)
+        **unknown: Never,
     ) -> float | list[float] | dict[str, float]:
         """Take one step on these rows.
 
@@ -672,6 +681,7 @@ class Sequential:
         float, list or dict
             Loss and metrics of the batch before the step, as `evaluate` returns them.
         """
+        refuse_unknown(Sequential.train_on_batch, unknown)
         compiled = self._ready_compiled("train_on_batch")
         with self._fitting("train_on_batch"):
             network, rows = self._rows("train_on_batch", compiled, x, y, sample_weight)
@@ -701,6 +711,7 @@ class Sequential:
         steps: int | None = None,
         callbacks: Any = None,
         return_dict: bool = False,  # noqa: FBT001, FBT002  (Keras's order)
+        **unknown: Never,
     ) -> float | list[float] | dict[str, float]:
         """Loss, regularisation included, and metrics on rows, dropout off.
 
@@ -728,6 +739,7 @@ class Sequential:
         >>> model.evaluate([[1.0], [4.0]], [1.0, 2.0], verbose=0)
         [2.0, 1.0]
         """
+        refuse_unknown(Sequential.evaluate, unknown)
         compiled = self._ready_compiled("evaluate")
         batch = check(batch_size, "batch_size", "evaluate", (int, NoneType), COUNT) or BATCH_SIZE
         level = verbosity(verbose, "evaluate")
@@ -765,6 +777,7 @@ class Sequential:
         verbose: int | str = "auto",
         steps: int | None = None,
         callbacks: Any = None,
+        **unknown: Never,
     ) -> np.ndarray:
         """The network's outputs on rows, dropout off.
 
@@ -790,6 +803,7 @@ class Sequential:
         array([[0.5],
                [0.5]], dtype=float32)
         """
+        refuse_unknown(Sequential.predict, unknown)
         batch = BATCH_SIZE if batch_size is None else check(batch_size, "batch_size", "predict", (int,), COUNT)
         level = verbosity(verbose, "predict", auto=0)
         columns = self._columns
@@ -826,8 +840,10 @@ class Sequential:
         y: Any = None,
         sample_weight: Any = None,
         return_dict: bool = False,  # noqa: FBT001, FBT002  (Keras's order)
+        **unknown: Never,
     ) -> float | list[float] | dict[str, float]:
         """Loss and metrics on these rows, as `evaluate` gives them, without a word and without callbacks."""
+        refuse_unknown(Sequential.test_on_batch, unknown)
         compiled = self._ready_compiled("test_on_batch")
         self._network, rows = self._rows("test_on_batch", compiled, x, y, sample_weight)
         names, plan = Names(compiled.names), self._plan(compiled, self._network, BATCH_SIZE)

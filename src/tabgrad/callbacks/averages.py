@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Never
 
-from tabgrad._checks import check
+from tabgrad._checks import check, refuse_unknown
 from tabgrad.callbacks.base import Callback, Logs
 
 if TYPE_CHECKING:
@@ -43,7 +43,12 @@ class SwapEMAWeights(Callback):
     True
     """
 
-    def __init__(self, swap_on_epoch: bool = False) -> None:  # noqa: FBT001, FBT002  (Keras's order)
+    def __init__(
+        self,
+        swap_on_epoch: bool = False,  # noqa: FBT001, FBT002  (Keras's order)
+        **unknown: Never,
+    ) -> None:
+        refuse_unknown(SwapEMAWeights.__init__, unknown)
         self.swap_on_epoch: bool = check(swap_on_epoch, "swap_on_epoch", "SwapEMAWeights", (bool,))
         self._weights: list[np.ndarray] | None = None  # while the averages stand in their place
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from typing import Never
 
-from tabgrad._checks import NOT_NEGATIVE, Interval, check
+from tabgrad._checks import NOT_NEGATIVE, Interval, check, refuse_unknown
 from tabgrad.callbacks.base import Callback, Logs
 from tabgrad.callbacks.watching import Watch
 from tabgrad.errors import ArgumentError, ArgumentTypeError
@@ -35,7 +36,8 @@ class LearningRateScheduler(Callback):
     [0.1, 0.05, 0.025]
     """
 
-    def __init__(self, schedule: Callable[..., float], verbose: int = 0) -> None:
+    def __init__(self, schedule: Callable[..., float], verbose: int = 0, **unknown: Never) -> None:
+        refuse_unknown(LearningRateScheduler.__init__, unknown)
         if not callable(schedule):
             raise ArgumentTypeError(
                 "'schedule' of LearningRateScheduler must be a function of the epoch and the learning rate. Got "
@@ -103,7 +105,9 @@ class ReduceLROnPlateau(Callback):
         min_delta: float = 1e-4,
         cooldown: int = 0,
         min_lr: float = 0.0,
+        **unknown: Never,
     ) -> None:
+        refuse_unknown(ReduceLROnPlateau.__init__, unknown)
         owner = "ReduceLROnPlateau"
         self._watch = Watch(self, monitor, mode, min_delta)
         self.monitor, self.mode, self.min_delta = self._watch.monitor, self._watch.mode, self._watch.min_delta

@@ -5,12 +5,12 @@ from __future__ import annotations
 import csv
 import os
 import time
-from typing import Any
+from typing import Any, Never
 
-from tabgrad._checks import check
+from tabgrad._checks import check, refuse_unknown
 from tabgrad._files import path_of
 from tabgrad.callbacks.base import Callback, Logs
-from tabgrad.errors import ArgumentError, ArgumentTypeError
+from tabgrad.errors import ArgumentError
 
 
 class CSVLogger(Callback):
@@ -50,7 +50,9 @@ class CSVLogger(Callback):
         filename: str | os.PathLike[str],
         separator: str = ",",
         append: bool = False,  # noqa: FBT001, FBT002  (Keras's order)
+        **unknown: Never,
     ) -> None:
+        refuse_unknown(CSVLogger.__init__, unknown)
         self.filename = path_of(filename, "filename", "CSVLogger")
         self.sep: str = check(separator, "separator", "CSVLogger", (str,))
         if len(self.sep) != 1 or self.sep in '\r\n"':
@@ -108,12 +110,10 @@ class TensorBoard(Callback):
     >>> board = TensorBoard("logs/first")
     """
 
-    def __init__(self, log_dir: str | os.PathLike[str] = "logs", *, update_freq: str = "epoch", **unknown: Any) -> None:
-        if unknown:
-            raise ArgumentTypeError(
-                f"TensorBoard takes no argument {', '.join(map(repr, unknown))}: it writes the values of epochs and "
-                "nothing else. It takes: log_dir, update_freq."
-            )
+    def __init__(
+        self, log_dir: str | os.PathLike[str] = "logs", *, update_freq: str = "epoch", **unknown: Never
+    ) -> None:
+        refuse_unknown(TensorBoard.__init__, unknown, "It writes the values of epochs and nothing else.")
         if update_freq != "epoch":
             raise ArgumentError(
                 f"'update_freq' of TensorBoard must be 'epoch': only the values of epochs are written. Got "

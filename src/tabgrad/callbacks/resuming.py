@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from typing import Never
 
 from tabgrad._backup_files import Backup, read_backup, write_backup
-from tabgrad._checks import check
+from tabgrad._checks import check, refuse_unknown
 from tabgrad._files import path_of
 from tabgrad.callbacks.base import Callback, Logs
 from tabgrad.callbacks.saving import checked_frequency
@@ -64,7 +65,9 @@ class BackupAndRestore(Callback):
         save_freq: str | int = "epoch",
         double_checkpoint: bool = False,  # noqa: FBT001, FBT002  (Keras's order)
         delete_checkpoint: bool = True,  # noqa: FBT001, FBT002
+        **unknown: Never,
     ) -> None:
+        refuse_unknown(BackupAndRestore.__init__, unknown)
         owner = "BackupAndRestore"
         self.backup_dir = path_of(backup_dir, "backup_dir", owner)
         self.save_freq = checked_frequency(save_freq, owner)

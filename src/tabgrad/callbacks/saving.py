@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from string import Formatter
-from typing import Any
+from typing import Any, Never
 
-from tabgrad._checks import COUNT, Interval, check
+from tabgrad._checks import COUNT, Interval, check, refuse_unknown
 from tabgrad._weight_files import weights_path
 from tabgrad.callbacks.base import Callback, Logs
 from tabgrad.callbacks.watching import Watch
@@ -77,7 +77,9 @@ class ModelCheckpoint(Callback):
         mode: str = "auto",
         save_freq: str | int = "epoch",
         initial_value_threshold: float | None = None,
+        **unknown: Never,
     ) -> None:
+        refuse_unknown(ModelCheckpoint.__init__, unknown)
         owner = "ModelCheckpoint"
         if not check(save_weights_only, "save_weights_only", owner, (bool,)):
             raise ArgumentError(

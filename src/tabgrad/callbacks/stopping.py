@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Never
 
-from tabgrad._checks import NOT_NEGATIVE, check
+from tabgrad._checks import NOT_NEGATIVE, check, refuse_unknown
 from tabgrad.callbacks.base import Callback, Logs
 from tabgrad.callbacks.watching import Watch
 from tabgrad.errors import DivergenceError
@@ -52,7 +52,9 @@ class EarlyStopping(Callback):
         baseline: float | None = None,
         restore_best_weights: bool = False,  # noqa: FBT001, FBT002  (Keras's order)
         start_from_epoch: int = 0,
+        **unknown: Never,
     ) -> None:
+        refuse_unknown(EarlyStopping.__init__, unknown)
         owner = "EarlyStopping"
         self._watch = Watch(self, monitor, mode, min_delta)
         self.monitor, self.mode, self.min_delta = self._watch.monitor, self._watch.mode, self._watch.min_delta
@@ -117,7 +119,12 @@ class TerminateOnNaN(Callback):
     >>> stop = TerminateOnNaN(raise_error=True)
     """
 
-    def __init__(self, raise_error: bool = False) -> None:  # noqa: FBT001, FBT002  (Keras's order)
+    def __init__(
+        self,
+        raise_error: bool = False,  # noqa: FBT001, FBT002  (Keras's order)
+        **unknown: Never,
+    ) -> None:
+        refuse_unknown(TerminateOnNaN.__init__, unknown)
         self.raise_error: bool = check(raise_error, "raise_error", "TerminateOnNaN", (bool,))
 
     def on_divergence(self, batch: int, message: str) -> None:
