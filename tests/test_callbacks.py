@@ -1,5 +1,6 @@
 """Callbacks: who is called when, with what, and what a callback can do; Keras as oracle where it has the same."""
 
+import copy
 import os
 import pickle
 import warnings
@@ -12,9 +13,12 @@ from tabgrad.callbacks import Callback, EarlyStopping, History, LambdaCallback
 from tabgrad.callbacks.base import HOOKS
 from tabgrad.engines.base import Listener
 from tabgrad.engines.select import get_engine
-from tabgrad.errors import ArgumentError
+from tabgrad.errors import ArgumentError, ReadOnlyError
 from tabgrad.layers import Dense
 from tabgrad.models import Sequential
+from tabgrad.optimizers import SGD, Adam
+from tabgrad.optimizers.schedules import ExponentialDecay
+from tabgrad.plan import Plan
 
 RANDOM = np.random.default_rng(5)
 X = RANDOM.normal(size=(12, 2)).astype(np.float32)
@@ -240,6 +244,43 @@ def test_a_callback_sets_the_learning_rate():
     before = frozen.get_weights()
     frozen.fit(X, Y, verbose=0, callbacks=LambdaCallback(on_epoch_begin=lambda *_: setattr(frozen, "learning_rate", 0)))
     assert same(frozen.get_weights(), before)
+
+
+def test_the_optimizer_of_a_model_is_a_record_whose_rate_is_the_models():
+    model, seen = regression(), []
+
+    def slower(epoch, logs):
+        seen.append(model.optimizer.learning_rate)
+        model.optimizer.learning_rate /= 2
+
+    model.fit(X, Y, epochs=2, verbose=0, callbacks=LambdaCallback(on_epoch_begin=slower))
+    assert seen == [0.001, 0.0005]
+    optimizer = model.optimizer
+    assert optimizer.learning_rate == model.learning_rate == 0.00025
+    assert optimizer == Adam(0.00025)
+    assert Adam(0.00025) == optimizer
+    assert (hash(optimizer), repr(optimizer)) == (hash(Adam(0.00025)), repr(Adam(0.00025)))
+    assert isinstance(optimizer, Adam)
+    optimizer.learning_rate = 0.5
+    assert (model.learning_rate, model.optimizer) == (0.5, Adam(0.5))
+    for copied in (copy.deepcopy(optimizer), pickle.loads(pickle.dumps(optimizer))):  # noqa: S301
+        assert type(copied) is Adam
+        assert copied == Adam(0.5)
+    other = regression()
+    other.compile(optimizer, "mse")
+    model.learning_rate = 0.25
+    assert other.learning_rate == 0.5
+    assert Plan.from_json(other.plan().to_json()).optimizer == Adam(0.5)
+    with pytest.raises(ReadOnlyError, match=r"Adam cannot be changed.*dataclasses\.replace\(adam, beta_1=0\.5\)"):
+        optimizer.beta_1 = 0.5
+    with pytest.raises(ArgumentError, match="'learning_rate' of Sequential must be at least 0"):
+        optimizer.learning_rate = -1
+    assert {"learning_rate", "beta_1", "get_config"} <= set(dir(optimizer))
+    decays = ExponentialDecay(0.1, 10, 0.5)
+    model.compile(SGD(decays), "mse")
+    assert model.optimizer.learning_rate == decays
+    with pytest.raises(ArgumentError, match="follows a schedule"):
+        model.optimizer.learning_rate = 0.1
 
 
 def stopping(base, moment):

@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 from tabgrad import _checks, activations, initializers, layers, losses, metrics, optimizers, regularizers
 from tabgrad._checks import Interval
 from tabgrad._record import Record
-from tabgrad.errors import ArgumentError, ArgumentTypeError, TabgradError, UnknownNameError
+from tabgrad.errors import ArgumentError, ArgumentTypeError, ReadOnlyError, TabgradError, UnknownNameError
 from tabgrad.plan import Network, Plan
 
 MODULES = {
@@ -91,8 +91,12 @@ def made(record: type[Record], **options: Any) -> Record:
 def test_a_record_is_frozen_and_equal_to_its_like(record: Record) -> None:
     options = {field.name: getattr(record, field.name) for field in fields(record)}
     name = next(iter(options), "anything")
-    with pytest.raises((FrozenInstanceError, TypeError)):  # TypeError: a record without fields has no such attribute
+    with pytest.raises(FrozenInstanceError) as refused:
         setattr(record, name, 1)
+    assert isinstance(refused.value, ReadOnlyError)
+    assert f"{type(record).__name__} cannot be changed: it is a record" in str(refused.value)
+    with pytest.raises(ReadOnlyError, match="cannot be changed"):
+        delattr(record, name)
     if isinstance(record, layers.Input):
         options.pop("input_shape")
     again = replace(record) if isinstance(record, layers.Input) else type(record)(**options)
@@ -619,3 +623,43 @@ def test_muon_takes_its_arguments_in_the_order_of_keras() -> None:
 def test_the_seed_of_dropout_has_a_name() -> None:
     with pytest.raises(TypeError):
         layers.Dropout(0.2, 3)  # in Keras the second is noise_shape
+
+
+READ_ONLY = {
+    "a rate": (
+        optimizers.Adam(),
+        {"learning_rate": 0.1},
+        "Set it in the model, model.learning_rate = 0.1, or make another one, dataclasses.replace(adam, "
+        "learning_rate=0.1).",
+    ),
+    "an older name": (optimizers.SGD(), {"lr": 0.1}, "Set it in the model, model.learning_rate = 0.1, or"),
+    "a layer": (layers.Dense(3), {"units": 4}, "Make another one: dataclasses.replace(dense, units=4)."),
+    "a frozen layer": (
+        layers.Dense(3),
+        {"trainable": False},
+        "model.get_layer(...).trainable = False, or make another",
+    ),
+    "misspelt": (optimizers.Adam(), {"beta1": 0.5}, "It has no 'beta1'. Did you mean 'beta_1'?"),
+    "nothing like it": (losses.MeanSquaredError(), {"zzzzz": 1}, "which other models may have too. It has no 'zzzzz'."),
+}
+
+
+@pytest.mark.parametrize("record, change, message", READ_ONLY.values(), ids=READ_ONLY)
+def test_what_cannot_be_changed_says_how_to_get_another(record, change, message):
+    ((name, value),) = change.items()
+    before = repr(record)
+    with pytest.raises(ReadOnlyError, match=re.escape(message)):
+        setattr(record, name, value)
+    assert repr(record) == before
+    if f"dataclasses.replace({record.kind}, {name}={value!r})" in message:
+        assert getattr(replace(record, **change), name) == value
+
+
+def test_a_record_of_ones_own_may_hold_what_it_needs():
+    class Halving(optimizers.schedules.LearningRateSchedule):
+        def __init__(self, start):
+            self.start = start
+
+    halving = Halving(0.5)
+    halving.start = 0.25
+    assert halving.start == 0.25

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tabgrad._checks import check, known_name
+from tabgrad._record_views import RecordView
 from tabgrad._stack import layer_names, working
 from tabgrad.errors import ArgumentError, DataError, NotReadyError
 from tabgrad.layers import Input, Layer
@@ -22,10 +23,8 @@ if TYPE_CHECKING:
     from tabgrad.models import Sequential
 
 
-class LayerView:
+class LayerView(RecordView):
     """A layer of a model.
-
-    Reads like its record: ``view.units``, ``isinstance(view, Dense)``, ``view == Dense(3)``; `record` is the record.
 
     Parameters
     ----------
@@ -56,31 +55,6 @@ class LayerView:
         if all(self.record is not layer for layer in working(self._model._layers)):
             raise NotReadyError("This layer is no longer in its model. Ask the model for its layers again.")
         return self._model
-
-    @property  # type: ignore[misc]
-    def __class__(self) -> type[Layer]:  # type: ignore[override]  # so that isinstance answers as for the record
-        return type(self.record)
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):  # what Python itself looks for, as copy and pickle do
-            raise AttributeError(name)
-        return getattr(self.record, name)
-
-    def __eq__(self, other: object) -> bool:
-        return bool(self.record == record_of(other))
-
-    def __hash__(self) -> int:
-        return hash(self.record)
-
-    def __repr__(self) -> str:
-        return repr(self.record)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return record_of, (self.record,)  # a copy, or a pickle, is the record alone
-
-    def __dir__(self) -> list[str]:
-        own = [name for name in dir(LayerView) if not name.startswith("_")]
-        return [*own, *dir(self.record)]
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name != "trainable":
@@ -150,11 +124,6 @@ class LayerView:
         counts = [len(layer.weights(inputs)) for layer, inputs, _ in network.widths()]
         start = sum(counts[: self._place])
         return slice(start, start + counts[self._place])
-
-
-def record_of(layer: Any) -> Any:
-    """The record of a view; anything else as it is."""
-    return layer.record if type(layer) is LayerView else layer
 
 
 def found(model: Sequential, name: str | None, index: int | None) -> LayerView:

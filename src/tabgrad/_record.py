@@ -6,12 +6,42 @@ import difflib
 import inspect
 import math
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import FrozenInstanceError, dataclass, fields, is_dataclass
+from functools import wraps
+from types import MappingProxyType
 from typing import Any, ClassVar, Self
 
-from tabgrad._checks import arguments_of, check_record, known_name, unknown_arguments
-from tabgrad.errors import ArgumentError, ArgumentTypeError
+from tabgrad._checks import ELSEWHERE, arguments_of, check_record, known_name, unknown_arguments
+from tabgrad.errors import ArgumentError, ArgumentTypeError, ReadOnlyError
+
+
+def _explained(refuse: Callable[..., None]) -> Callable[..., None]:
+    """A function that refuses to change a record, with what to do instead."""
+
+    @wraps(refuse)
+    def change(record: Record, name: str, *value: Any) -> None:
+        try:
+            refuse(record, name, *value)
+        except FrozenInstanceError:
+            raise ReadOnlyError(_instead(record, name, *value)) from None
+
+    return change
+
+
+def _instead(record: Record, name: str, value: Any = ...) -> str:
+    """What to do instead of changing a record."""
+    kind, known = type(record).__name__, [field.name for field in fields(record) if field.init]
+    meant = ELSEWHERE.get(name, name)
+    said = f"{kind} cannot be changed: it is a record, which other models may have too."
+    if meant not in known:
+        close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+        return f"{said} It has no '{name}'." + (f" Did you mean '{close[0]}'?" if close else "")
+    new = "..." if value is ... else repr(value)
+    another = f"dataclasses.replace({record.kind}, {meant}={new})"
+    if meant in record.in_a_model:
+        return f"{said} Set it in the model, {record.in_a_model[meant]} = {new}, or make another one, {another}."
+    return f"{said} Make another one: {another}."
 
 
 class RecordType(type):
@@ -25,6 +55,10 @@ class RecordType(type):
         if (error := unknown_arguments(cls.__name__, options, arguments_of(constructor))) is not None:
             raise error
         return super().__call__(*args, **options)
+
+    def __setattr__(cls, name: str, value: Any) -> None:
+        """Let what `dataclass` puts into a class to refuse changes say what to do instead."""
+        super().__setattr__(name, _explained(value) if name in ("__setattr__", "__delattr__") else value)
 
     @property
     def __signature__(cls) -> inspect.Signature:
@@ -41,6 +75,7 @@ class Record(metaclass=RecordType):
     """
 
     kind: ClassVar[str] = "record"
+    in_a_model: ClassVar[Mapping[str, str]] = MappingProxyType({})  # where a field is set there
 
     def __init_subclass__(cls) -> None:
         """Give each subclass its kind, and the package's own a name in data."""

@@ -6,6 +6,7 @@
     ├── ArgumentError (ValueError)          a parameter is not what it may be
     │   ├── ArgumentTypeError (TypeError)   ... because it is of the wrong type
     │   └── UnknownNameError                ... because nothing bears that name
+    ├── ReadOnlyError (FrozenInstanceError) a record was to be changed: there is another way
     ├── DataError (ValueError)              X, y, weights or a frame cannot be used as they are
     ├── WeightsFileError (ValueError)       a file of weights is damaged, foreign, or another network's
     ├── ModelFileError (ValueError)         a file of a model is damaged, foreign, or says what no model can be
@@ -14,6 +15,8 @@
     └── DivergenceError (RuntimeError)      a loss stopped being finite, and TerminateOnNaN was asked to raise
     DivergenceWarning (RuntimeWarning)      a run ended because its loss stopped being finite
 """
+
+from dataclasses import FrozenInstanceError
 
 
 class TabgradError(Exception):
@@ -30,6 +33,10 @@ class ArgumentTypeError(ArgumentError, TypeError):
 
 class UnknownNameError(ArgumentError):
     """No layer, loss, optimizer, ... bears this name; the message suggests the nearest."""
+
+
+class ReadOnlyError(TabgradError, FrozenInstanceError):
+    """A record cannot be changed, only replaced; the message says how."""
 
 
 class DataError(TabgradError, ValueError):

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from copy import copy
 from dataclasses import replace
 from types import NoneType
-from typing import Any, Never, Self
+from typing import Any, Never, Self, cast
 from warnings import warn
 
 import numpy as np
@@ -35,8 +35,10 @@ from tabgrad._feeding import (
     validated_epochs,
 )
 from tabgrad._inputs import first_columns, inputs
-from tabgrad._layer_views import LayerView, frozen, record_of
+from tabgrad._layer_views import LayerView, frozen
 from tabgrad._layer_views import found as layer_found
+from tabgrad._optimizer_view import OptimizerView
+from tabgrad._record_views import record_of
 from tabgrad._runs import (
     Names,
     Training,
@@ -327,7 +329,7 @@ class Sequential:
         ['loss', 'accuracy']
         """
         self._refuse_while_fitting("compile")
-        self._compiled = resolved(optimizer, loss, metrics, weighted_metrics, unknown)
+        self._compiled = resolved(record_of(optimizer), loss, metrics, weighted_metrics, unknown)
         if self._state is not None:
             self._state = State(self._state.weights, ())
         self.stop_training = False
@@ -349,8 +351,21 @@ class Sequential:
 
     @property
     def optimizer(self) -> optimizers.Optimizer | None:
-        """What `compile` was given, as a record; None before. Its rate changes by `learning_rate` of the model."""
-        return None if self._compiled is None else self._compiled.optimizer
+        """What `compile` was given, as a record; None before.
+
+        Its learning rate is the model's, `learning_rate`, and may be set here as well, as scripts for Keras do.
+
+        Examples
+        --------
+        >>> from tabgrad.layers import Dense
+        >>> from tabgrad.models import Sequential
+        >>> model = Sequential([Dense(1)])
+        >>> model.compile("sgd", "mse")
+        >>> model.optimizer.learning_rate = 0.5
+        >>> model.learning_rate
+        0.5
+        """
+        return None if self._compiled is None else cast("optimizers.Optimizer", OptimizerView(self))
 
     @property
     def loss(self) -> losses.Loss | None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from types import MappingProxyType
+from typing import Any, ClassVar
 
 from tabgrad import initializers, regularizers
 from tabgrad._checks import COUNT, check
@@ -43,6 +44,7 @@ class Layer(Record):
         False: training leaves the layer's weights as they are.
     """
 
+    in_a_model: ClassVar[Mapping[str, str]] = MappingProxyType({"trainable": "model.get_layer(...).trainable"})
     input_shape: Shape | None = field(default=None, kw_only=True)
     name: str | None = field(default=None, kw_only=True)
     trainable: bool = field(default=True, kw_only=True)

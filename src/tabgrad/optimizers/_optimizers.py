@@ -10,8 +10,9 @@ weights moves, if there is one.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from types import MappingProxyType
 from typing import Annotated, Any, ClassVar
 
 from tabgrad._checks import COUNT, FRACTION, NOT_NEGATIVE, POSITIVE, SHARE, Interval
@@ -54,6 +55,7 @@ class Optimizer(Record):
     """
 
     whole: ClassVar[bool] = False
+    in_a_model: ClassVar[Mapping[str, str]] = MappingProxyType({"learning_rate": "model.learning_rate"})
     learning_rate: Annotated[float | LearningRateSchedule, NOT_NEGATIVE] = 0.001
     weight_decay: Annotated[float | None, NOT_NEGATIVE] = field(default=None, kw_only=True)
     clipnorm: Annotated[float | None, POSITIVE] = field(default=None, kw_only=True)
