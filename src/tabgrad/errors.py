@@ -8,6 +8,7 @@
     │   └── UnknownNameError                ... because nothing bears that name
     ├── ReadOnlyError (FrozenInstanceError) a record was to be changed: there is another way
     ├── DataError (ValueError)              X, y, weights or a frame cannot be used as they are
+    │   └── TableFileError (OSError)        ... because its file is not there, must not be read, or is damaged
     ├── WeightsFileError (ValueError)       a file of weights is damaged, foreign, or another network's
     ├── ModelFileError (ValueError)         a file of a model is damaged, foreign, or says what no model can be
     ├── NotReadyError (RuntimeError)        a call came before the one that it needs
@@ -41,6 +42,10 @@ class ReadOnlyError(TabgradError, FrozenInstanceError):
 
 class DataError(TabgradError, ValueError):
     """An array or frame cannot be used as it is; the message says where and why."""
+
+
+class TableFileError(DataError, OSError):
+    """A file of a table cannot be opened, or is cut off or damaged; the message says why."""
 
 
 class WeightsFileError(TabgradError, ValueError):
