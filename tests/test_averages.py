@@ -162,9 +162,16 @@ def test_what_is_refused():
         SGD(use_ema=True, ema_overwrite_frequency=2.5)
     for callbacks in ([SwapEMAWeights()], SwapEMAWeights(swap_on_epoch=True)):
         with pytest.raises(
-            NotReadyError, match=r"an optimizer that keeps averages.*Adam\(use_ema=True\)\. The model has SG"
+            NotReadyError,
+            match=r"SwapEMAWeights needs an optimizer that keeps averages.*Adam\(use_ema=True\)\. The model has SG",
         ):
             network(SGD()).fit(X, Y, callbacks=callbacks, verbose=0)
+    for model in (Sequential([Dense(1)]), Sequential([Dense(1, input_dim=4)])):  # also before the width is known
+        model.compile("sgd", "mse")
+        with pytest.raises(NotReadyError, match=r"SwapEMAWeights needs .* The model has SGD"):
+            model.fit(X, Y, callbacks=SwapEMAWeights(), verbose=0)
+    with pytest.raises(NotReadyError, match=r"SwapEMAWeights needs .* The model is not compiled"):
+        Sequential([Dense(1, input_dim=4)]).predict(X, callbacks=SwapEMAWeights())
     with pytest.raises(NotReadyError, match="The model is not compiled"):
         Sequential([Dense(1, input_dim=4)]).get_averages()
 

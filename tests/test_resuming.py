@@ -10,7 +10,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from tabgrad.callbacks import BackupAndRestore, LambdaCallback
+from tabgrad.callbacks import BackupAndRestore, LambdaCallback, SwapEMAWeights
 from tabgrad.errors import ArgumentError, WeightsFileError
 from tabgrad.layers import Dense, Dropout
 from tabgrad.models import Sequential
@@ -119,6 +119,25 @@ def test_everything_that_the_loop_carries_comes_back(optimizer, tmp_path):
     fit(plain, None, 2)
     fit(second, None, 2)
     assert same(plain, second)
+
+
+@pytest.mark.parametrize("swap_first", [True, False])
+def test_averages_in_the_place_of_the_weights_are_not_backed_up(swap_first, tmp_path):
+    """A run whose epochs end with the averages goes on from the weights that it trains."""
+
+    def given(backup):
+        both = [SwapEMAWeights(swap_on_epoch=True), *([] if backup is None else [backup])]
+        return both if swap_first else both[::-1]
+
+    options = {"optimizer": Adam(0.05, use_ema=True, ema_momentum=0.7)}
+    plain, first, second = (model(**options) for _ in range(3))
+    expected = fit(plain, given(None), 7, validation_data=(X, Y)).history
+    keep = BackupAndRestore(tmp_path / "b", delete_checkpoint=False)
+    fit(first, given(keep), 3, validation_data=(X, Y))
+    history = fit(second, given(BackupAndRestore(tmp_path / "b")), 7, validation_data=(X, Y))
+    assert history.epoch == [3, 4, 5, 6]
+    assert same(plain, second)
+    assert history.history == {name: values[3:] for name, values in expected.items()}
 
 
 def test_a_schedule_of_ones_own_goes_on(tmp_path):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Never
 
 from tabgrad._checks import check, refuse_unknown
 from tabgrad.callbacks.base import Callback, Logs
+from tabgrad.errors import NotReadyError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -50,25 +51,28 @@ class SwapEMAWeights(Callback):
     ) -> None:
         refuse_unknown(SwapEMAWeights.__init__, unknown)
         self.swap_on_epoch: bool = check(swap_on_epoch, "swap_on_epoch", "SwapEMAWeights", (bool,))
-        self._weights: list[np.ndarray] | None = None  # while the averages stand in their place
+        self.weights_apart: list[np.ndarray] | None = None  # the weights, while the averages stand in their place
 
     def set_model(self, model: Sequential) -> None:
         """Receive a model whose optimizer keeps averages."""
         super().set_model(model)
-        self._weights = None
-        if model.built:
-            model.get_averages()
+        self.weights_apart = None
+        if (optimizer := model.optimizer) is None or not optimizer.use_ema:
+            raise NotReadyError(
+                "SwapEMAWeights needs an optimizer that keeps averages of the weights, for instance "
+                f"Adam(use_ema=True). The model {'is not compiled' if optimizer is None else f'has {optimizer!r}'}."
+            )
 
     def _swap(self) -> None:
-        if self._weights is None:
-            averages, self._weights = self.model.get_averages(), self.model.get_weights()
+        if self.weights_apart is None:
+            averages, self.weights_apart = self.model.get_averages(), self.model.get_weights()
             self.model.set_weights(averages)
 
     def swap_back(self) -> None:
         """The weights come back, if the averages stand in their place."""
-        if self._weights is not None:
-            self.model.set_weights(self._weights)
-            self._weights = None
+        if self.weights_apart is not None:
+            self.model.set_weights(self.weights_apart)
+            self.weights_apart = None
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         """The weights come back."""

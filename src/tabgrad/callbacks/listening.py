@@ -30,6 +30,8 @@ class CallbackList:
         for one in given:
             one.set_params(params)
             one.set_model(model)
+            if isinstance(one, BackupAndRestore):
+                one.stand_beside(given)
         self._given = given
         # A plain History can be filled once the run is over.
         self._waiting = [one for one in given if type(one) is not History]

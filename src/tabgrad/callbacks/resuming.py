@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Never
 
 from tabgrad._backup_files import Backup, read_backup, write_backup
 from tabgrad._checks import check, refuse_unknown
 from tabgrad._files import path_of
+from tabgrad.callbacks.averages import SwapEMAWeights
 from tabgrad.callbacks.base import Callback, Logs
 from tabgrad.callbacks.saving import checked_frequency
+from tabgrad.engines.base import State
 from tabgrad.errors import ArgumentError, WeightsFileError
 from tabgrad.optimizers import LBFGS
 
@@ -75,6 +79,11 @@ class BackupAndRestore(Callback):
         self.delete_checkpoint: bool = check(delete_checkpoint, "delete_checkpoint", owner, (bool,))
         self._path, self._path_before = (os.path.join(self.backup_dir, name) for name in (BACKUP, BEFORE))
         self._began = self._done = self._saved_step = 0
+        self._swaps: list[SwapEMAWeights] = []
+
+    def stand_beside(self, others: Sequence[Callback]) -> None:
+        """Receive the callbacks of the run: what they put in the place of the weights is not backed up."""
+        self._swaps = [one for one in others if isinstance(one, SwapEMAWeights)]
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         """Go on from the backup, if there is one."""
@@ -95,7 +104,7 @@ class BackupAndRestore(Callback):
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Back up."""
         self._done += 1
-        plan, state = self.model.plan(), self.model.state
+        plan, state = self.model.plan(), self._state()
         if self.save_freq != "epoch" and state.step - self._saved_step < int(self.save_freq):
             return
         self._saved_step = state.step
@@ -113,6 +122,12 @@ class BackupAndRestore(Callback):
                 os.unlink(path)
         with suppress(OSError):  # something else is in it
             os.rmdir(self.backup_dir)
+
+    def _state(self) -> State:
+        """All that the run carries, with the weights that are trained, also while averages stand in their place."""
+        state = self.model.state
+        apart = [swap.weights_apart for swap in self._swaps if swap.weights_apart is not None]
+        return replace(state, weights=tuple(apart[0])) if apart else state
 
     def _found(self) -> Backup | None:
         """The last backup that is whole; None where there is none."""
