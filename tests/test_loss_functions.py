@@ -196,11 +196,14 @@ def test_what_the_function_raises_comes_out_of_every_call(engine):
         raise BoomError("mine")
 
     model = model_of(boom)
+    rows_of = {"fit": 32, "train_on_batch": len(X), "evaluate": len(X), "test_on_batch": len(X)}
     for call in (model.fit, model.train_on_batch, model.evaluate, model.test_on_batch):
-        with pytest.raises(BoomError, match=r"^mine$"):
+        with pytest.raises(BoomError) as raised:
             call(X, Y)
+        assert raised.value.args == ("mine",)
+        assert raised.value.__notes__ == [f"in the loss function 'boom', on a batch of {rows_of[call.__name__]} rows"]
     plan = model.plan()
-    with pytest.raises(BoomError, match=r"^mine$"):
+    with pytest.raises(BoomError, match=r"^mine\nin the loss function 'boom', on a batch of 4 rows$"):
         engine.gradients(plan, model.state, rows_for(plan, 4))
     model.compile("sgd", "mse")  # and nothing is stuck
     model.fit(X, Y, verbose=0)

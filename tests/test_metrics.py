@@ -13,7 +13,7 @@ from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 
 from tabgrad import metrics
-from tabgrad.callbacks import Callback, EarlyStopping
+from tabgrad.callbacks import Callback, EarlyStopping, LambdaCallback
 from tabgrad.engines.base import Job, initial_state
 from tabgrad.engines.select import get_engine
 from tabgrad.errors import ArgumentError, ArgumentTypeError, DataError, UnknownNameError
@@ -440,8 +440,6 @@ def test_both_engines_see_the_same() -> None:
 
 
 WRONG: dict[str, tuple[Any, str]] = {
-    "NaN": (lambda y, p: p * np.nan, r"all finite. Got nan"),
-    "infinity": (lambda y, p: np.inf, r"all finite. Got inf"),
     "too few": (lambda y, p: (p - y)[:-1, 0], r"for each of the batch's 30 rows, or one number. Got shape \(29,\)"),
     "pairs": (lambda y, p: np.subtract.outer(y[:, 0], p[:-1, 0]).T, r"Got shape \(29, 30\)"),
     "nothing": (lambda y, p: None, "Got None."),
@@ -464,6 +462,35 @@ def test_what_a_function_may_not_return(name: str, engine: str, monkeypatch: Any
             run(X[:rows], BINARY[:rows], **options)
         assert "The metric 'mine' must return" in str(caught.value)
     for one, other in zip(weights, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("engine", ["native", "reference"])
+@pytest.mark.parametrize("listened", [False, True])
+def test_a_function_may_say_that_nothing_can_be_said(engine: str, listened: bool, monkeypatch: Any) -> None:
+    """What is not finite is a value as any other, of training and of validation rows."""
+    monkeypatch.setenv("TABGRAD_ENGINE", engine)
+
+    def ratio(y: np.ndarray, p: np.ndarray) -> np.ndarray:  # infinite on the validation rows, whose y are all 0
+        return np.where(y.sum() > 0, 1.0, np.inf) * np.ones(len(p))
+
+    def both(y: np.ndarray, p: np.ndarray) -> np.ndarray:
+        return np.where(np.arange(len(p)) % 2, np.inf, -np.inf)
+
+    def nothing(y: np.ndarray, p: np.ndarray) -> float:
+        return np.nan
+
+    hears = LambdaCallback(on_test_batch_end=lambda batch, logs: None)
+    model, plain = binary([ratio, both, nothing], weighted_metrics=[ratio]), binary()
+    rows = {"validation_data": (X, np.zeros(ROWS), np.arange(ROWS)), "batch_size": 100, "epochs": 2, "verbose": 0}
+    history = model.fit(X, BINARY, callbacks=[hears] if listened else None, **rows).history
+    plain.fit(X, BINARY, **rows)
+    assert (history["ratio"], history["weighted_ratio"]) == ([1.0, 1.0], [1.0, 1.0])
+    assert history["val_ratio"] == [np.inf, np.inf]
+    assert np.isnan([history[name] for name in ("both", "val_both", "nothing", "val_nothing")]).all()
+    assert np.isnan(history["val_weighted_ratio"]).all()  # a weight of 0 times infinity
+    assert model.evaluate(X, np.zeros(ROWS), verbose=0, return_dict=True)["ratio"] == np.inf
+    for one, other in zip(model.get_weights(), plain.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
 
 

@@ -54,9 +54,13 @@ def returned(function: LossFunction, name: str, y: np.ndarray, p: np.ndarray) ->
     Raises
     ------
     ArgumentTypeError, ArgumentError
-        It returned something else; what it raises itself goes through.
+        It returned something else; what it raises itself goes through, with a note that says where.
     """
-    values = function(_read_only(y), _read_only(p))
+    try:
+        values = function(_read_only(y), _read_only(p))
+    except Exception as error:
+        error.add_note(f"in the loss function '{name}', on a batch of {len(p)} rows")
+        raise
     if not isinstance(values, (tuple, list)) or len(values) != 2:
         raise ArgumentTypeError(
             f"The loss function '{name}' must return two arrays: the loss of each row, shape {(len(p),)}, and its "

@@ -460,8 +460,9 @@ class Function(Loss):
 
     Nothing is differentiated for you: `check_gradient` holds what you return against differences. Every batch waits for
     Python, some 20 microseconds and what the function takes itself; the losses above do not. What the function raises
-    ends `fit` as an exception of a callback does: the weights are those of the last finished epoch. A plan with such a
-    loss is no JSON, and it is pickled only where the function can be: defined in a module, not a lambda.
+    ends `fit` as an exception of a callback does, with a note that names it: the weights are those of the last finished
+    epoch. A plan with such a loss is no JSON, and it is pickled only where the function can be: defined in a module, no
+    lambda.
 
     Parameters
     ----------

@@ -49,7 +49,12 @@ class LearningRateScheduler(Callback):
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         """Set the epoch's rate."""
-        rate = self.schedule(epoch, self.model.learning_rate) if self._takes_rate else self.schedule(epoch)
+        given = (epoch, self.model.learning_rate) if self._takes_rate else (epoch,)
+        try:
+            rate = self.schedule(*given)
+        except Exception as error:
+            error.add_note(f"in the schedule of LearningRateScheduler, for epoch {epoch}, counted from 0")
+            raise
         try:
             rate = check(rate, "learning rate", "the schedule", (float,), NOT_NEGATIVE)
         except ArgumentError as error:

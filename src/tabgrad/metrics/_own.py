@@ -24,7 +24,8 @@ class MeanMetricWrapper(Metric):
         Gets a batch of NumPy arrays: ``y_pred`` float32 of shape (batch, outputs), ``y_true`` of the same shape, or
         int64 labels of shape (batch,) for a loss that takes them. Returns a number for each row, shape (batch,), or
         more of each, which are averaged; or one number for the batch: then batches are averaged, each counting once
-        and without weights. Training rows are seen as their step predicted them.
+        and without weights. Training rows are seen as their step predicted them. Infinity and NaN are values as any
+        other; what the function raises ends the run, with a note that names it.
     name : str, optional
         None: the function's own.
 

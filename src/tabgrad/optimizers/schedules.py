@@ -61,7 +61,11 @@ class LearningRateSchedule(Record):
 
     def rates(self, step: int) -> np.ndarray:
         """The rates of the coming steps, float64: of as many as are known ahead, at least one."""
-        rate = np.asarray(self(step))  # a tensor of another library, or a number
+        try:
+            rate = np.asarray(self(step))  # a tensor of another library, or a number
+        except Exception as error:
+            error.add_note(f"in the schedule {self._described()} of the learning rate, for step {step}")
+            raise
         if rate.size != 1 or rate.dtype.kind not in "iuf" or not NOT_NEGATIVE.holds(float(rate.reshape(())[()])):
             raise ArgumentError(
                 f"A learning rate must be a number, finite and at least 0. The schedule {self._described()} gave "
