@@ -13,7 +13,7 @@ from tabgrad.callbacks import Callback, EarlyStopping, History, LambdaCallback
 from tabgrad.callbacks.base import HOOKS
 from tabgrad.engines.base import Listener
 from tabgrad.engines.select import get_engine
-from tabgrad.errors import ArgumentError, ReadOnlyError
+from tabgrad.errors import ArgumentError, DataError, ReadOnlyError
 from tabgrad.layers import Dense
 from tabgrad.models import Sequential
 from tabgrad.optimizers import SGD, Adam
@@ -400,6 +400,7 @@ def test_history_as_frame_and_text():
     frame = history.frame()
     assert (list(frame.columns), list(frame.index), frame.index.name) == (["loss", "mae"], [1, 2], "epoch")
     assert frame["loss"].tolist() == history.history["loss"]
+    assert History().frame().empty
     history.history = {"loss": [2.0, 0.5, 1.0]}
     history.epoch = [0, 1, 2]
     assert repr(history).splitlines() == [
@@ -408,6 +409,32 @@ def test_history_as_frame_and_text():
         "loss           2          1        0.5          2",
     ]
     assert repr(History()) == "History: 0 epochs, running"
+
+
+@pytest.mark.parametrize("verbose", [0, 2])
+def test_a_frame_has_nothing_where_an_epoch_was_not_validated(verbose):
+    pytest.importorskip("pandas")
+    mine = History()
+    late = LambdaCallback(on_epoch_end=lambda epoch, logs: logs.update(late=epoch) if epoch == 3 else None)
+    options = {"validation_data": (X, Y), "verbose": verbose, "callbacks": [late, mine]}
+    regression().fit(X, Y, epochs=4, validation_freq=2, **options)
+    nothing = np.nan
+    frame = mine.frame()
+    first, second = mine.history["val_loss"]
+    np.testing.assert_array_equal(frame["val_loss"], [nothing, first, nothing, second])
+    np.testing.assert_array_equal(frame["late"], [nothing, nothing, nothing, 3])
+    assert frame["loss"].tolist() == mine.history["loss"]
+    regression().fit(X, Y, epochs=5, initial_epoch=3, validation_freq=[4], **options)
+    frame = mine.frame()
+    assert frame.index.tolist() == [0, 1, 2, 3, 3, 4]
+    np.testing.assert_array_equal(frame["val_loss"].isna(), [True, False, True, False, False, True])
+    regression().fit(X, Y, verbose=0, callbacks=mine)  # nobody listens
+    assert mine.frame().index.tolist() == [0, 1, 2, 3, 3, 4, 0]
+    assert mine.frame()["loss"].notna().all()
+    assert pickle.loads(pickle.dumps(mine)).frame().equals(mine.frame())  # noqa: S301
+    mine.history["mine"] = [1.0, 2.0]
+    with pytest.raises(DataError, match=r"values of 'mine' belong: 0 of 7 epochs had one, and there are 2\. Put what"):
+        mine.frame()
 
 
 # ---- EarlyStopping ---------------------------------------------------------------------------------------------------

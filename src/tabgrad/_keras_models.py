@@ -187,11 +187,12 @@ def _layer(keras: Any, layer: Any) -> Layer:
     """The record of a layer."""
     kind = _counterpart(keras, "layers", type(layer))
     if issubclass(kind, Layer) and kind not in (Input, Layer, Residual):
+        _check_activation(keras, getattr(layer, "activation", None))
         config = _config(layer)
         if kind is Normalization and config["mean"] is None:
             config |= {array.name: _array(keras, array) for array in layer.weights if array.name != "count"}
         if "activation" in config:
-            config["activation"] = _activation(keras, layer.activation, config["activation"])
+            config["activation"] = _activation(config["activation"])
         record = _record(kind, config)
         assert isinstance(record, Layer)
         return record
@@ -248,28 +249,36 @@ def _changes_nothing(name: str, value: Any) -> bool:
 
 def _value(value: Any) -> Any:
     """An argument as our records take it: parts as records, numbers as they were typed."""
-    if isinstance(value, Mapping) and "class_name" in value:
+    if isinstance(value, Mapping):
         where, config = str(value.get("module")).removeprefix("keras."), value.get("config")
-        if value["class_name"] in ("__tensor__", "__numpy__") and isinstance(config, Mapping):
+        kind = value.get("class_name")
+        if kind in ("__tensor__", "__numpy__") and isinstance(config, Mapping):
             return [_value(number) for number in config["value"]]
         if where not in MODULES or value.get("registered_name") or not isinstance(config, Mapping):
-            name = config if isinstance(config, str) else value["class_name"]  # of a lambda the rest is its code
+            name = config if isinstance(config, str) else "A lambda" if kind == "__lambda__" else kind
             raise ArgumentError(f"{name} is not a part of Keras's own. Leave it out in Keras.")
-        return _record(_named(where, value["class_name"]), config)
-    if isinstance(value, Mapping):
-        raise ArgumentError("code of your own is no data. Leave it out in Keras.")
+        return _record(_named(where, str(kind)), config)
     if isinstance(value, float) and float(np.float32(value)) == value:
         return float(str(np.float32(value)))  # 0.001 and not 0.0010000000474974513, which float32 makes of it
     return value
 
 
-def _activation(keras: Any, function: Any, config: Any) -> activations.Activation:
+def _check_activation(keras: Any, function: Any) -> None:
+    """Refuse an activation that is neither a function of `keras.activations` nor a layer."""
+    if function is None or isinstance(function, keras.layers.Layer):
+        return
+    name = getattr(function, "__name__", type(function).__name__)
+    if (namesake := getattr(keras.activations, name, None)) is function:
+        return
+    meant = f"Write activation='{name}'" if callable(namesake) else "Use one that both libraries have"
+    raise ArgumentError(
+        f"its activation is the function '{name}' of {function.__module__}, not one of keras.activations. {meant}."
+    )
+
+
+def _activation(config: Any) -> activations.Activation:
     """The record of a layer's activation: a function of Keras's own, or a layer that is one."""
     if isinstance(config, str):
-        if getattr(keras.activations, config, None) is not function:
-            raise ArgumentError(
-                f"its activation '{config}' is a function of your own. Use one that both libraries have."
-            )
         return activations.get(config)
     record = _value(config)
     if not isinstance(inner := getattr(record, "activation", None), activations.Activation):

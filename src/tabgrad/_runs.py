@@ -149,9 +149,8 @@ class Training:
                 scores = None if result.validation is None else result.validation[epoch]
                 self.history.on_epoch_end(self.first + epoch, self._names.logs(result.training[epoch], scores))
         elif done:
-            self.history.epoch += range(self.first, self.first + done)
-            for name, values in self._names.columns(result.training, result.validation).items():
-                self.history.history.setdefault(name, []).extend(values)
+            values = self._names.columns(result.training, result.validation)
+            self.history.add(range(self.first, self.first + done), values)
             self._last = {name: values[-1] for name, values in self.history.history.items()}
         self.history.status = result.status
         return self._last

@@ -41,14 +41,14 @@ def columns_of(shape: Any, layers: Iterable[Layer]) -> Columns:
     return Columns(0, shape[0]) if isinstance(first, Embedding) else Columns(shape[0])
 
 
-def built_shape(shape: Any) -> Any:
+def built_shape(shape: Any, owner: str = "build") -> Any:
     """What `Sequential.build` takes, without the batch: `(features,)` or a pair of such."""
     values = tuple(shape) if isinstance(shape, (tuple, list)) else (shape,)
     if len(values) == 2 and all(isinstance(each, (tuple, list)) for each in values):
-        return row_shape(tuple(tuple(each)[-1:] for each in values), "input_shape", "build")
+        return row_shape(tuple(tuple(each)[-1:] for each in values), "input_shape", owner)
     if len(values) not in (1, 2):
-        raise ArgumentError(f"'input_shape' of build must be (None, features). Got {shape!r}.")
-    return row_shape(values[-1:], "input_shape", "build")
+        raise ArgumentError(f"'input_shape' of {owner} must be (None, features). Got {shape!r}.")
+    return row_shape(values[-1:], "input_shape", owner)
 
 
 def declared(layers: Sequence[Layer]) -> Columns | None:

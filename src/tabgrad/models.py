@@ -205,10 +205,14 @@ class Sequential:
         if input_shape is None:
             self._ready_network("build")
             return
-        columns = columns_of(built_shape(input_shape), self._layers)
+        self._build(input_shape, "build")
+
+    def _build(self, input_shape: Any, caller: str) -> None:
+        """Fix the width of a row for one who says it."""
+        columns = columns_of(built_shape(input_shape, caller), self._layers)
         if self._columns is not None and columns != self._columns:
-            raise ArgumentError(f"build was given {columns}, but the model takes {self._columns}.")
-        self._network = self._network_for(columns, "build")
+            raise ArgumentError(f"{caller} was given {columns}, but the model takes {self._columns}.")
+        self._network = self._network_for(columns, caller)
 
     def _network_for(self, columns: Columns, caller: str) -> Network:
         """The network over rows of these columns."""
@@ -1114,10 +1118,10 @@ class Sequential:
         Sequential 'small': 3 columns -> Dense(2, relu) -> Dense(1, linear)
         11 parameters; not compiled
         """
-        name, layers, columns = _configs.configured(config)
+        name, layers, input_shape = _configs.configured(config)
         model = cls(layers, name=name)
-        if columns is not None and model._network is None:
-            model.build(columns)
+        if input_shape is not None:
+            model._build(input_shape, "from_config")
         return model
 
     def get_compile_config(self) -> dict[str, Any] | None:

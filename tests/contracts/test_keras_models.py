@@ -283,8 +283,19 @@ REFUSED = {
     "a lambda layer": (lambda: made(K.Lambda(lambda x: x, name="twice")), "layer 'twice'.*Lambda.*without it"),
     "an own layer": (lambda: made(Own(3, name="own")), "layer 'own'.*Own is a class of your own"),
     "a layer that is not here": (lambda: made(K.UnitNormalization(name="unit")), "'unit'.*no UnitNormalization"),
-    "an own activation": (lambda: made(K.Dense(2, relu)), "'relu' is a function of your own"),
-    "a lambda as activation": (lambda: made(K.Dense(2, lambda x: x, name="d")), "layer 'd'.*code of your own"),
+    "an own activation": (lambda: made(K.Dense(2, relu)), "the function 'relu' of .*, not one of keras.activations"),
+    "an operation as activation": (
+        lambda: made(K.Dense(2, keras.ops.relu)),
+        r"its activation is the function 'relu' of keras.*, not one of keras\.activations\. Write activation='relu'\.",
+    ),
+    "a lambda as activation": (
+        lambda: made(K.Dense(2, lambda x: x, name="d")),
+        "layer 'd'.*the function '<lambda>' of",
+    ),
+    "a lambda as initializer": (
+        lambda: made(K.Dense(2, kernel_initializer=lambda shape, dtype: keras.ops.zeros(shape), name="d")),
+        r"layer 'd': A lambda is not a part of Keras's own\.",
+    ),
     "an unknown activation": (lambda: made(K.Dense(2, "hard_tanh", name="d")), "layer 'd'.*hard_tanh"),
     "a constraint": (
         lambda: made(K.Dense(2, kernel_constraint="max_norm", name="d")),
@@ -324,7 +335,7 @@ COMPILED: dict[str, tuple[dict[str, Any], str]] = {
         "optimizer SGD.*'gradient_accumulation_steps', which is 3",
     ),
     "an own metric": ({"metrics": [own_metric]}, "the metric own_metric.* own_metric is not a part of Keras's own"),
-    "a lambda as metric": ({"metrics": [lambda y, p: p]}, ": __lambda__ is not a part of Keras's own"),
+    "a lambda as metric": ({"metrics": [lambda y, p: p]}, ": A lambda is not a part of Keras's own"),
     "a metric that is not here": ({"metrics": [keras.metrics.PearsonCorrelation()]}, "the metric PearsonCorrelation"),
     "loss weights": ({"loss_weights": [2.0]}, "loss_weights"),
 }

@@ -414,6 +414,16 @@ def lopsided(y_true, y_pred):
             ArgumentError,
             "Unknown class ['layers.Dense'] in the JSON of a plan or model.",
         ),
+        (
+            lambda: Sequential.from_config({**network().get_config(), "input_shape": [None, 5, 5]}),
+            ArgumentError,
+            "'input_shape' of from_config must be (None, features). Got [None, 5, 5].",
+        ),
+        (
+            lambda: Sequential.from_config({**network().get_config(), "input_shape": [None, 77]}),
+            ArgumentError,
+            "from_config was given 77 columns, but the model takes",
+        ),
         (lambda: Sequential.from_config([]), ArgumentTypeError, "The configuration of a model must be what get_config"),
         (lambda: Dense.from_config([1]), ArgumentTypeError, "'config' of Dense must be what get_config gave, a dict."),
         (lambda: network().compile_from_config({}), ArgumentTypeError, "What a model is compiled with must be what ge"),

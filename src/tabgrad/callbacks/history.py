@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from tabgrad.callbacks.base import Callback, Logs
+from tabgrad.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,7 +19,8 @@ class History(Callback):
     Attributes
     ----------
     history : dict of lists of float
-        Loss and metrics by name, those of validation as ``val_...``; a value for each epoch that was finished.
+        Loss and metrics by name, those of validation as ``val_...``; a value for each epoch that was finished, and
+        validated where `validation_freq` leaves epochs out.
     epoch : list of int
         The epochs, counted from 0.
     params : dict
@@ -41,6 +45,7 @@ class History(Callback):
         self.history: dict[str, list[float]] = {}
         self.epoch: list[int] = []
         self.status: Literal["running", "finished", "stopped", "interrupted", "diverged"] = "running"
+        self._told: list[tuple[int, tuple[str, ...]]] = []  # of all runs, each epoch and the names that it had
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         """A run begins: its epochs are counted anew, values of an earlier run stay."""
@@ -49,15 +54,38 @@ class History(Callback):
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Keep the values of an epoch."""
-        self.epoch.append(epoch)
-        for name, value in (logs or {}).items():
-            self.history.setdefault(name, []).append(value)
+        self.add([epoch], {name: [value] for name, value in (logs or {}).items()})
+
+    def add(self, epochs: Sequence[int], values: Mapping[str, Sequence[float]]) -> None:
+        """Keep the values of several epochs, by name."""
+        self.epoch += epochs
+        self._told += [(epoch, tuple(values)) for epoch in epochs]
+        for name, column in values.items():
+            self.history.setdefault(name, []).extend(column)
 
     def frame(self) -> pd.DataFrame:
-        """The values as a pandas frame, a row an epoch."""
+        """The values as a pandas frame, a row an epoch, NaN where an epoch has no value.
+
+        A history that was given to `fit` again has the rows of one run under those of the other.
+        """
         import pandas as pd
 
-        return pd.DataFrame(self.history, index=pd.Index(self.epoch, name="epoch"))
+        columns = {name: self._column(name, values) for name, values in self.history.items()}
+        return pd.DataFrame(columns, index=pd.Index([epoch for epoch, _ in self._told], name="epoch"))
+
+    def _column(self, name: str, values: Sequence[float]) -> list[float]:
+        """The values of a name beside the epochs that have them."""
+        places = [place for place, (_, names) in enumerate(self._told) if name in names]
+        if len(values) != len(places):
+            raise DataError(
+                f"frame cannot tell to which epochs the values of '{name}' belong: {len(places)} of "
+                f"{len(self._told)} epochs had one, and there are {len(values)}. Put what a callback adds into the "
+                "logs of on_epoch_end."
+            )
+        column = [math.nan] * len(self._told)
+        for place, value in zip(places, values, strict=True):
+            column[place] = value
+        return column
 
     def __repr__(self) -> str:
         """Each quantity at the first, best and last epoch."""
