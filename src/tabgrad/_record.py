@@ -8,7 +8,7 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import FrozenInstanceError, dataclass, fields, is_dataclass
-from functools import wraps
+from functools import cache, wraps
 from types import MappingProxyType
 from typing import Any, ClassVar, Self
 
@@ -179,10 +179,21 @@ def from_data(data: Any) -> Any:
         name = data.get("class")
         if not isinstance(name, str) or name not in _KNOWN:
             raise ArgumentError(f"Unknown class {name!r} in the JSON of a plan or model.{_nearest(name)}")
-        return _KNOWN[name](**{key: from_data(value) for key, value in data.items() if key != "class"})
+        values = {key: from_data(value) for key, value in data.items() if key != "class"}
+        if lacking := [field for field in _required(_KNOWN[name]) if field not in values]:
+            raise ArgumentError(f"{name} in the JSON of a plan or model lacks {', '.join(map(repr, lacking))}.")
+        return _KNOWN[name](**values)
     if isinstance(data, (list, tuple)):
         return tuple(from_data(item) for item in data)
     return data
+
+
+@cache
+def _required(cls: type) -> tuple[str, ...]:
+    """What a class must be given."""
+    kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    parameters = inspect.signature(cls).parameters.values()
+    return tuple(each.name for each in parameters if each.default is each.empty and each.kind in kinds)
 
 
 def _nearest(name: Any) -> str:

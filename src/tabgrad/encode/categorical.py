@@ -1,0 +1,332 @@
+"""Columns of words: one-hot where there are few levels, codes for a learned table where there are many.
+
+Every column has a place for what training had not: levels that are new, and those with fewer than `min_rows` rows, of
+which nothing could be learned but by heart, share one; missing values have their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Annotated, Any, ClassVar
+
+import numpy as np
+
+from tabgrad._checks import NOT_NEGATIVE, Interval
+from tabgrad._record import Record
+from tabgrad._refusals import shown
+from tabgrad.errors import ArgumentError, ArgumentTypeError
+from tabgrad.table.columns import Words
+
+__all__ = ["MAX_ONE_HOT", "MOST_LEVELS", "Binary", "Embedded", "OneHot", "Ordinal", "Worded", "fit", "fit_ordinal"]
+
+MAX_ONE_HOT = 8  # levels; RealMLP's choice, tuned on 118 tables
+WIDEST = 8  # numbers that stand for a level; also RealMLP's
+WIDEST_EVER = 4096  # that a file may ask for: a table of them is memory
+# An optimizer steps on a whole table at a time: with this many rows of 8 that takes as long as a network's own weights.
+MOST_LEVELS = 10_000
+
+NOWHERE = -1  # a row that has a value in none of its column's places
+
+
+@dataclass(frozen=True)
+class Worded(Record):
+    """What all columns of words have in common: a name, and levels.
+
+    Parameters
+    ----------
+    name : str
+        The column.
+    levels : tuple of str
+        Those with a place of their own.
+    """
+
+    name: str
+    levels: tuple[str, ...]
+
+    features: ClassVar[tuple[str, ...]] = ()
+
+    def __post_init__(self) -> None:
+        """Check the fields; the levels must be different strings."""
+        super().__post_init__()
+        levels: Any = self.levels
+        owner = type(self).__name__
+        if not isinstance(levels, (tuple, list)) or not all(isinstance(level, str) for level in levels):
+            raise ArgumentTypeError(f"'levels' of {owner} must be strings. Got {shown(levels)}.")
+        object.__setattr__(self, "levels", tuple(levels))
+        if len(set(levels)) < len(levels):
+            raise ArgumentError(f"'levels' of {owner} must be different. Got {shown(levels)}.")
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return {level: place for place, level in enumerate(self.levels)}
+
+    def places(self, words: Words, *, other: int = NOWHERE, missing: int = NOWHERE, first: int = 0) -> np.ndarray:
+        """Of each row the place of its level: `first` + its index in `levels`, `other` for any else, or `missing`."""
+        index = self._places
+        known = [index.get(level, NOWHERE) for level in words.levels]
+        lookup = np.array([*(other if place == NOWHERE else first + place for place in known), missing], np.int32)
+        places: np.ndarray = lookup[words.codes]  # the code of a missing value, -1, is the last
+        return places
+
+    def unseen(self, words: Words) -> dict[str, int]:
+        """The levels that have rows but no place here, and how many rows; the most frequent first."""
+        new = [place for place, level in enumerate(words.levels) if level not in self._places]
+        if not new:
+            return {}
+        counts = words.counts()
+        found = {words.levels[place]: int(counts[place]) for place in new if counts[place]}
+        return dict(sorted(found.items(), key=lambda each: (-each[1], each[0])))
+
+
+@dataclass(frozen=True)
+class Binary(Worded):
+    """Two levels: the first is -1, the second 1, anything else 0.
+
+    Parameters
+    ----------
+    name, levels
+        See `Worded`.
+    indicator : bool
+        Whether a column of zeros and ones says where the value is missing.
+
+    Examples
+    --------
+    >>> from tabgrad.encode.categorical import Binary
+    >>> from tabgrad.table.columns import words
+    >>> Binary("smokes", ("no", "yes"), True).encode(words(["yes", "no", None, "pipe"]))
+    array([[ 1.,  0.],
+           [-1.,  0.],
+           [ 0.,  1.],
+           [ 0.,  0.]], dtype=float32)
+    """
+
+    indicator: bool
+
+    def __post_init__(self) -> None:
+        """Check that there are two levels."""
+        super().__post_init__()
+        if len(self.levels) != 2:
+            raise ArgumentError(f"'levels' of Binary must be two. Got {len(self.levels)}.")
+
+    @property
+    def features(self) -> tuple[str, ...]:  # type: ignore[override]
+        """The names of the encoded columns."""
+        return (self.name, f"{self.name} (missing)") if self.indicator else (self.name,)
+
+    def encode(self, words: Words) -> np.ndarray:
+        """The encoded columns: float32 of shape (rows, features)."""
+        sign = np.array([-1, 1, 0], np.float32)[self.places(words, other=2, missing=2)]
+        columns = [sign, words.codes < 0] if self.indicator else [sign]
+        return np.column_stack(columns).astype(np.float32, copy=False)
+
+
+@dataclass(frozen=True)
+class OneHot(Worded):
+    """A column of zeros and ones for each level.
+
+    Parameters
+    ----------
+    name, levels
+        See `Worded`.
+    other : bool
+        Whether there is a column for rare and unseen levels; without, such a row is 0 everywhere.
+    missing : bool
+        Whether there is a column for missing values; without, such a row is 0 everywhere.
+
+    Examples
+    --------
+    >>> from tabgrad.encode.categorical import OneHot
+    >>> from tabgrad.table.columns import words
+    >>> column = OneHot("colour", ("blue", "red"), False, True)
+    >>> column.features
+    ('colour=blue', 'colour=red', 'colour (missing)')
+    >>> column.encode(words(["red", None, "green"]))
+    array([[0., 1., 0.],
+           [0., 0., 1.],
+           [0., 0., 0.]], dtype=float32)
+    """
+
+    other: bool
+    missing: bool
+
+    @property
+    def features(self) -> tuple[str, ...]:  # type: ignore[override]
+        """The names of the encoded columns."""
+        more = [f"{self.name} (other)"] * self.other + [f"{self.name} (missing)"] * self.missing
+        return (*(f"{self.name}={level}" for level in self.levels), *more)
+
+    def encode(self, words: Words) -> np.ndarray:
+        """The encoded columns: float32 of shape (rows, features)."""
+        count = len(self.levels)
+        other = count if self.other else NOWHERE
+        missing = count + self.other if self.missing else NOWHERE
+        places = self.places(words, other=other, missing=missing)
+        out = np.zeros((len(places), len(self.features) + 1), np.float32)
+        out[np.arange(len(places)), places] = 1  # NOWHERE is the last column, which is none
+        return out[:, :-1]
+
+
+@dataclass(frozen=True)
+class Embedded(Worded):
+    """A code for each level, whose row of a table `tabgrad.layers.Embedding` learns.
+
+    Code 0 is for rare and unseen levels, 1 for missing values, then come the levels.
+
+    Parameters
+    ----------
+    name, levels
+        See `Worded`.
+    width : int
+        The numbers that stand for a level.
+
+    References
+    ----------
+    C. Guo, F. Berkhahn, "Entity embeddings of categorical variables", 2016.
+
+    Examples
+    --------
+    >>> from tabgrad.encode.categorical import Embedded
+    >>> from tabgrad.table.columns import words
+    >>> Embedded("state", ("AK", "AL", "AR"), 2).encode(words(["AL", None, "??"]))
+    array([3, 1, 0], dtype=int32)
+    """
+
+    width: Annotated[int, Interval(1, WIDEST_EVER)]
+
+    @property
+    def cardinality(self) -> int:
+        """How many codes there are."""
+        return len(self.levels) + 2
+
+    def encode(self, words: Words) -> np.ndarray:
+        """The codes: int32 of shape (rows,)."""
+        return self.places(words, other=0, missing=1, first=2)
+
+
+@dataclass(frozen=True)
+class Ordinal(Worded):
+    """The place of a level among all in their order, from -1 for the first to 1 for the last, at equal steps.
+
+    A level that is not among them has no place in the order: like a missing one it is at the median of the training
+    rows, and 1 in the indicator column.
+
+    Parameters
+    ----------
+    name, levels
+        See `Worded`; the levels in their order.
+    median : int
+        The place of the training rows' median, counted from 0.
+    indicator : bool
+        Whether a column of zeros and ones says where the place is not known.
+
+    Examples
+    --------
+    >>> from tabgrad.encode.categorical import Ordinal
+    >>> from tabgrad.table.columns import words
+    >>> Ordinal("cut", ("Fair", "Good", "Ideal"), 2, False).encode(words(["Fair", "Good", None]))
+    array([[-1.],
+           [ 0.],
+           [ 1.]], dtype=float32)
+    """
+
+    median: Annotated[int, NOT_NEGATIVE]
+    indicator: bool
+
+    def __post_init__(self) -> None:
+        """Check that the median is the place of a level."""
+        super().__post_init__()
+        if self.median >= max(len(self.levels), 1):
+            raise ArgumentError(
+                f"'median' of Ordinal must be below the number of levels, {len(self.levels)}. Got {self.median}."
+            )
+
+    @property
+    def features(self) -> tuple[str, ...]:  # type: ignore[override]
+        """The names of the encoded columns."""
+        return (self.name, f"{self.name} (missing)") if self.indicator else (self.name,)
+
+    def encode(self, words: Words) -> np.ndarray:
+        """The encoded columns: float32 of shape (rows, features)."""
+        places = self.places(words)
+        unknown = places == NOWHERE
+        filled = np.where(unknown, self.median, places)
+        steps = max(len(self.levels) - 1, 1)
+        position = (2 * filled - steps) / steps
+        columns = [position, unknown] if self.indicator else [position]
+        return np.column_stack(columns).astype(np.float32, copy=False)
+
+
+# ---- Fitting ---------------------------------------------------------------------------------------------------------
+
+
+def fit(
+    name: str,
+    words: Words,
+    *,
+    max_one_hot: int = MAX_ONE_HOT,
+    min_rows: int = 3,
+    indicator: bool = False,
+    order: Sequence[str] = (),
+) -> Binary | OneHot | Embedded:
+    """A column of words of the training rows.
+
+    A level has a place of its own if it stands in at least `min_rows` rows; where that leaves fewer than two, as in a
+    table of a few rows, each level has. Two levels and no other become a `Binary`, at most `max_one_hot` a `OneHot`,
+    more an `Embedded`, whose levels are the 10,000 most frequent at most.
+
+    Parameters
+    ----------
+    name : str
+        The column.
+    words : Words
+    max_one_hot, min_rows : int
+    indicator : bool
+        Whether there is a column for missing values.
+    order : sequence of str
+        Levels that come first, in this order; the others are sorted.
+
+    Examples
+    --------
+    >>> from tabgrad.encode.categorical import fit
+    >>> from tabgrad.table.columns import words
+    >>> fit("colour", words(["red"] * 5 + ["blue"] * 4 + ["green"] * 3 + ["mauve"]))
+    OneHot(name='colour', levels=('blue', 'green', 'red'), other=False, missing=False)
+    """
+    counts = {level: count for level, count in zip(words.levels, words.counts().tolist(), strict=True) if count}
+    frequent = [level for level, count in counts.items() if count >= min_rows]
+    kept = frequent if len(frequent) > 1 else _most_frequent(counts, max_one_hot)
+    rank = {level: place for place, level in enumerate(order)}
+    most = _most_frequent({level: counts[level] for level in kept}, MOST_LEVELS)
+    levels = tuple(sorted(most, key=lambda level: (rank.get(level, len(rank)), level)))
+    others = sum(counts.values()) - sum(counts[level] for level in levels)
+    if len(levels) > max_one_hot:
+        return Embedded(name, levels, width(len(levels)))
+    if len(levels) == 2 and others < min_rows:
+        return Binary(name, levels, indicator)
+    return OneHot(name, levels, others >= min_rows, indicator)
+
+
+def fit_ordinal(name: str, words: Words, levels: Sequence[str], *, indicator: bool = False) -> Ordinal:
+    """A column whose levels stand in an order."""
+    places = Worded(name, tuple(levels)).places(words)
+    known = np.sort(places[places != NOWHERE])
+    return Ordinal(name, tuple(levels), int(known[len(known) // 2]) if len(known) else 0, indicator)
+
+
+def width(levels: int) -> int:
+    """How many numbers stand for a level: 8, which RealMLP found on 118 tables; of fewer levels as many as there are.
+
+    Examples
+    --------
+    >>> from tabgrad.encode.categorical import width
+    >>> width(3), width(1000)
+    (3, 8)
+    """
+    return min(levels, WIDEST)
+
+
+def _most_frequent(counts: dict[str, int], most: int) -> list[str]:
+    """The levels with the most rows; of two with equally many the one that sorts first."""
+    return sorted(counts, key=lambda level: (-counts[level], level))[:most]

@@ -1,0 +1,185 @@
+"""Scaling of numbers, held against scikit-learn's scalers and against the formulas."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy.stats import norm
+from sklearn.preprocessing import QuantileTransformer, RobustScaler, StandardScaler
+
+from tabgrad.encode import numeric
+from tabgrad.encode.numeric import (
+    BLOCK,
+    SCALINGS,
+    Plain,
+    Quantile,
+    Robust,
+    Standard,
+    TwoValues,
+    encoded,
+    fit,
+    inexact,
+)
+from tabgrad.errors import ArgumentError, DataError
+
+FINITE = st.floats(allow_nan=False, allow_infinity=False)
+RNG = np.random.default_rng(0)
+HEAVY = np.exp(2 * RNG.normal(size=2000))
+OTHERS = np.exp(2 * RNG.normal(size=500))
+
+
+def smooth(z):
+    return z / np.sqrt(1 + (z / 3) ** 2)
+
+
+def through(record, x):
+    return encoded([record], [x])
+
+
+def test_robust_is_scikit_learns_then_clipped_smoothly():
+    scaled = RobustScaler().fit(HEAVY[:, None]).transform(OTHERS[:, None])
+    np.testing.assert_allclose(through(Robust.of("x", HEAVY), OTHERS), smooth(scaled), rtol=1e-6, atol=1e-7)
+
+
+def test_standard_is_scikit_learns():
+    scaled = StandardScaler().fit(HEAVY[:, None]).transform(OTHERS[:, None])
+    np.testing.assert_allclose(through(Standard.of("x", HEAVY), OTHERS), scaled, rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize("rows", [7, 50, 2000, 40_000])
+@pytest.mark.parametrize("tied", [False, True])
+def test_quantile_is_scikit_learns_within_4(rows, tied):
+    x = np.exp(np.random.default_rng(rows).normal(size=rows))
+    x = np.round(x, 1) if tied else x
+    count = min(max(rows // 30, 10), 1000, rows)
+    peer = QuantileTransformer(n_quantiles=count, output_distribution="normal", subsample=None).fit(x[:, None])
+    inside = x[(x > x.min()) & (x < x.max())][:100]  # of a smallest number that rows share see below
+    new = np.concatenate([OTHERS, inside, [-5.0, 1e9]])
+    expected = peer.transform(new[:, None]).clip(-4, 4)
+    np.testing.assert_allclose(through(Quantile.of("x", x), new), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_quantile_puts_what_many_rows_share_at_the_middle_of_its_ranks():
+    record = Quantile.of("gain", np.concatenate([np.zeros(600), np.arange(1, 401)]))
+    out = through(record, np.array([0, 200, 400]))[:, 0]
+    np.testing.assert_allclose(out, [norm.ppf(0.3), norm.ppf(0.8), 4], atol=0.01)
+
+
+def test_none_changes_nothing():
+    np.testing.assert_array_equal(through(Plain.of("x", HEAVY), OTHERS)[:, 0], OTHERS.astype(np.float32))
+
+
+@pytest.mark.parametrize("scaling", ["robust", "standard", "quantile"])
+@pytest.mark.parametrize("pair", [(0, 1), (-7.5, 1e20), (0.1, 0.3), (1e-300, 2e-300)])
+def test_two_values_are_minus_one_and_one(scaling, pair):
+    x = np.array(pair)[[0, 0, 1, 0, 1]]
+    record = fit("x", x, scaling)
+    assert isinstance(record, TwoValues)
+    np.testing.assert_array_equal(through(record, x)[:, 0], np.where(x == pair[0], -1, 1))
+    assert abs(through(record, np.array([-1e300, 1e300]))).max() == 1
+
+
+def test_two_values_stay_where_none_is_asked_for():
+    assert fit("x", np.array([3.0, 5.0]), "none") == Plain("x", 4.0, False)
+
+
+def test_quartiles_that_are_one_number_fall_back_to_half_the_range():
+    assert Robust.of("x", np.array([5.0] * 97 + [1, 2, 9])).scale == 4
+    assert Robust.of("x", np.full(3, 5.0)).scale == 1
+    assert Standard.of("x", np.full(7, 0.1)).scale == 1
+
+
+def test_missing_numbers_are_the_median_of_the_training_and_marked():
+    x = np.array([1, np.nan, 2, 10, np.nan])
+    for scaling in SCALINGS:
+        record = fit("x", x, scaling, indicator=True)
+        assert record.median == 2
+        assert record.features == ("x", "x (missing)")
+        out = through(record, np.array([2.0, np.nan]))
+        assert out[0, 0] == out[1, 0]
+        assert out[:, 1].tolist() == [0, 1]
+
+
+def test_a_column_without_a_number_among_the_training_rows():
+    record = fit("x", np.full(4, np.nan), "robust")
+    assert np.isfinite(through(record, np.array([np.nan, 0, 1e9]))).all()
+
+
+@given(arrays(np.float64, st.integers(1, 30), elements=FINITE), arrays(np.float64, 5, elements=FINITE))
+@pytest.mark.parametrize("scaling", SCALINGS)
+def test_finite_whatever_the_numbers(scaling, train, new):
+    record = fit("x", train, scaling)
+    assert np.isfinite(through(record, np.concatenate([train, new, [np.nan, 1.7e308, -1.7e308]]))).all()
+
+
+@given(arrays(np.float64, st.integers(2, 30), elements=st.floats(-1e6, 1e6)))
+@pytest.mark.parametrize("scaling", SCALINGS)
+def test_keeps_the_order_of_numbers(scaling, train):
+    record = fit("x", train, scaling)
+    assert (np.diff(through(record, np.sort(train))[:, 0]) >= 0).all()
+
+
+def test_small_numbers_beside_a_large_offset_survive():
+    x = 1e9 + np.arange(5) / 1024
+    np.testing.assert_allclose(through(Robust.of("x", x), x)[:, 0], smooth(np.arange(-2, 3) / 2), rtol=1e-6)
+
+
+def test_columns_of_all_kinds_together_equal_each_alone():
+    rows = BLOCK // 3  # several blocks, the last one not full
+    x = [RNG.normal(size=rows), RNG.integers(0, 2, rows), np.exp(RNG.normal(size=rows)), RNG.normal(size=rows)]
+    x += [np.where(RNG.random(rows) < 0.1, np.nan, column) for column in x]
+    ways = ["quantile", "robust", "standard", "none"] * 2
+    records = [fit(str(i), x[i], way, indicator=i > 5) for i, way in enumerate(ways)]
+    alone = np.hstack([through(record, column) for record, column in zip(records, x, strict=True)])
+    np.testing.assert_array_equal(encoded(records, x), alone)
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf])
+def test_infinity_is_refused(value):
+    with pytest.raises(DataError, match="infinite"):
+        through(Robust.of("x", HEAVY), np.array([1.0, value]))
+
+
+def test_integers_that_float64_would_round():
+    x = np.array([0, 2**53, 2**53 + 1, 2**60, -(2**53) - 1, -(2**63)])
+    np.testing.assert_array_equal(inexact(x), [False, False, True, False, True, False])
+    np.testing.assert_array_equal(inexact(np.array([2**64 - 1, 2**63], np.uint64)), [True, False])
+    assert not inexact(x.astype(np.float64)).any()
+    with pytest.raises(DataError, match="too large"):
+        through(Plain("x", 0.0, False), x)
+    through(Plain("x", 0.0, False), np.array([2**60]))
+
+
+@pytest.mark.parametrize("dtype", [bool, np.int8, np.uint16, np.int64, np.float32])
+def test_takes_numbers_of_any_type(dtype):
+    x = np.array([0, 1, 1], dtype)
+    np.testing.assert_array_equal(through(Plain("x", 0.0, False), x)[:, 0], [0, 1, 1])
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Robust("x", 0.0, False, 0.0), "'scale' of Robust must be above 0"),
+        (lambda: Robust("x", 0.0, False, -1.0), "'scale' of Robust must be above 0"),
+        (lambda: Robust("x", float("nan"), False, 1.0), "'median' of Robust must be finite"),
+        (lambda: Robust(3, 0.0, False, 1.0), "'name' of Robust must be a string"),
+        (lambda: Robust("x", 0.0, "yes", 1.0), "'indicator' of Robust must be True or False"),
+        (lambda: Standard("x", 0.0, False, "0", 1.0), "'mean' of Standard must be a number"),
+        (lambda: TwoValues("x", 0.0, False, 1.0, 1.0), "'low' of TwoValues must be below 'high'"),
+        (lambda: Quantile("x", 0.0, False, (2.0, 1.0)), "'quantiles' of Quantile must be in order"),
+        (lambda: Quantile("x", 0.0, False, (2.0,)), "'quantiles' of Quantile must be at least two"),
+        (lambda: Quantile("x", 0.0, False, (1.0, float("inf"))), "'quantiles' of Quantile must be finite"),
+    ],
+)
+def test_a_record_refuses_what_it_cannot_be(make, message):
+    with pytest.raises(ArgumentError, match=message):
+        make()
+
+
+def test_the_smooth_clipping_has_reached_its_bound_where_it_is_cut_off():
+    record = Robust("x", 0.0, False, 1.0)
+    far = through(record, np.array([numeric.SATURATED / 10, numeric.SATURATED, 1e300]))
+    assert (far == np.float32(3)).all()
