@@ -321,7 +321,7 @@ class Quantile(Numeric):
         knots, p = self._knots
         # Interpolating from below and from above meets in the middle of quantiles that are one number.
         ranks = 0.5 * (np.interp(x, knots, p) - np.interp(-x, -knots[::-1], -p[::-1]))
-        scores: np.ndarray = np.clip(ndtri(ranks), -MOST_SCORE, MOST_SCORE)
+        scores: np.ndarray = np.clip(ndtri(ranks.clip(0, 1)), -MOST_SCORE, MOST_SCORE)  # rounding left [0, 1]
         return scores
 
 
