@@ -5,4 +5,6 @@
 #include "embedding.hpp"
 #include "noise.hpp"
 #include "normalization.hpp"
+#include "periodic.hpp"
+#include "piecewise.hpp"
 #include "pointwise.hpp"

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cmath>
 #include <cstdlib>
 #include <deque>
 #include <memory>
@@ -198,11 +199,11 @@ class Program {
       spec.sizes = sizes.data(), spec.size_count = static_cast<int>(sizes.size());
       if (spec.units < 1) throw std::invalid_argument("a layer has no units");
       if (std::string(spec.kind) == "embedding") take_tables(sizes, spec, outputs_);
+      if (std::string(spec.kind) == "piecewise_linear_embedding") check_knots(constants, sizes, spec, outputs_);
+      if (std::string(spec.kind) == "periodic_embedding") check_waves(spec, outputs_);
       if (outputs_ < 1 && cardinalities_.empty()) throw std::invalid_argument("a layer has no inputs");
-      if (!constants.empty() && constants.size() != 3 * static_cast<std::size_t>(spec.units))
+      if (std::string(spec.kind) == "affine" && constants.size() != 3 * static_cast<std::size_t>(spec.units))
         throw std::invalid_argument("a layer has the wrong number of constants");
-      if (constants.empty() && std::string(spec.kind) == "affine")
-        throw std::invalid_argument("an affine layer needs its constants");
       if (static_cast<double>(spec.units) * static_cast<double>(most_rows) > 2e9)
         throw std::invalid_argument("batch_size times units must stay below 2e9: take a smaller batch_size");
       outputs_ = spec.units;
@@ -466,6 +467,36 @@ class Program {
     }
     if (outputs != spec.units) throw std::invalid_argument("an embedding is not as wide as its tables");
     cardinalities_.assign(sizes.begin(), sizes.begin() + static_cast<std::ptrdiff_t>(count));
+  }
+  // The knots of an embedding of the first of `inputs` columns: each piece has a length.
+  static void check_knots(const std::vector<float>& knots, const std::vector<int>& pieces, const LayerSpec& spec,
+                          int inputs) {
+    const double width = spec.numbers[0];
+    double total = 0;
+    for (int count : pieces) {
+      if (count < 1 || count > 1 << 16) throw std::invalid_argument("an embedding needs a piece a column");
+      total += count;
+    }
+    if (pieces.empty() || pieces.size() > static_cast<std::size_t>(inputs) || !(width >= 1) || total * width > 1 << 28)
+      throw std::invalid_argument("an embedding of pieces has the wrong number of columns, or is too large");
+    if (knots.size() != static_cast<std::size_t>(total) + pieces.size())
+      throw std::invalid_argument("an embedding has the wrong number of knots");
+    std::size_t at = 0;
+    for (int count : pieces) {
+      for (std::size_t i = at; i < at + static_cast<std::size_t>(count); i++)
+        if (!(knots[i] < knots[i + 1]) || !std::isfinite(knots[i]) || !std::isfinite(knots[i + 1]))
+          throw std::invalid_argument("knots must ascend");
+      at += static_cast<std::size_t>(count) + 1;
+    }
+    if (inputs + width * static_cast<double>(pieces.size()) != spec.units)
+      throw std::invalid_argument("an embedding of pieces is not as wide as its columns");
+  }
+  static void check_waves(const LayerSpec& spec, int inputs) {
+    const double columns = spec.numbers[0], width = spec.numbers[1], waves = spec.numbers[2];
+    if (!(columns >= 1 && columns <= inputs && width >= 1 && waves >= 1) || columns * width * waves > 1 << 28)
+      throw std::invalid_argument("an embedding of waves has the wrong number of columns, or is too large");
+    if (inputs + columns * width != spec.units)
+      throw std::invalid_argument("an embedding of waves is not as wide as its columns");
   }
   // Codes that the program may look up; null for a program without tables.
   const std::int32_t* codes_of(const nb::object& object, std::size_t count) const {

@@ -88,6 +88,43 @@ struct PRelu : Layer {
   }
 };
 
+// out = gamma x.   dx = gamma d, dgamma = sum of x d
+struct Scale : Layer {
+  Array gamma;
+  Scale(int units, const LayerSpec& spec) {
+    gamma = {1, units, leading(units), spec.numbers[0], spec.numbers[1], spec.trainable};
+  }
+  void list(std::vector<Array*>& arrays) override { arrays.push_back(&gamma); }
+  bool joins_activation() const override { return !sealed && !bends(); }
+  bool joins_dropout() const override { return !sealed && !dropout; }
+  void forward(const Pass& pass, int from, int to) override {
+    for (int m = from; m < to; m++)
+      for (int n = 0; n < padded(in->units); n += W) {
+        const vec z = load(in->value_of(m) + n) * load(gamma.w + n);
+        finish_block(pass, m, n, 1, 1, &z);
+      }
+  }
+  void backward(const Pass&, int from, int to) override {
+    if (!in->error.data()) return;
+    for (int m = from; m < to; m++)
+      for (int n = 0; n < padded(in->units); n += W) {
+        const vec g = load(out->error_of(m) + n) * load(gamma.w + n);
+        InputError{*in, in_adds}(m, n, 1, 1, &g);
+      }
+  }
+  int parts() const override { return 1; }
+  void learn(const Pass& pass, int, int) override {
+    if (!gamma.trainable) return;
+    row_gradient(gamma, *pass.optimizer, [&]<int V>(int n, vec(&g)[V]) __attribute__((always_inline)) {
+      for (int j = 0; j < V; j++) g[j] = vec{};
+      for (int m = 0; m < pass.rows; m++)
+        for (int j = 0; j < V; j++) g[j] += load(out->error_of(m) + n + W * j) * load(in->value_of(m) + n + W * j);
+      for (int j = 0; j < V; j++)  // values beyond the units may be anything
+        g[j] = first(gamma.columns - n - W * j) ? g[j] : vec{};
+    });
+  }
+};
+
 // out = (x - c) a + b, numbers of each column that do not move.   dx = d a
 struct Affine : Layer {
   Floats numbers_of;

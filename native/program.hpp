@@ -22,8 +22,8 @@ struct LayerSpec {
   std::uint64_t seed;  // of its dropout masks
   bool trainable;
   float numbers[MOST_NUMBERS];
-  const float* constants;  // numbers of each column, where a layer has such
-  const int* sizes;        // of an embedding: the rows of each code column's table, then their widths
+  const float* constants;  // numbers of each column, where a layer has such: scales, knots
+  const int* sizes;  // of an embedding: the rows of each code column's table, then their widths; or pieces of each
   int size_count;
 };
 

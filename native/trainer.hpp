@@ -217,6 +217,12 @@ inline const char* Trainer::add(const LayerSpec& spec, bool link) {
       append(std::make_unique<Dense>(inputs, spec), spec.units);
   } else if (is("embedding")) {
     append(std::make_unique<Embedding>(inputs, spec), spec.units);
+  } else if (is("piecewise_linear_embedding")) {
+    append(std::make_unique<PiecewiseLinear>(spec), spec.units);
+  } else if (is("periodic_embedding")) {
+    append(std::make_unique<Periodic>(spec), spec.units);
+  } else if (is("scale")) {
+    append(std::make_unique<Scale>(inputs, spec), inputs);
   } else if (is("dropout")) {
     if (!last || !last->joins_dropout()) last = append(std::make_unique<Elementwise>(), inputs);
     last->dropout = std::make_unique<Dropout>(dropout_of_rate(spec.numbers[0]));
@@ -449,7 +455,7 @@ inline void Trainer::begin(const Batch& batch, bool training) {
   pass_.batch = &batch, pass_.rows = batch.count, pass_.training = training, pass_.step = step;
   for (auto& layer : layers_) layer->begin(pass_);
   for (Layer* layer : preparing_) layer->prepare(pass_);
-  if (!training || !stale_) return;
+  if (!stale_) return;
   for (auto& layer : layers_) layer->refresh(0, layer->parts());
   stale_ = false;
 }

@@ -70,6 +70,8 @@ REQUIRED: dict[str, Any] = {
     "precision": 0.5,
     "input_dim": 3,
     "output_dim": 2,
+    "knots": [[0.0, 1.0]],
+    "columns": 1,
 }
 A_PLAN = PARTS[0].plan
 
@@ -514,6 +516,9 @@ NOT_IN_KERAS = {
     losses.TweedieDeviance,
     metrics.CohenKappa,
     metrics.MatthewsCorrelationCoefficient,
+    layers.PeriodicEmbedding,
+    layers.PiecewiseLinearEmbedding,
+    layers.Scale,
 }
 OURS_ALONE = {
     ("initializer", "constant"),

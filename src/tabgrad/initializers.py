@@ -13,7 +13,7 @@ from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
-from tabgrad._checks import SEED, Interval
+from tabgrad._checks import NOT_NEGATIVE, SEED, Interval
 from tabgrad._record import Record
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "LecunNormal",
     "LecunUniform",
     "Ones",
+    "RandomNormal",
     "RandomUniform",
     "VarianceScaling",
     "Zeros",
@@ -107,6 +108,28 @@ class RandomUniform(Initializer):
         if self.seed is not None:
             random = np.random.default_rng(self.seed)
         return (self.minval + (self.maxval - self.minval) * random.random(shape)).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class RandomNormal(Initializer):
+    """From the normal distribution, whatever the shape.
+
+    Parameters
+    ----------
+    mean, stddev : float, default 0 and 0.05
+    seed : int or None, default None
+        None: the model's seed. With a seed of its own, an initialiser draws the same for every model.
+    """
+
+    mean: Annotated[float, Interval()] = 0.0
+    stddev: Annotated[float, NOT_NEGATIVE] = 0.05
+    seed: Annotated[int | None, SEED] = None
+
+    def draw(self, shape: tuple[int, ...], random: np.random.Generator) -> np.ndarray:
+        """Weights of a shape, float32."""
+        if self.seed is not None:
+            random = np.random.default_rng(self.seed)
+        return (self.mean + self.stddev * random.standard_normal(shape)).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -214,6 +237,8 @@ CATALOGUE: dict[str, type[Initializer]] = {
     "zeros": Zeros,
     "ones": Ones,
     "constant": Constant,
+    "random_normal": RandomNormal,
+    "normal": RandomNormal,
     "random_uniform": RandomUniform,
     "uniform": RandomUniform,
     "glorot_uniform": GlorotUniform,

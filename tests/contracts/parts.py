@@ -192,6 +192,9 @@ INITIALIZERS = (
     initializers.Zeros(),
     initializers.Ones(),
     initializers.Constant(0.25),
+    initializers.RandomNormal(),
+    initializers.RandomNormal(0.1, 0.3),
+    initializers.RandomNormal(seed=3),
     initializers.RandomUniform(),
     initializers.RandomUniform(-0.5, 0.25),
     initializers.RandomUniform(seed=3),
@@ -419,6 +422,28 @@ EMBEDDINGS = (
     _embedded(layers.Embedding((2, 2, 2), 1), inputs=0),
 )
 
+# Knots within the standard normal values of the rows and beyond them; more pieces than a vector has lanes.
+_KNOTS = ((-1.0, -0.2, 0.1, 0.9), (0.0, 0.5), tuple(-2.0 + 0.1 * place for place in range(41)))
+_PIECES = layers.PiecewiseLinearEmbedding(_KNOTS)
+_BENT = layers.PiecewiseLinearEmbedding(_KNOTS, 3, "he_normal", "he_normal", "he_normal", "l2")
+_WAVES = layers.PeriodicEmbedding(3)
+NUMBERS = (
+    _layer(_PIECES, _PIECES, Dense(6, "tanh"), _LAST),
+    _layer(_BENT, _BENT, _LAST),
+    _layer(_BENT, Dense(4, "tanh"), _BENT, Dense(6, "tanh"), layers.PiecewiseLinearEmbedding(_KNOTS[:2], 17), _LAST),
+    _layer(_PIECES, Dense(4), layers.PiecewiseLinearEmbedding(_KNOTS, 2, trainable=False), Activation("tanh"), _LAST),
+    _layer(_BENT, Dense(3, "tanh"), _BENT),
+    _layer(_WAVES, _WAVES, Dense(6, "tanh"), _LAST),
+    _layer(_WAVES, layers.PeriodicEmbedding(5, 3, 5, 1.5, "l2"), Dropout(0.2), _LAST),
+    _layer(_WAVES, Dense(4, "tanh"), _WAVES, Dense(6, "tanh"), layers.PeriodicEmbedding(2, 19, 21), _LAST),
+    _layer(_WAVES, Dense(4), layers.PeriodicEmbedding(4, 1, 1, trainable=False), Activation("tanh"), _LAST),
+    _layer(_WAVES, Dense(3, "tanh"), layers.PeriodicEmbedding(1, 2, 33)),
+    _layer(_PIECES, _PIECES, _WAVES, layers.Scale(), Dense(6, "relu"), Dropout(0.2), Dense(6, "relu"), _LAST),
+)
+
+# Layers that Keras has not.
+OURS_ALONE = (layers.PiecewiseLinearEmbedding, layers.PeriodicEmbedding, layers.Scale)
+
 _SLOW = Dense(6, "tanh", learning_rate_factor=0.3, bias_learning_rate_factor=2.0)
 _STEADY = optimizers.AdamW(0.01, weight_decay=0.1)
 
@@ -435,6 +460,9 @@ FACTORS = (
         _paced(layer, Dense(6, "tanh"), layer, Dense(3, learning_rate_factor=0.3))
         for layer in (
             layers.PReLU("he_normal", learning_rate_factor=0.3),
+            layers.Scale("he_normal", learning_rate_factor=0.3),
+            layers.PiecewiseLinearEmbedding(_KNOTS, learning_rate_factor=0.3),
+            layers.PeriodicEmbedding(2, learning_rate_factor=0.3),
             layers.BatchNormalization(learning_rate_factor=0.3),
             layers.LayerNormalization(learning_rate_factor=0.3),
         )
@@ -445,6 +473,7 @@ FACTORS = (
 _FROZEN = Dense(6, "tanh", trainable=False)
 LAYERS = (
     *EMBEDDINGS,
+    *NUMBERS,
     _layer(layers.Flatten(), layers.Flatten(), Dense(6, "tanh"), layers.Flatten(), _LAST),
     _layer(Dense(6), Dense(6), _LAST),
     _layer(Dense(1), Dense(1)),
@@ -477,6 +506,9 @@ LAYERS = (
             layers.PReLU(),
             layers.PReLU("he_normal", "l2"),
             layers.PReLU("he_normal", trainable=False),
+            layers.Scale(),
+            layers.Scale("he_normal", "l2"),
+            layers.Scale("he_normal", trainable=False),
             layers.Rescaling(0.5),
             layers.Rescaling(2.0, offset=-0.3),
             layers.Normalization(mean=0.1, variance=2.0),
@@ -520,6 +552,7 @@ LAYERS = (
         _last(layer)
         for layer in (
             layers.PReLU("he_normal"),
+            layers.Scale("he_normal"),
             layers.Rescaling((0.5, 1.5, 2.0), offset=(0.1, 0.2, 0.3)),
             layers.ActivityRegularization(l1=0.05, l2=0.1),
             layers.AlphaDropout(0.2),
@@ -686,7 +719,8 @@ def catalogued() -> set[type[Record]]:
 def options_of(record: type[Record]) -> set[str]:
     """The fields that may change what a record computes: those with a default, without names and shapes."""
     normalised = (layers.BatchNormalization, layers.LayerNormalization)
-    weighted = (Dense, layers.Embedding, layers.PReLU, *normalised, layers.Residual)
+    embedded = (layers.Embedding, layers.PiecewiseLinearEmbedding, layers.PeriodicEmbedding)
+    weighted = (Dense, *embedded, layers.PReLU, layers.Scale, *normalised, layers.Residual)
     without_weights = issubclass(record, layers.Layer) and record not in weighted
     ignored = {"name", "input_shape"} | ({"trainable"} if without_weights else set())
     return {name for name in defaults_of(record) if name not in ignored}
@@ -698,6 +732,8 @@ NEEDED: dict[str, Any] = {
     "function": squared_error,
     "input_dim": 3,
     "output_dim": 2,
+    "knots": [[0, 1]],
+    "columns": 1,
     "units": 1,
     "activation": "tanh",
     "scale": 0.5,

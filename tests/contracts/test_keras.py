@@ -17,7 +17,19 @@ from tabgrad.matrix import Matrix
 from tabgrad.plan import Network, Plan
 
 from .conftest import HAS_NATIVE
-from .parts import ACTIVATIONS, LAYERS, METRICS, OPTIMIZERS, PARTS, REGULARIZERS, SCHEDULES, Part, records_of, started
+from .parts import (
+    ACTIVATIONS,
+    LAYERS,
+    METRICS,
+    OPTIMIZERS,
+    OURS_ALONE,
+    PARTS,
+    REGULARIZERS,
+    SCHEDULES,
+    Part,
+    records_of,
+    started,
+)
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
 os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")  # a hundred tiny models: compiling them is what takes time
@@ -243,7 +255,12 @@ def draws(part: Part) -> bool:
     )
 
 
-@pytest.mark.parametrize("part", [part for part in LAYERS if not draws(part)], ids=str)
+def ours_alone(part: Part) -> bool:
+    """Whether Keras has no such layer."""
+    return any(isinstance(record, OURS_ALONE) for record in records_of(part.plan.network))
+
+
+@pytest.mark.parametrize("part", [part for part in LAYERS if not draws(part) and not ours_alone(part)], ids=str)
 def test_layers(part: Part) -> None:
     assert_followed(part)
 

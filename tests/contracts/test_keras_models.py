@@ -16,7 +16,7 @@ from tabgrad.layers import Dense
 from tabgrad.matrix import Matrix
 from tabgrad.models import Sequential
 
-from .parts import PARTS, Part, records_of, started
+from .parts import OURS_ALONE, PARTS, Part, records_of, started
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
 os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
@@ -35,6 +35,7 @@ LACKING = (
     metrics.MatthewsCorrelationCoefficient,
     metrics.MeanMetricWrapper,
     optimizers.schedules.OneCycle,
+    *OURS_ALONE,
 )
 """What Keras does not have."""
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from tabgrad import _seeds, layers
 from tabgrad.engines._reference_activations import activated
+from tabgrad.layers._piecewise import BEYOND
 
 Backward = Callable[[np.ndarray], tuple[np.ndarray, list[np.ndarray]]]
 """From the error of an output, dL/dy, to that of the input, dL/dx, and to the gradients of the weights between."""
@@ -129,6 +130,65 @@ def embedding(layer: layers.Embedding, x: np.ndarray, weights: Arrays, spot: Spo
     return y, backward
 
 
+def piecewise_linear_embedding(
+    layer: layers.PiecewiseLinearEmbedding, x: np.ndarray, weights: Arrays, _: Spot
+) -> Forward:
+    """``e_j = x_j a_j + c_j + S_j V_j``, ``y = [x, e_1, ...]``, ``S_j`` how far ``x_j`` has come through each piece.
+
+    Back, with ``g_j = dL/de_j``: ``da_j = sum x_j g_j``, ``dc_j = sum g_j``, ``dV_j = S_j^T g_j``, and ``dx_j = dy_j +
+    g_j . (a_j + S_j' V_j)``.
+    """
+    a, c, kernel = weights
+    inputs, columns, width = x.shape[1], layer.columns, layer.output_dim
+    v = np.split(kernel, np.cumsum(layer.pieces)[:-1])  # (pieces, width) of each column
+    come, slopes = zip(*(_through_pieces(x[:, j], layer.knots[j]) for j in range(columns)), strict=True)
+    e = [x[:, j : j + 1] * a[j] + c[j] + come[j] @ v[j] for j in range(columns)]
+
+    def backward(dy: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
+        dx, g = dy[:, :inputs].copy(), dy[:, inputs:].reshape(len(dy), columns, width)
+        for j in range(columns):
+            dx[:, j] += (g[:, j] * (a[j] + slopes[j] @ v[j])).sum(axis=1)
+        gradients = [np.einsum("mj,mji->ji", x[:, :columns], g), g.sum(axis=0)]
+        return dx, [*gradients, np.vstack([come[j].T @ g[:, j] for j in range(columns)])]
+
+    return np.hstack([x, *e]), backward
+
+
+def _through_pieces(x: np.ndarray, knots: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
+    """How far numbers have come through each piece between two knots, and how fast they go there: (rows, pieces)."""
+    b = np.asarray(knots, np.float32).astype(x.dtype)
+    length = np.diff(b)
+    low, high = np.zeros(len(length)), np.ones(len(length))
+    low[0], high[-1] = -BEYOND, 1 + BEYOND
+    s = (x[:, None] - b[:-1]) / length
+    return np.clip(s, low, high).astype(x.dtype), np.where((s >= low) & (s < high), 1 / length, 0).astype(x.dtype)
+
+
+def periodic_embedding(layer: layers.PeriodicEmbedding, x: np.ndarray, weights: Arrays, _: Spot) -> Forward:
+    """``h = cos(2 pi w x + p)``, ``z = h W + c``, ``e = max(z, 0)``, ``y = [x, e_1, ...]``, for each column its own.
+
+    Back, with ``d = dL/de`` where ``z > 0`` and ``u = -sin(2 pi w x + p) (d W^T)``: ``dW = h^T d``, ``dc = sum d``,
+    ``dp = sum u``, ``dw = sum 2 pi x u``, ``dx = dy + 2 pi w . u``.
+    """
+    w, p, kernel, c = weights
+    inputs, columns = x.shape[1], layer.columns
+    W = kernel.reshape(columns, layer.frequencies, layer.output_dim)
+    turn = 2 * np.pi * x[:, :columns, None] * w + p  # (batch, columns, frequencies)
+    h = np.cos(turn).astype(x.dtype)
+    z = np.einsum("mjf,jfi->mji", h, W) + c
+    e = np.maximum(z, 0)
+
+    def backward(dy: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
+        d = dy[:, inputs:].reshape(z.shape) * (z > 0)
+        u = (-np.sin(turn) * np.einsum("mji,jfi->mjf", d, W)).astype(x.dtype)
+        dx = dy[:, :inputs].copy()
+        dx[:, :columns] += 2 * np.pi * (w * u).sum(axis=2)
+        dW = np.einsum("mjf,mji->jfi", h, d).reshape(kernel.shape)
+        return dx, [2 * np.pi * (x[:, :columns, None] * u).sum(axis=0), u.sum(axis=0), dW, d.sum(axis=0)]
+
+    return np.hstack([x, e.reshape(len(x), -1)]), backward
+
+
 def residual(x: np.ndarray, inner: Forward) -> Forward:
     """``y = x + f(x)``; back, ``dx = dy + dy f'(x)``."""
     y, through_inner = inner
@@ -154,6 +214,12 @@ def prelu(_layer: layers.PReLU, x: np.ndarray, weights: Arrays, _: Spot) -> Forw
     (a,) = weights
     slope = np.where(x > 0, 1, a).astype(x.dtype)
     return x * slope, lambda dy: (dy * slope, [(dy * np.minimum(x, 0)).sum(axis=0)])
+
+
+def scale(_layer: layers.Scale, x: np.ndarray, weights: Arrays, _: Spot) -> Forward:
+    """``y = gamma x``; back, ``dx = gamma dy``, ``dgamma = sum x dy``."""
+    (gamma,) = weights
+    return x * gamma, lambda dy: (dy * gamma, [(dy * x).sum(axis=0)])
 
 
 def affine(layer: layers.Rescaling | layers.Normalization, x: np.ndarray, _weights: Arrays, _: Spot) -> Forward:
@@ -272,6 +338,9 @@ FORWARD: dict[type[layers.Layer], Callable[..., Forward]] = {
     layers.Flatten: lambda _layer, x, _weights, _spot: _passing(x),
     **dict.fromkeys(layers.POINTWISE, activation),
     layers.PReLU: prelu,
+    layers.Scale: scale,
+    layers.PiecewiseLinearEmbedding: piecewise_linear_embedding,
+    layers.PeriodicEmbedding: periodic_embedding,
     layers.Rescaling: affine,
     layers.Normalization: affine,
     layers.ActivityRegularization: activity,

@@ -456,17 +456,15 @@ def _one(layer: layers.Layer, inputs: int, place: int, seed: int) -> Iterator[_L
         numbers = (layer.use_bias, *_factors(layer.kernel_regularizer), *_factors(layer.bias_regularizer))
         yield _lowered("dense", layer.units, numbers, trainable=moves)
         yield _lowered(layer.activation.kind, layer.units, layer.activation.numbers())
-    elif isinstance(layer, layers.Embedding):
-        looked_up = layer.looked_up()
-        sizes = [*(rows for rows, _ in looked_up), *(width for _, width in looked_up)]
-        numbers = (layer.shared, *_factors(layer.embeddings_regularizer))
-        yield _lowered(layer.kind, layer.units_out(inputs), numbers, trainable=moves, sizes=sizes)
+    elif isinstance(layer, _EMBEDDINGS):
+        yield _embedding(layer, inputs)
     elif isinstance(layer, layers.Flatten):
         return
     elif isinstance(layer, layers.POINTWISE):
         yield _lowered(layer.activation.kind, inputs, layer.activation.numbers())
-    elif isinstance(layer, layers.PReLU):
-        yield _lowered(layer.kind, inputs, _factors(layer.alpha_regularizer), trainable=moves)
+    elif isinstance(layer, (layers.PReLU, layers.Scale)):
+        penalty = layer.alpha_regularizer if isinstance(layer, layers.PReLU) else layer.gamma_regularizer
+        yield _lowered(layer.kind, inputs, _factors(penalty), trainable=moves)
     elif isinstance(layer, (layers.Rescaling, layers.Normalization)):
         yield _lowered("affine", inputs, constants=np.concatenate(layer.affine(inputs)).tolist())
     elif isinstance(layer, layers.ActivityRegularization):
@@ -482,6 +480,29 @@ def _one(layer: layers.Layer, inputs: int, place: int, seed: int) -> Iterator[_L
             yield _lowered(layer.kind, inputs, numbers, place, seed if layer.seed is None else layer.seed)
     else:
         raise EngineError(f"The native engine does not know the layer {layer!r}.")
+
+
+_EMBEDDINGS = (layers.Embedding, layers.PiecewiseLinearEmbedding, layers.PeriodicEmbedding)
+
+
+def _embedding(
+    layer: layers.Embedding | layers.PiecewiseLinearEmbedding | layers.PeriodicEmbedding, inputs: int
+) -> _LoweredLayer:
+    """A layer that puts vectors beside its input: their widths, and what they are looked up by."""
+    constants: Sequence[float] = ()
+    sizes: Sequence[int] = ()
+    numbers: Sequence[float]
+    if isinstance(layer, layers.Embedding):
+        looked_up = layer.looked_up()
+        sizes = [*(rows for rows, _ in looked_up), *(width for _, width in looked_up)]
+        numbers = (layer.shared, *_factors(layer.embeddings_regularizer))
+    elif isinstance(layer, layers.PiecewiseLinearEmbedding):
+        constants, sizes = [knot for row in layer.knots for knot in row], layer.pieces
+        numbers = (layer.output_dim, *_factors(layer.kernel_regularizer))
+    else:
+        numbers = (layer.columns, layer.output_dim, layer.frequencies, *_factors(layer.kernel_regularizer))
+    width = layer.units_out(inputs)
+    return _lowered(layer.kind, width, numbers, trainable=layer.trainable, constants=constants, sizes=sizes)
 
 
 def _lowered(

@@ -6,7 +6,10 @@ from tabgrad.layers._dense import Dense
 from tabgrad.layers._embedding import Embedding, Flatten
 from tabgrad.layers._noise import ActivityRegularization, AlphaDropout, Dropout, GaussianDropout, GaussianNoise
 from tabgrad.layers._normalization import BatchNormalization, LayerNormalization
+from tabgrad.layers._periodic import PeriodicEmbedding
+from tabgrad.layers._piecewise import PiecewiseLinearEmbedding
 from tabgrad.layers._residual import Residual
+from tabgrad.layers._scale import Scale
 from tabgrad.layers._scaling import Normalization, Rescaling
 
 __all__ = [
@@ -28,9 +31,12 @@ __all__ = [
     "LeakyReLU",
     "Normalization",
     "PReLU",
+    "PeriodicEmbedding",
+    "PiecewiseLinearEmbedding",
     "ReLU",
     "Rescaling",
     "Residual",
+    "Scale",
     "Softmax",
     "Weight",
 ]
