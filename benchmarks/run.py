@@ -14,7 +14,7 @@ from pathlib import Path
 
 import record
 from processes import HERE, Bench, say
-from rows import build, grid, optimizers, quality, startup, steady, steps
+from rows import build, files, grid, optimizers, quality, startup, steady, steps
 from verdict import HOLDS, Row, failed
 
 ROWS: dict[str, Callable[[Bench], Iterator[Row]]] = {
@@ -29,6 +29,7 @@ ROWS: dict[str, Callable[[Bench], Iterator[Row]]] = {
     "grid": grid.grid,
     "import": startup.importing,
     "first_fit": startup.first_fit,
+    "model_file": files.model_file,
     "memory": steady.memory,
     "bits": steady.bits,
     "build": build.build,

@@ -16,7 +16,7 @@ BEGIN, END = "<!-- parts -->", "<!-- /parts -->"
 
 # Module: what its names are. A test holds this to the modules that the package shows.
 MODULES = {
-    "models": "add, compile, fit, evaluate, predict, get_layer, get_weights, save_weights, to_json, as in Keras",
+    "models": "add, compile, fit, evaluate, predict, get_layer, get_weights, save, load_model, to_json, as in Keras",
     "layers": "with Keras's arguments, and residual blocks",
     "activations": "by name, or as records with arguments (`activations.LeakyRelu(0.1)`)",
     "losses": "from logits, label smoothing and weights of rows where Keras has them; or a function of your own",

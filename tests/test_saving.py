@@ -1,14 +1,16 @@
-"""Weights written while a run is on: which files, when, and what is in them; Keras as oracle for the choice."""
+"""Models and weights written while a run is on: which files, when, what is in them; Keras as oracle for the choice."""
 
 import os
 
 import numpy as np
 import pytest
 
+from tabgrad import load
 from tabgrad.callbacks import LambdaCallback, ModelCheckpoint
 from tabgrad.errors import ArgumentError, ArgumentTypeError
-from tabgrad.layers import Dense
+from tabgrad.layers import Dense, Dropout
 from tabgrad.models import Sequential
+from tabgrad.optimizers import SGD
 
 pytest.importorskip("safetensors")
 
@@ -42,6 +44,35 @@ def test_files_hold_the_weights_of_their_epoch(tmp_path):
         loaded = model()
         loaded.load_weights(tmp_path / "deep" / name)
         assert all(np.array_equal(a, b) for a, b in zip(loaded.get_weights(), expected, strict=True))
+
+
+@pytest.mark.parametrize("optimizer", ["adam", SGD(0.1, 0.9, use_ema=True)])
+@pytest.mark.parametrize("before", [0, 3])
+def test_training_goes_on_from_a_model_of_the_middle(optimizer, before, tmp_path):
+    def begun():
+        built = Sequential([Dense(4, "tanh", input_dim=2), Dropout(0.5), Dense(1)], seed=0)
+        built.compile(optimizer, "mse", metrics=["mae"])
+        built.fit(X, Y, batch_size=5, epochs=before, verbose=0)
+        return built
+
+    whole = begun().fit(X, Y, batch_size=5, epochs=6, verbose=0)
+    begun().fit(X, Y, batch_size=5, epochs=4, verbose=0, callbacks=[ModelCheckpoint(tmp_path / "{epoch}.tabgrad")])
+    assert files(tmp_path) == [f"{epoch}.tabgrad" for epoch in (1, 2, 3, 4)]
+    for epoch in (1, 2, 3, 4):
+        loaded = load(tmp_path / f"{epoch}.tabgrad")
+        assert loaded.epochs_done == before + epoch
+        history = loaded.fit(X, Y, batch_size=5, epochs=6, initial_epoch=epoch, verbose=0)
+        assert history.history["loss"] == whole.history["loss"][epoch:]
+        for array, expected in zip(loaded.get_weights(), whole.model.get_weights(), strict=True):
+            assert np.array_equal(array, expected)
+
+
+def test_a_model_of_the_middle_of_an_epoch_has_the_steps_so_far(tmp_path):
+    keep = ModelCheckpoint(tmp_path / "{epoch}-{batch}.tabgrad", save_freq=3)
+    model().fit(X, Y, batch_size=3, epochs=2, verbose=0, callbacks=keep)
+    found = {name: load(tmp_path / name) for name in files(tmp_path)}
+    steps = {name: (one.state.step, one.epochs_done) for name, one in found.items()}
+    assert steps == {"1-3.tabgrad": (3, 0), "2-2.tabgrad": (6, 1)}
 
 
 def test_batches_are_counted_on_from_epoch_to_epoch(tmp_path):
@@ -126,7 +157,8 @@ def test_without_the_quantity_it_warns_and_saves(tmp_path):
         ({"save_freq": "batch"}, "'save_freq' of ModelCheckpoint must be 'epoch' or a number of batches. Got 'batch'"),
         ({"save_freq": 0}, "'save_freq' of ModelCheckpoint must be at least 1. Got 0"),
         ({"save_freq": 2.5}, "'save_freq' of ModelCheckpoint must be an integer. Got 2.5"),
-        ({"save_weights_only": False}, "pass save_weights_only=True and a 'filepath' that ends in"),
+        ({"save_weights_only": False}, "'filepath' of ModelCheckpoint must end in '.tabgrad'. Got 'a.safetensors'."),
+        ({"filepath": "a.tabgrad"}, "'filepath' of ModelCheckpoint must end in '.weights.safetensors'"),
         ({"mode": "lowest"}, "Unknown mode 'lowest'"),
         ({"initial_value_threshold": "low"}, "'initial_value_threshold' of ModelCheckpoint must be a number"),
     ],

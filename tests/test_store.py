@@ -1,7 +1,6 @@
 """The model file: what is saved comes back, and what is not whole, not ours or not possible is refused in one way."""
 
 import hashlib
-import json
 import os
 import stat
 import subprocess
@@ -10,6 +9,7 @@ import sys
 import numpy as np
 import pytest
 import safetensors.numpy
+from mutants import compact, packed, parts, sealed
 
 from tabgrad import store
 from tabgrad.errors import ArgumentError, ArgumentTypeError, ModelFileError
@@ -38,21 +38,6 @@ def refused(data, message=" "):
         from_bytes(bytes(data))
     assert "\n" not in str(error.value)
     return error.value
-
-
-def packed(metadata, rows, body=b""):
-    """A file with right digests, whatever stands in it."""
-    header = json.dumps({"__metadata__": metadata, **rows}, separators=(",", ":")).encode()
-    header += b" " * (-len(header) % 8)
-    head = len(header).to_bytes(8, "little") + header
-    return head + body + hashlib.sha256(head).digest()
-
-
-def parts(data):
-    """Metadata, rows and the arrays' bytes of a file."""
-    start = 8 + int.from_bytes(data[:8], "little")
-    header = json.loads(data[8:start])
-    return header.pop("__metadata__"), header, data[start:-32]
 
 
 def test_content_comes_back():
@@ -178,8 +163,7 @@ HOSTILE = {
     ),
     "neither true nor false": (
         lambda metadata, rows, body: packed(
-            metadata
-            | {"sha256": json.dumps({"w": sound_digest(body[:8]), "t": sound_digest(b"\2")}, separators=(",", ":"))},
+            metadata | {"sha256": compact({"w": sound_digest(body[:8]), "t": sound_digest(b"\2")})},
             rows,
             body[:8] + b"\2",
         ),
@@ -203,9 +187,7 @@ HOSTILE = {
 def resealed(data, old, new):
     """A file whose header's text is changed, with the length and the digest that belong to it."""
     start = 8 + int.from_bytes(data[:8], "little")
-    text = data[8:start].replace(old, new, 1)
-    head = len(text).to_bytes(8, "little") + text
-    return head + data[start:-32] + hashlib.sha256(head).digest()
+    return sealed(data[8:start].replace(old, new, 1), data[start:-32])
 
 
 def test_the_hostile_files_are_made_rightly():
@@ -344,12 +326,14 @@ def test_an_error_can_be_pickled_and_read():
     assert str(again) == str(error)
 
 
-@pytest.mark.parametrize("error", [KeyError("a"), ValueError("a\nb"), RecursionError(), ZeroDivisionError("x" * 999)])
+@pytest.mark.parametrize(
+    "error", [KeyError("a"), ValueError("a\nb\x1b[31m"), RecursionError(), ZeroDivisionError("x" * 999)]
+)
 def test_what_a_model_makes_of_nonsense_is_one_error(error):
     with pytest.raises(ModelFileError) as raised, store.interpreted(content()):
         raise error
     assert str(raised.value).startswith("The model file describes no model that can be made: ")
-    assert "\n" not in str(raised.value)
+    assert str(raised.value).isprintable()
     assert len(str(raised.value)) < 450
 
 

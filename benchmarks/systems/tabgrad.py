@@ -102,6 +102,26 @@ def many_fits(*, fits: int, settled: int) -> dict[str, Any]:
     return {"before": before, "after": after, "seconds": time.perf_counter() - start}
 
 
+def model_file(*, rounds: int) -> dict[str, Any]:
+    """Save and load a trained classifier many times, as files; return the seconds of each, and the file's size."""
+    random = np.random.default_rng(0)
+    X, y = random.normal(size=(500, 54)), np.eye(7)[random.integers(0, 7, 500)]
+    model = keras_like.build(_names(), PROGRAMS["classifier"], features=54)
+    model.fit(X, y, epochs=2, verbose=0)
+    path = Path("model.tabgrad").absolute()
+    seconds: dict[str, list[float]] = {"save": [], "load": []}
+    for _ in range(1 + rounds):
+        start = time.perf_counter()
+        model.save(path)
+        seconds["save"].append(time.perf_counter() - start)
+        start = time.perf_counter()
+        loaded = tabgrad.load(path)
+        seconds["load"].append(time.perf_counter() - start)
+    if not np.array_equal(loaded.predict(X), model.predict(X)):
+        raise RuntimeError("the loaded model predicts something else")
+    return {**seconds, "bytes": path.stat().st_size}
+
+
 def weights_hash(*, program: str, table: str, seed: int, epochs: int) -> dict[str, Any]:
     """Train from a seed; return a hash of every weight's bits."""
     chosen, data = PROGRAMS[program], load(table)

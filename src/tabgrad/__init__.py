@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         optimizers,
         regularizers,
     )
+    from tabgrad._loading import load
     from tabgrad._seeds import set_random_seed
     from tabgrad.layers import Input
     from tabgrad.models import Sequential
@@ -36,6 +37,7 @@ __all__ = [
     "callbacks",
     "initializers",
     "layers",
+    "load",
     "losses",
     "metrics",
     "models",
@@ -45,7 +47,7 @@ __all__ = [
 ]
 
 # Where a name that is no submodule lives.
-_HOMES = {"Input": "layers", "Sequential": "models", "set_random_seed": "_seeds"}
+_HOMES = {"Input": "layers", "load": "_loading", "Sequential": "models", "set_random_seed": "_seeds"}
 
 
 def __getattr__(name: str) -> Any:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -59,7 +60,7 @@ def write_backup(path: str, backup: Backup, network: Network, optimizer: Optimiz
     given = (array for weight, slots in zip(state.weights, state.slots, strict=True) for array in (weight, *slots))
     arrays = {
         name: np.ascontiguousarray(array, np.float32)
-        for (name, _), array in zip(_expected(network, optimizer), given, strict=True)
+        for (name, _), array in zip(array_shapes(network, optimizer), given, strict=True)
     }
     numbers = {name: getattr(backup, name) for name in NUMBERS}
     run = json.dumps(
@@ -97,17 +98,14 @@ def read_backup(path: str, network: Network, optimizer: Optimizer) -> Backup:
                 f"has {_around(ours, described[what])}. Build and compile the model as it was. "
                 f"{_fix(path)}"
             )
-    expected = _expected(network, optimizer)
+    expected = array_shapes(network, optimizer)
     found = {name: array.shape for name, array in tensors.items() if array.dtype == np.float32}
     if found != dict(expected) or len(found) != len(tensors):
         raise WeightsFileError(_damaged(path))
     arrays = [tensors[name] for name, _ in expected]
     if metadata.get("sha256") != digest(metadata["run"], arrays):
         raise WeightsFileError(_damaged(path))
-    each = iter(arrays)
-    pairs = [(next(each), tuple(next(each) for _ in _slots(weight, optimizer))) for weight in network.weights]
-    weights, slots = (tuple(part) for part in zip(*pairs, strict=True)) if pairs else ((), ())
-    state = State(weights, slots, run["step"], run["learning_rate"])
+    state = State(*parted(arrays, network, optimizer), run["step"], run["learning_rate"])
     return Backup(state, *(run[name] for name in NUMBERS))
 
 
@@ -116,17 +114,26 @@ def _described(network: Network, optimizer: Optimizer) -> dict[str, str]:
     return {"network": repr(network), "optimizer": re.sub(r" at 0x[0-9a-f]+", "", repr(optimizer))}
 
 
-def _slots(weight: Weight, optimizer: Optimizer) -> tuple[str, ...]:
-    return optimizer.carried if weight.trainable else ()
+def _slots(weight: Weight, optimizer: Optimizer | None) -> tuple[str, ...]:
+    return optimizer.carried if optimizer is not None and weight.trainable else ()
 
 
-def _expected(network: Network, optimizer: Optimizer) -> list[tuple[str, tuple[int, ...]]]:
-    """The name and the shape of each array, a weight's own before those of the optimizer."""
+def array_shapes(network: Network, optimizer: Optimizer | None) -> list[tuple[str, tuple[int, ...]]]:
+    """The name and the shape of each array, a weight's own before those of the optimizer, if there is one."""
     return [
         (name, weight.shape)
         for label, weight in zip(labels(network), network.weights, strict=True)
         for name in (label, *(f"{label}/{slot}" for slot in _slots(weight, optimizer)))
     ]
+
+
+def parted(
+    arrays: Iterable[np.ndarray], network: Network, optimizer: Optimizer | None
+) -> tuple[tuple[np.ndarray, ...], tuple[tuple[np.ndarray, ...], ...]]:
+    """Arrays in the order of `array_shapes` as weights and, for each of them, the optimizer's."""
+    each = iter(arrays)
+    pairs = [(next(each), tuple(next(each) for _ in _slots(weight, optimizer))) for weight in network.weights]
+    return tuple(weight for weight, _ in pairs), tuple(slots for _, slots in pairs)
 
 
 def _around(text: str, other: str) -> str:

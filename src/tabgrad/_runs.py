@@ -163,13 +163,13 @@ class Training:
     # ---- What the engine calls -------------------------------------------------------------------------------------
 
     def _epoch_begin(self, session: Session, epoch: int) -> None:
-        self._meet(session, prints=True)
+        self._meet(session, epoch)
         self._callbacks.tell("on_epoch_begin", epoch - self._shift, {})
         self._progress.epoch_begin(epoch - self._shift)
         self._stop_if_asked(session, 1)
 
     def _epoch_end(self, session: Session, epoch: int, values: Values, validation: Values | None) -> None:
-        self._meet(session, prints=True)
+        self._meet(session, epoch + 1)
         if self._tests and (self._due is None or self._due(epoch - self._shift + 1)):
             validation = self._tell_of_validation(session, validation)
         logs = self._names.logs(values, validation)
@@ -203,10 +203,10 @@ class Training:
     def _show_step(self, step: int, values: Values) -> None:
         self._progress.step(step, self._names.logs(values))
 
-    def _meet(self, session: Session, *, prints: bool = False) -> None:
-        """From here on the model speaks of the session's weights, and somebody may print."""
-        self._model._join(session)
-        if prints and self._callbacks.foreign:
+    def _meet(self, session: Session, epochs_done: int | None = None) -> None:
+        """From here on the model speaks of the session's weights; between epochs somebody may print."""
+        self._model._join(session, epochs_done)
+        if epochs_done is not None and self._callbacks.foreign:
             self._progress.make_room()
 
     def _stop_if_asked(self, session: Session, steps: int | None = None) -> None:

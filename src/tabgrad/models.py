@@ -15,9 +15,9 @@ from warnings import warn
 
 import numpy as np
 
-from tabgrad import _configs, _seeds, _summary, losses, metrics, optimizers
+from tabgrad import _configs, _seeds, _summary, losses, metrics, optimizers, store
 from tabgrad._backup_files import Backup
-from tabgrad._checks import COUNT, FRACTION, NOT_NEGATIVE, SEED, Interval, check, refuse_unknown
+from tabgrad._checks import COUNT, FRACTION, NOT_NEGATIVE, SEED, Interval, check, refuse_unknown, unknown_arguments
 from tabgrad._compiling import Compiled, listed, resolved
 from tabgrad._feeding import (
     Arrays,
@@ -37,6 +37,7 @@ from tabgrad._feeding import (
 from tabgrad._inputs import first_columns, inputs
 from tabgrad._layer_views import LayerView, frozen
 from tabgrad._layer_views import found as layer_found
+from tabgrad._model_files import KIND, Saved, content_of, saved_of
 from tabgrad._optimizer_view import OptimizerView
 from tabgrad._record_views import record_of
 from tabgrad._runs import (
@@ -71,13 +72,14 @@ from tabgrad.callbacks.listening import CallbackList
 from tabgrad.engines import stepping
 from tabgrad.engines.base import Job, Session, State, averages, finalized, initial_state
 from tabgrad.engines.select import get_engine
-from tabgrad.errors import ArgumentError, ArgumentTypeError, DataError, DivergenceWarning, NotReadyError
+from tabgrad.errors import ArgumentError, ArgumentTypeError, DataError, DivergenceWarning, ModelFileError, NotReadyError
 from tabgrad.layers import Layer, Weight
 from tabgrad.matrix import Matrix, split
 from tabgrad.plan import Network, Plan
 from tabgrad.progress import Progress, say, verbosity
+from tabgrad.store import Content
 
-__all__ = ["Sequential", "clone_model", "model_from_json"]
+__all__ = ["Sequential", "clone_model", "load_model", "model_from_json", "save_model"]
 
 Metrics = Sequence[str | metrics.Metric | Callable[..., Any]] | str | metrics.Metric | Callable[..., Any] | None
 
@@ -147,6 +149,7 @@ class Sequential:
         self._lock = threading.Lock()
         self._owner: int | None = None
         self._met: Session | None = None
+        self._epochs_met = 0
         self._backup: Backup | None = None
 
     # ---- Layers and shapes -----------------------------------------------------------------------------------------
@@ -585,6 +588,7 @@ class Sequential:
         """Train, keep what came of it, then say how it ended."""
         self.stop_training = False
         self.history = training.history
+        self._epochs_met = self._epochs_done
         try:
             heard.tell("on_train_begin", {})
             if self._backup is not None:
@@ -1158,9 +1162,13 @@ class Sequential:
         """Be as a backup says; called by a callback before the first epoch of a run."""
         self._state, self._seed, self._epochs_done, self._backup = backup.state, backup.seed, backup.epochs_done, backup
 
-    def _join(self, session: Session) -> None:
-        """From now on a run's session speaks for the weights, in the thread that runs it; called by `_runs`."""
+    def _join(self, session: Session, epochs_done: int | None) -> None:
+        """From now on a run's session speaks for the weights, in the thread that runs it; called by `_runs`.
+
+        Between epochs it is also said how many are done, this run's among them.
+        """
         self._met = session
+        self._epochs_met = self._epochs_met if epochs_done is None else epochs_done
 
     @property
     def _session(self) -> Session | None:
@@ -1187,20 +1195,176 @@ class Sequential:
         if self._owner not in (None, threading.get_ident()):
             raise NotReadyError(_BUSY.format(caller))
 
+    # ---- Files and copies ------------------------------------------------------------------------------------------
+
+    def _saved(self) -> Saved:
+        """All that the model is; inside a callback as it is at that moment."""
+        among, network = self._session is not None, self._network
+        return Saved(
+            *(self.name, self._layers, network, self._compiled),
+            state=None if network is None else self.state if among else self._ready_state(network),
+            seed=self._seed,
+            epochs_done=self._epochs_met if among else self._epochs_done,
+            history=self.history,
+        )
+
+    def _become(self, saved: Saved) -> None:
+        """Be what was saved."""
+        self.name, self._layers, self._network, self._compiled = saved.name, saved.layers, saved.network, saved.compiled
+        self._state, self._seed, self._epochs_done, self.history = saved.state, saved.seed, saved.epochs_done, None
+        self.stop_training = False
+        self._begin_idle()
+        if saved.history is not None:
+            self.history = saved.history.copy()
+            self.history.set_model(self)
+
+    def _to_content(self) -> Content:
+        """What a model file holds of the model."""
+        return content_of(self._saved())
+
+    @classmethod
+    def _from_content(cls, content: Content, *, compile: bool = True) -> Self:
+        """The model in a model file."""
+        saved = saved_of(content)
+        made = cls.__new__(cls)
+        made._become(saved if compile else saved.untrained())
+        return made
+
+    def save(
+        self,
+        filepath: str | os.PathLike[str],
+        overwrite: bool = True,  # noqa: FBT001, FBT002  (Keras's order)
+        *,
+        include_optimizer: bool = True,
+        **unknown: Never,
+    ) -> None:
+        """Write the whole model to one file, from which `tabgrad.load` makes the same one again.
+
+        Layers, weights, what the model is compiled with, what the optimizer carries, the seed, the epochs done and the
+        history: training goes on bit for bit as if it had never stopped. The file is there as a whole or not at all: a
+        crash leaves the one that was there before. See :doc:`/model_file`.
+
+        Parameters
+        ----------
+        filepath : str or path
+            Ends in ``.tabgrad``.
+        overwrite : bool, default True
+            False: a file that is there already is an error.
+        include_optimizer : bool, default True
+            False: layers and weights alone. The loaded model is not compiled.
+
+        Raises
+        ------
+        ArgumentError
+            The model is compiled with a function of your own, which no file holds; another ending.
+        OSError
+            The disk is full, the folder is missing or may not be written to.
+
+        Examples
+        --------
+        >>> from pathlib import Path
+        >>> from tempfile import TemporaryDirectory
+        >>> import tabgrad
+        >>> from tabgrad.layers import Dense
+        >>> from tabgrad.models import Sequential
+        >>> model = Sequential([Dense(1, input_dim=1)])
+        >>> model.compile("adam", "mse")
+        >>> with TemporaryDirectory() as folder:
+        ...     path = Path(folder) / "line.tabgrad"
+        ...     model.save(path)
+        ...     again = tabgrad.load(path)
+        >>> bool((again.predict([[3]]) == model.predict([[3]])).all())
+        True
+        """
+        refuse_unknown(Sequential.save, unknown)
+        self._refuse_other_thread("save")
+        saved = self._saved()
+        if not check(include_optimizer, "include_optimizer", "save", (bool,)):
+            saved = saved.untrained()
+        store.write(filepath, content_of(saved), overwrite=check(overwrite, "overwrite", "save", (bool,)))
+
     def __getstate__(self) -> dict[str, Any]:
-        """Records, arrays and numbers; nothing of a run on its way but its weights."""
-        state = self._state
-        if self._session is not None and self._network is not None:
-            state = State(tuple(self._weights(self._network)), ())
-        names = ("name", "_seed", "_layers", "_network", "_compiled", "_epochs_done", "stop_training")
-        return {**{name: getattr(self, name) for name in names}, "_state": state, "history": copy(self.history)}
+        """The bytes of a model file; functions of the user's own, which it does not hold, beside it."""
+        saved = self._saved()
+        try:
+            return {"file": store.to_bytes(content_of(saved))}
+        except ArgumentError:
+            bare = store.to_bytes(content_of(saved.untrained()))
+            return {"file": bare, "own": (saved.compiled, saved.state, saved.epochs_done, saved.history)}
 
     def __setstate__(self, data: dict[str, Any]) -> None:
         """As `__getstate__` gave it."""
-        self.__dict__.update(data)
-        self._begin_idle()
-        if self.history is not None:
-            self.history.set_model(self)
+        saved = saved_of(store.from_bytes(data["file"], "The pickle of a Sequential"))
+        if "own" in data:
+            compiled, state, epochs_done, history = data["own"]
+            saved = replace(saved, compiled=compiled, state=state, epochs_done=epochs_done, history=history)
+        self._become(saved)
+
+    def __copy__(self) -> Self:
+        """A model of its own: records and arrays are never changed in place, so both may have the same ones."""
+        made = type(self).__new__(type(self))
+        made._become(self._saved())
+        return made
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """As `copy.copy`."""
+        made = memo[id(self)] = copy(self)
+        return made
+
+
+def save_model(
+    model: Sequential,
+    filepath: str | os.PathLike[str],
+    overwrite: bool = True,  # noqa: FBT001, FBT002  (Keras's order)
+    *,
+    include_optimizer: bool = True,
+) -> None:
+    """Write a whole model to one file: `Sequential.save` as a function, as Keras has it."""
+    if not isinstance(model, Sequential):
+        raise ArgumentTypeError(f"'model' of save_model must be a Sequential. Got {model!r}.")
+    model.save(filepath, overwrite, include_optimizer=include_optimizer)
+
+
+def load_model(filepath: str | os.PathLike[str], *, compile: bool = True, **unknown: Never) -> Sequential:
+    """The model that `Sequential.save` wrote; `tabgrad.load` does the same for every kind of model.
+
+    Parameters
+    ----------
+    filepath : str or path
+    compile : bool, default True
+        False: layers and weights alone; the model is not compiled.
+
+    Raises
+    ------
+    ModelFileError
+        The file is damaged, foreign, or describes no model.
+    OSError
+        It is not there, or may not be read.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from tabgrad.layers import Dense
+    >>> from tabgrad.models import Sequential, load_model
+    >>> with TemporaryDirectory() as folder:
+    ...     Sequential([Dense(1, input_dim=3)], name="small").save(f"{folder}/small.tabgrad")
+    ...     load_model(f"{folder}/small.tabgrad")
+    Sequential 'small': 3 columns -> Dense(1, linear)
+    4 parameters; not compiled
+    """
+    for name in unknown:
+        raise ArgumentTypeError(_KERAS_LOADING.get(name) or str(unknown_arguments("load_model", [name], ["compile"])))
+    content = store.read(filepath)
+    if content.kind != KIND:
+        raise ModelFileError(f"holds a {content.kind}, not a Sequential.", content.name, "Use tabgrad.load.")
+    return Sequential._from_content(content, compile=check(compile, "compile", "load_model", (bool,)))
+
+
+_KERAS_LOADING = {
+    "custom_objects": "load_model has no argument 'custom_objects': a model file names no code. Save the model with "
+    "include_optimizer=False, and compile with your function after loading.",
+    "safe_mode": "load_model has no argument 'safe_mode': a model file holds no code, so there is no other mode.",
+}
 
 
 def model_from_json(json_string: str) -> Sequential:

@@ -43,7 +43,7 @@ from tabgrad._files import path_of, write_whole
 from tabgrad._refusals import shown
 from tabgrad.errors import ArgumentError, ModelFileError
 
-__all__ = ["ENDING", "Content", "from_bytes", "interpreted", "read", "to_bytes", "write"]
+__all__ = ["ENDING", "Content", "from_bytes", "interpreted", "model_path", "read", "to_bytes", "write"]
 
 ENDING = ".tabgrad"
 FORMAT, VERSION = "tabgrad.model", "1"
@@ -104,7 +104,7 @@ class Content:
 # ---- Writing ---------------------------------------------------------------------------------------------------------
 
 
-def write(path: str | os.PathLike[str], content: Content) -> None:
+def write(path: str | os.PathLike[str], content: Content, *, overwrite: bool = True) -> None:
     """Write a file that is there as a whole or not at all; till then the one from before stays.
 
     Parameters
@@ -112,18 +112,28 @@ def write(path: str | os.PathLike[str], content: Content) -> None:
     path : str or path
         Ends in ``.tabgrad``.
     content : Content
+    overwrite : bool, default True
+        False: a file that is there already is an error.
 
     Raises
     ------
     ArgumentError, ArgumentTypeError
-        Another ending, no path.
+        Another ending, no path, a file that is there already.
     OSError
         The disk is full, the folder is missing or may not be written to.
     """
-    text = path_of(path, "filepath", "save")
-    if not text.endswith(ENDING):
-        raise ArgumentError(f"'filepath' of save must end in '{ENDING}'. Got {shown(text)}.")
+    text = model_path(path, "filepath", "save")
+    if not overwrite and os.path.exists(text):
+        raise ArgumentError(f"save finds '{text}' there already. Give another name, or overwrite=True.")
     write_whole(text, _parts(content))
+
+
+def model_path(path: Any, name: str, owner: str) -> str:
+    """A path that a model file may have."""
+    text = path_of(path, name, owner)
+    if not text.endswith(ENDING):
+        raise ArgumentError(f"'{name}' of {owner} must end in '{ENDING}'. Got {shown(text)}.")
+    return text
 
 
 def to_bytes(content: Content) -> bytes:
@@ -213,7 +223,7 @@ def read(path: str | os.PathLike[str]) -> Content:
         It is not there, or may not be read.
     """
     text = path_of(path, "filepath", "load")
-    name, mode = f"'{text}'", os.stat(text).st_mode
+    name, mode = f"'{_one_line(text)}'", os.stat(text).st_mode
     if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # a pipe would wait, a device never end
         raise ModelFileError("is not a file but a device or a pipe.", name, "Save what it gives to a file first.")
     with open(text, "rb", buffering=0) as file, _noticed(name):
@@ -340,6 +350,18 @@ def interpreted(content: Content) -> Iterator[None]:
     except ModelFileError:
         raise
     except Exception as error:  # a constructor may say anything of nonsense
-        said = " ".join(str(error).split()) or type(error).__name__
+        said = _one_line(str(error)) or type(error).__name__
         said = said if len(said) <= 300 else f"{said[:297]}..."
-        raise ModelFileError(f"describes no model that can be made: {said}", content.name, COPY) from error
+        what = f"describes no model that can be made: {said.rstrip('.')}."
+        raise ModelFileError(what, content.name, _other_version(content)) from error
+
+
+def _one_line(text: str) -> str:
+    """A text that no terminal takes for more than a line of text."""
+    return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in text)
+
+
+def _other_version(content: Content) -> str:
+    """What to do about a file that cannot be understood: another version may have written it."""
+    theirs, ours = content.versions.get("tabgrad"), _versions()["tabgrad"]
+    return COPY if theirs == ours else f"It is from tabgrad {shown(theirs)}, and this is {ours}: use that version."

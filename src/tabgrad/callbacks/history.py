@@ -12,6 +12,8 @@ from tabgrad.errors import DataError
 if TYPE_CHECKING:
     import pandas as pd
 
+Status = Literal["running", "finished", "stopped", "interrupted", "diverged"]
+
 
 class History(Callback):
     """What `fit` returns: the values of each epoch.
@@ -44,7 +46,7 @@ class History(Callback):
     def __init__(self) -> None:
         self.history: dict[str, list[float]] = {}
         self.epoch: list[int] = []
-        self.status: Literal["running", "finished", "stopped", "interrupted", "diverged"] = "running"
+        self.status: Status = "running"
         self._told: list[tuple[int, tuple[str, ...]]] = []  # of all runs, each epoch and the names that it had
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
@@ -86,6 +88,14 @@ class History(Callback):
         for place, value in zip(places, values, strict=True):
             column[place] = value
         return column
+
+    def copy(self) -> History:
+        """The same values, and no model."""
+        made = History()
+        made.history = {name: list(values) for name, values in self.history.items()}
+        made.epoch, made.params, made.status = list(self.epoch), self.params, self.status
+        made._told = list(self._told)
+        return made
 
     def __repr__(self) -> str:
         """Each quantity at the first, best and last epoch."""

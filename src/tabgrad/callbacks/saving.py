@@ -12,20 +12,21 @@ from tabgrad.callbacks.base import Callback, Logs
 from tabgrad.callbacks.watching import Watch
 from tabgrad.errors import ArgumentError, ArgumentTypeError
 from tabgrad.progress import say
+from tabgrad.store import model_path
 
 
 class ModelCheckpoint(Callback):
-    """Writes the weights to a file after each epoch, or after the best ones only.
+    """Writes the model, or its weights alone, to a file after each epoch, or after the best ones only.
 
-    A file is there as a whole or not at all: a crash leaves the one that was there before. Read it with
-    `Sequential.load_weights`.
+    A file is there as a whole or not at all: a crash leaves the one that was there before. `tabgrad.load` reads a
+    model, whose training goes on bit for bit from the end of that epoch; `Sequential.load_weights` reads weights.
 
     Parameters
     ----------
     filepath : str or path
-        Ends in ``.weights.safetensors`` or ``.safetensors``. Names in braces are filled: ``{epoch:02d}``, counted from
-        1 as on the screen, ``{batch}`` where `save_freq` is a number, and the keys of the logs, ``{val_loss:.2f}``.
-        Folders that are missing are made.
+        Ends in ``.tabgrad``, or for weights in ``.weights.safetensors`` or ``.safetensors``. Names in braces are
+        filled: ``{epoch:02d}``, counted from 1 as on the screen, ``{batch}`` where `save_freq` is a number, and the
+        keys of the logs, ``{val_loss:.2f}``. Folders that are missing are made.
     monitor : str, default "val_loss"
         A key of the logs, for `save_best_only`.
     verbose : 0 or 1, default 0
@@ -33,7 +34,7 @@ class ModelCheckpoint(Callback):
     save_best_only : bool, default False
         Write only where `monitor` is better than it ever was, also in an earlier run with this callback.
     save_weights_only : bool, default False
-        Must be True: there is no file of a whole model.
+        True: the weights alone, and nothing of the optimizer.
     mode : {"auto", "min", "max"}, default "auto"
         Whether lower or higher is better; "auto": losses and errors lower, accuracies higher.
     save_freq : "epoch" or int, default "epoch"
@@ -44,12 +45,13 @@ class ModelCheckpoint(Callback):
     Raises
     ------
     ArgumentError, ArgumentTypeError
-        Another ending, a name in braces that the logs do not have, ``save_weights_only=False``.
+        Another ending, a name in braces that the logs do not have; a model that cannot be saved as a whole since it is
+        compiled with a function of your own.
 
     Warns
     -----
     UserWarning
-        The logs lack `monitor`; the weights are written all the same.
+        The logs lack `monitor`; the file is written all the same.
 
     Examples
     --------
@@ -61,10 +63,10 @@ class ModelCheckpoint(Callback):
     >>> model = Sequential([Dense(1, input_dim=1)])
     >>> model.compile("sgd", "mse")
     >>> with TemporaryDirectory() as folder:
-    ...     keep = ModelCheckpoint(Path(folder) / "{epoch:02d}.weights.safetensors", save_weights_only=True)
+    ...     keep = ModelCheckpoint(Path(folder) / "{epoch:02d}.tabgrad")
     ...     _ = model.fit([[0.0], [1.0]], [0.0, 1.0], epochs=2, verbose=0, callbacks=[keep])
     ...     sorted(file.name for file in Path(folder).iterdir())
-    ['01.weights.safetensors', '02.weights.safetensors']
+    ['01.tabgrad', '02.tabgrad']
     """
 
     def __init__(
@@ -81,13 +83,9 @@ class ModelCheckpoint(Callback):
     ) -> None:
         refuse_unknown(ModelCheckpoint.__init__, unknown)
         owner = "ModelCheckpoint"
-        if not check(save_weights_only, "save_weights_only", owner, (bool,)):
-            raise ArgumentError(
-                "ModelCheckpoint writes weights, not whole models: pass save_weights_only=True and a 'filepath' that "
-                "ends in '.weights.safetensors'."
-            )
-        self.save_weights_only = True
-        self.filepath = weights_path(filepath, "filepath", owner)
+        self.save_weights_only: bool = check(save_weights_only, "save_weights_only", owner, (bool,))
+        path_of = weights_path if self.save_weights_only else model_path
+        self.filepath = path_of(filepath, "filepath", owner)
         _check_braces(self.filepath)
         self._watch = Watch(self, monitor, mode)
         self.monitor, self.mode = self._watch.monitor, self._watch.mode
@@ -102,17 +100,22 @@ class ModelCheckpoint(Callback):
         if self.save_freq != "epoch":  # else nobody listens to batches, which then are not told
             vars(self)["on_train_batch_end"] = self._count_batch
 
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        """Refuse a model that no file holds before anything is trained."""
+        if not self.save_weights_only:
+            self.model._to_content()
+
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         """Remember the epoch for the names of files."""
         self._epoch = epoch
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        """Write the weights of the epoch."""
+        """Write what the epoch gave."""
         if self.save_freq == "epoch":
             self._save(epoch, {"epoch": epoch + 1, **(logs or {})}, logs)
 
     def _count_batch(self, batch: int, logs: Logs | None = None) -> None:
-        """Write the weights after every so many batches."""
+        """Write after every so many batches."""
         self._batches += 1
         if self._batches == self.save_freq:
             self._batches = 0
@@ -130,7 +133,7 @@ class ModelCheckpoint(Callback):
             before += f"{self.monitor} improved from {best} to {current:.5f}, "
         self._say(f"{before}saving model to {path}")
         os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
-        self.model.save_weights(path)
+        (self.model.save_weights if self.save_weights_only else self.model.save)(path)
 
     def _say(self, text: str) -> None:
         if self.verbose > 0:

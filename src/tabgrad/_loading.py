@@ -1,0 +1,54 @@
+"""One function that opens every model file."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from tabgrad import store
+from tabgrad.errors import ModelFileError
+from tabgrad.store import Content
+
+
+def load(filepath: str | os.PathLike[str]) -> Any:
+    """The model in a file: what `save` of a `Sequential`, a `Classifier` or a `Regressor` wrote.
+
+    Nothing in the file is run, and every bit that has turned is noticed. See :doc:`/model_file`.
+
+    Parameters
+    ----------
+    filepath : str or path
+
+    Returns
+    -------
+    Sequential, Classifier or Regressor
+
+    Raises
+    ------
+    ModelFileError
+        The file is damaged, foreign, or describes no model.
+    OSError
+        It is not there, or may not be read.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> import tabgrad
+    >>> from tabgrad.layers import Dense
+    >>> with TemporaryDirectory() as folder:
+    ...     tabgrad.Sequential([Dense(1, input_dim=3)], name="small").save(f"{folder}/small.tabgrad")
+    ...     tabgrad.load(f"{folder}/small.tabgrad")
+    Sequential 'small': 3 columns -> Dense(1, linear)
+    4 parameters; not compiled
+    """
+    return model_of(store.read(filepath))
+
+
+def model_of(content: Content) -> Any:
+    """The model that a content is of: a fixed table, in which a file's kind is looked up."""
+    if content.kind == "sequential":
+        from tabgrad.models import Sequential
+
+        return Sequential._from_content(content)
+    what = f"holds a {content.kind}, which this version of tabgrad does not know."
+    raise ModelFileError(what, content.name, "Use a newer tabgrad.")
