@@ -4,6 +4,7 @@ import copy
 import os
 import pickle
 import warnings
+from dataclasses import fields, replace
 from itertools import pairwise
 
 import numpy as np
@@ -261,6 +262,9 @@ def test_the_optimizer_of_a_model_is_a_record_whose_rate_is_the_models():
     assert Adam(0.00025) == optimizer
     assert (hash(optimizer), repr(optimizer)) == (hash(Adam(0.00025)), repr(Adam(0.00025)))
     assert isinstance(optimizer, Adam)
+    assert replace(optimizer, beta_1=0.5) == Adam(0.00025, 0.5)
+    assert fields(optimizer) == fields(Adam)
+    assert replace(model.layers[0], units=7).units == 7
     optimizer.learning_rate = 0.5
     assert (model.learning_rate, model.optimizer) == (0.5, Adam(0.5))
     for copied in (copy.deepcopy(optimizer), pickle.loads(pickle.dumps(optimizer))):  # noqa: S301

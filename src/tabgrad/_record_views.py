@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import Field
 from typing import Any
 
 from tabgrad._record import Record
 
 
 class RecordView:
-    """Reads like its record: ``view.units``, ``isinstance(view, Dense)``, ``view == Dense(3)``."""
+    """Reads like its record: ``view.units``, ``isinstance(view, Dense)``, ``view == Dense(3)``, ``replace(view)``."""
 
     __slots__ = ()
 
@@ -20,6 +22,10 @@ class RecordView:
     @property  # type: ignore[misc]
     def __class__(self) -> type[Record]:  # type: ignore[override]  # so that isinstance answers as for the record
         return type(self.record)
+
+    @property
+    def __dataclass_fields__(self) -> Mapping[str, Field[Any]]:  # for dataclasses.replace and fields
+        return type(self.record).__dataclass_fields__
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):  # what Python itself looks for, as copy and pickle do

@@ -21,6 +21,7 @@ import numpy as np
 
 from tabgrad import _seeds, losses, optimizers
 from tabgrad._checks import ELSEWHERE
+from tabgrad._record_views import record_of
 from tabgrad.errors import ArgumentError, ArgumentTypeError, UnknownNameError
 from tabgrad.models import Sequential
 from tabgrad.plan import Network
@@ -236,7 +237,7 @@ def complete(
                 f"argument '{name}'. Give it one, or return the model uncompiled."
             )
     for what, catalogue in CATALOGUES.items():
-        present = getattr(model, what)
+        present = record_of(getattr(model, what))
         asked = chosen(parameters, what, present)
         if what not in builder.arguments and catalogue.get(asked) != present:
             raise ArgumentError(
