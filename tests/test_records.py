@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 
 from tabgrad import _checks, activations, initializers, layers, losses, metrics, optimizers, regularizers
 from tabgrad._checks import Interval
-from tabgrad._record import Record
+from tabgrad._record import Record, from_data, to_data
 from tabgrad.errors import ArgumentError, ArgumentTypeError, ReadOnlyError, TabgradError, UnknownNameError
 from tabgrad.plan import Network, Plan
 
@@ -600,7 +600,16 @@ def test_keras_knows_every_name(keras: Any, what: str, name: str) -> None:
             lambda: layers.Dense(3, activatoin="relu"),
             "Dense takes no argument 'activatoin' (did you mean 'activation'?).",
         ),
-        (lambda: losses.MeanSquaredError(name="x"), "MeanSquaredError takes no argument 'name'. It takes: none."),
+        (lambda: losses.MeanSquaredError(delta=1), "MeanSquaredError takes no argument 'delta'. It takes: name."),
+        (
+            lambda: losses.Hinge(reduction="sum"),
+            "Hinge takes no argument 'reduction': the loss of a batch is the mean over its rows. Leave it",
+        ),
+        (lambda: losses.Huber(dtype="float32"), "Huber takes no argument 'dtype': numbers are float32,"),
+        (
+            lambda: losses.KLDivergence(axis=1),
+            "KLDivergence takes no argument 'axis': rows of a table have one axis. Leave it out.",
+        ),
     ],
 )
 def test_arguments_that_are_not_known_are_named(construct: Callable[[], object], message: str) -> None:
@@ -628,6 +637,32 @@ def test_muon_takes_its_arguments_in_the_order_of_keras() -> None:
 def test_the_seed_of_dropout_has_a_name() -> None:
     with pytest.raises(TypeError):
         layers.Dropout(0.2, 3)  # in Keras the second is noise_shape
+
+
+@pytest.mark.parametrize("kind", sorted({*losses.CATALOGUE.values(), losses.Function}, key=lambda kind: kind.__name__))
+def test_the_name_of_a_loss_means_nothing(kind):
+    given = {"function": squared_error} if kind is losses.Function else {}
+    named, plain = kind(**given, name="mine"), kind(**given)
+    assert named.name == "mine"
+    if kind is not losses.Function:  # whose messages bear its name
+        assert named.get_config()["name"] == "mine"
+        assert (named, hash(named), repr(named)) == (plain, hash(plain), repr(plain))
+        assert from_data(to_data(named)).name == "mine"
+    assert (named.numbers(), named.listed()) == (plain.numbers(), plain.listed())
+    with pytest.raises(ArgumentTypeError, match=f"'name' of {kind.__name__} must be a string or None. Got 3"):
+        kind(**given, name=3)
+
+
+@pytest.mark.parametrize("name", ["IoU", "BinaryIoU", "MeanIoU", "OneHotIoU", "OneHotMeanIoU"])
+def test_what_is_not_here_says_what_is(name):
+    for ask in (metrics.get, lambda name: getattr(metrics, name), lambda name: metrics.get(_snake(name))):
+        with pytest.raises((UnknownNameError, AttributeError), match=re.escape("F1Score ranks models alike")):
+            ask(name)
+    assert not hasattr(metrics, "MeanSquaredErorr")
+
+
+def _snake(name):
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
 
 
 READ_ONLY = {

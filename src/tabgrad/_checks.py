@@ -116,6 +116,8 @@ def known_name(name: str, what: str, catalogue: Iterable[str]) -> str:
     names = sorted(set(catalogue))
     if name in names:
         return name
+    if instead := INSTEAD.get(_folded(name)):
+        raise UnknownNameError(f"Unknown {what} '{name}'. {instead}")
     # Of two spellings of one name the lower-case one counts: it comes last.
     if (folded := _folded(name)) in (plain := {_folded(known): known for known in names}):
         return plain[folded]
@@ -148,6 +150,9 @@ NOT_NEEDED = {
     "max_queue_size": _SAME_THREAD,
     "loss_scale_factor": "gradients are float32, which needs no scale",
     "gradient_accumulation_steps": "a batch_size as many times larger takes the same steps",
+    "reduction": "the loss of a batch is the mean over its rows",
+    "dtype": "numbers are float32, and sums over rows float64",
+    "axis": "rows of a table have one axis",
 }
 
 
@@ -190,6 +195,14 @@ def arguments_of(function: Callable[..., Any]) -> tuple[str, ...]:
     """The names that a method takes."""
     code = function.__code__
     return code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount]
+
+
+# What Keras has under a name and we do not, and what there is instead; names without case and underscores.
+_OVERLAP = (
+    "There is no intersection over union (IoU) here: F1Score ranks models alike, since of each class IoU is "
+    "F1 / (2 - F1). For IoU itself give a function of y_true and y_pred."
+)
+INSTEAD = dict.fromkeys(["iou", "binaryiou", "meaniou", "onehotiou", "onehotmeaniou"], _OVERLAP)
 
 
 def _folded(name: str) -> str:

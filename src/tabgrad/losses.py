@@ -12,7 +12,7 @@ is the one that Keras takes: of ``max(x, 0)`` at 0 it is 1/2, of ``|y - p|`` at 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Literal
 
 from tabgrad import activations
@@ -58,12 +58,18 @@ class Loss(Record):
     `target` says what the target may hold. `link` is the activation whose derivative cancels against the loss's own:
     with it as the last activation, the error term of the network's last weighted sums is ``w (p - y) / B``, and both
     engines compute it so. `shared_target` is set where all outputs predict one column, each something else of it.
+
+    Parameters
+    ----------
+    name : str or None, default None
+        Means nothing to the training: records that differ in it are equal.
     """
 
     target: ClassVar[Target]
     link: ClassVar[type[activations.Activation] | None] = None
     from_logits = False  # without annotation: a field only where a loss makes it one, and in the order of its own
     shared_target: ClassVar[bool] = False
+    name: str | None = field(default=None, kw_only=True, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -179,6 +185,7 @@ class Quantile(Loss):
 
     def __post_init__(self) -> None:
         """Take one number or several, each in (0, 1)."""
+        super().__post_init__()
         checked = check_numbers(self.quantiles, "quantiles", "Quantile", Interval(0, 1, "()"))
         object.__setattr__(self, "quantiles", checked)
 
@@ -497,8 +504,8 @@ class Function(Loss):
     """
 
     function: Callable[[Any, Any], Any]
-    name: str | None = None
-    labels: bool = False
+    labels: bool = field(default=False, kw_only=True)
+    name: str | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         """Check that it can be called with two arguments, and name it."""

@@ -8,9 +8,10 @@ themselves made, dropout on. Each metric has a `name`, the key in `History.histo
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tabgrad import losses
+from tabgrad._checks import INSTEAD
 from tabgrad.metrics._agreement import CohenKappa, MatthewsCorrelationCoefficient
 from tabgrad.metrics._base import Metric
 from tabgrad.metrics._losses import (
@@ -166,6 +167,14 @@ def get(identifier: str | Metric | Callable[..., Any]) -> Metric:
     if callable(identifier) and not (isinstance(identifier, type) and issubclass(identifier, Metric)):
         return MeanMetricWrapper(identifier)
     return Metric.get(identifier, CATALOGUE, "metric")
+
+
+if not TYPE_CHECKING:  # or a checker of types would take every name for one that is here
+
+    def __getattr__(name: str) -> Any:
+        """Say what there is in the place of a metric of Keras's that is not here."""
+        said = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(f"{said}. {INSTEAD[name.lower()]}" if name.lower() in INSTEAD else said)
 
 
 def accuracy_for(loss: losses.Loss, outputs: int) -> Metric:
