@@ -188,24 +188,13 @@ def typed(rows: Rows, dialect: Dialect, name: str, rules: Rules) -> tuple[dict[s
 
 
 def _whole(blocks: Iterator[bytes], name: str, size: int | None) -> bytes:
-    """All blocks in one, unless that is more than memory holds."""
-    free = memory.available()
-    held, each = 0, 2.0
-    parts: list[bytes] = []
-    for block in blocks:
-        if not parts:
-            fields = sum(block.count(sign) for sign in b",;\t|\n")
-            each = 2 + memory.FIELD * fields / max(len(block), 1)  # bytes of memory for one of the file
-            if size is not None:
-                memory.demand(int(size * each), name)
-        parts.append(block)
-        held += len(block)
-        if free is not None and held * each > free:
-            raise DataError(
-                f"{name} holds more than {memory.size(held)} once it is unpacked, which needs more memory than the "
-                f"{memory.size(free)} that are free. Take part of its rows or columns, or a machine with more memory."
-            )
-    return b"".join(parts)
+    """All blocks in one, unless memory does not hold what comes of them."""
+    first = next(blocks, b"")
+    fields = sum(first.count(sign) for sign in b",;\t|\n")
+    each = 2 + memory.FIELD * fields / max(len(first), 1)  # bytes of memory for one of the file
+    if size is not None:
+        memory.demand(int(size * each), f"{name}, {memory.size(size)} of text,")
+    return memory.joined(chain([first], blocks), name, each)
 
 
 def _fields(rows: Rows, dialect: Dialect, name: str) -> pl.DataFrame:
@@ -245,7 +234,7 @@ def _with_commas_elsewhere(verdict: Verdict, text: Strings) -> Verdict:
 
 
 def _refuse_unknown(rules: Rules, dialect: Dialect, name: str) -> None:
-    lacking = [each for each in (*rules.kinds, *rules.dates) if each not in dialect.names]
+    lacking = [each for each in rules.kinds if each not in dialect.names]
     if lacking:
         raise DataError(absent(lacking, dialect.names, name))
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from tabgrad.errors import DataError
 
+FIX = "Take part of its rows or columns, or a machine with more memory."
 FIELD = 24  # bytes that a field takes beside its text: a view of 16 in Polars, a number of 8
 
 
@@ -29,10 +31,36 @@ def demand(need: int, what: str) -> None:
     """
     free = available()
     if free is not None and need > free:
-        raise DataError(
-            f"{what} needs about {size(need)} of memory, and {size(free)} are free. Take part of its rows or columns, "
-            "or a machine with more memory."
-        )
+        raise DataError(f"{what} needs about {size(need)} of memory, and {size(free)} are free. {FIX}")
+
+
+def joined(blocks: Iterator[bytes], name: str, each: float = 2) -> bytes:
+    """Blocks in one, as long as there is memory: what is packed does not tell how large it is.
+
+    Parameters
+    ----------
+    blocks : iterator of bytes
+    name : str
+        What messages call it.
+    each : float
+        Bytes of memory that come of a byte.
+
+    Raises
+    ------
+    DataError
+        There is not enough.
+    """
+    free, held = available(), 0
+    parts: list[bytes] = []
+    for block in blocks:
+        parts.append(block)
+        held += len(block)
+        if free is not None and held * each > free:
+            raise DataError(
+                f"{name} holds more than {size(held)} once it is unpacked, and needs more memory than the {size(free)} "
+                f"that are free. {FIX}"
+            )
+    return b"".join(parts)
 
 
 def size(count: int) -> str:

@@ -28,19 +28,16 @@ class Rules:
     Parameters
     ----------
     kinds : mapping of str to str or sequence of str
-        "numeric" and "date" are read so or refused; of every other kind the text is kept.
+        "numeric" is read so or refused, "date" read where it is as ISO 8601 writes it; of all others the text is kept.
     missing : sequence of str
         The texts that stand for no value.
     decimal : str or None
         The decimal sign, "." or ","; None: a comma where every value of a column says so.
-    dates : mapping of str to str
-        The form of the dates of a column, as in `datetime.datetime.strptime`.
     """
 
     kinds: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
     missing: Sequence[str] = ("",)
     decimal: str | None = None
-    dates: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Check what is not a column's name."""

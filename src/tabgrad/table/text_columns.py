@@ -10,10 +10,10 @@ import numpy as np
 
 from tabgrad._refusals import SHOWN, shown
 from tabgrad.table.strings import Strings, Verdict, words_of
-from tabgrad.table.text_dates import as_dates, dates, in_form
+from tabgrad.table.text_dates import as_dates, dates
 from tabgrad.table.text_numbers import amounts, as_numbers, numbers
 
-__all__ = ["judge"]
+__all__ = ["dates_or_words", "judge"]
 
 # Words that a table often has for "no value": said, where a column of text holds them.
 OFTEN_MISSING = frozenset(("NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "#N/A", "?"))
@@ -22,17 +22,20 @@ OFTEN_MISSING = frozenset(("NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "#N
 def judge(text: Strings) -> Verdict:
     """A column of text as what it holds, or as what the user says that it holds."""
     told = text.rules.kinds.get(text.name)
-    if text.name in text.rules.dates:
-        return in_form(text, text.rules.dates[text.name])
     if told == "numeric":
         return as_numbers(text)
-    if told == "date":
+    if told in ("date", "ymd"):
         return as_dates(text)
     if told is not None:
         return text.kept()
     if not text.present:
         return Verdict(np.full(len(text.values), np.nan))
     return numbers(text) or dates(text) or amounts(text) or _words(text)
+
+
+def dates_or_words(text: Strings) -> Verdict:
+    """A column that is known to be text: dates, if all of it is, or words."""
+    return (text.present and dates(text)) or _words(text)
 
 
 def _words(text: Strings) -> Verdict:

@@ -1,21 +1,17 @@
-"""Dates in text: as ISO 8601 writes them, and in other forms where the user says which."""
+"""Dates in text: as ISO 8601 writes them they are read; those in another order are found, and left to the schema."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tabgrad._refusals import shown
-from tabgrad.table.strings import MOSTLY, Strings, Verdict
+from tabgrad.table.dates import orders
+from tabgrad.table.strings import MOSTLY, Strings, Verdict, words_of
 
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["as_dates", "dates", "in_form"]
-
-# Forms besides ISO's, as strptime writes them; many texts fit more than one.
-FORMS = ("%m/%d/%Y", "%d/%m/%Y", "%d.%m.%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y/%m/%d", "%Y.%m.%d")
-FORMS_OF_TWO_DIGITS = ("%m/%d/%y", "%d/%m/%y", "%d.%m.%y")
+__all__ = ["as_dates", "dates"]
 
 ISO = (
     r"^\s*(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})"
@@ -24,11 +20,11 @@ ISO = (
 )
 LIKE_ISO = r"^\s*[0-9]{4}-[0-9]{2}-[0-9]{2}"
 LIKE_A_DATE = r"^\s*[0-9]{1,4}[./-][0-9]{1,2}[./-][0-9]{1,4}"
-EXPECTED = "dates (2024-02-29 or 2024-02-29 13:30:00)"
+IN_WORDS = {"ymd": "year, month, day", "mdy": "month, day, year", "dmy": "day, month, year"}
 
 
 def dates(text: Strings) -> Verdict | None:
-    """A column as moments, if its values say so; kept as text, with what to say, if they are dates in another form."""
+    """A column as moments, if its values say so; kept as text if their parts stand in another order."""
     if text.mostly(LIKE_ISO):
         found = _moments(text.values)
         wrong = text.values.is_not_null() & found.values.is_null()
@@ -41,36 +37,28 @@ def dates(text: Strings) -> Verdict | None:
                 f"missing, say {text.if_missing(wrong)}; if the column is no date, {text.as_kind('categorical')}."
             )
         return text.kept(f"{text.called} is read as text: in {share} a value is no date, as {text.listed(wrong)}.")
-    if not text.mostly(LIKE_A_DATE) or not (forms := _fitting(text)):
-        return None
-    say = text.as_kind("date") if len(forms) == 1 else " or ".join(_as_form(text, form) for form in forms)
-    return text.kept(
-        f"{text.called} holds dates in another form than 2024-02-29, as {text.first()}: kept as text. For dates "
-        f"say {say}."
-    )
+    return _another_form(text) if text.mostly(LIKE_A_DATE) else None
 
 
 def as_dates(text: Strings) -> Verdict:
-    """A column as moments because the user says so: in ISO's form, or in the one other form that fits every value."""
+    """A column as moments because the user says so; in another form than ISO's it stays text, which a schema reads."""
     found = _moments(text.values)
     wrong = text.values.is_not_null() & found.values.is_null()
-    if not wrong.any():
-        return _verdict(text, found)
-    forms = _fitting(text)
-    if len(forms) == 1:
-        note = f"{text.called}: dates are read in the form {forms[0]!r}, as {text.first()}."
-        return Verdict(_in_form(text.values, forms[0]).to_numpy(), (note,))
-    if forms:
-        say = " or ".join(_as_form(text, form) for form in forms)
-        return text.wrong(f"{text.called} holds dates that can be read in several ways, as {text.first()}. Say {say}.")
-    return _no_dates(text, wrong, EXPECTED)
+    return text.kept() if wrong.any() else _verdict(text, found)
 
 
-def in_form(text: Strings, form: str) -> Verdict:
-    """A column as moments in the form that the user gives."""
-    moments = _in_form(text.values, form)
-    wrong = text.values.is_not_null() & moments.is_null()
-    return _no_dates(text, wrong, f"dates in the form {form!r}") if wrong.any() else Verdict(moments.to_numpy())
+def _another_form(text: Strings) -> Verdict | None:
+    """Dates whose parts stand in another order: kept as text, and in which order, if there is one alone."""
+    values = words_of(text.values)
+    fitting = orders(values.levels)
+    if not fitting:
+        return None
+    if len(fitting) == 1:
+        note = f"{text.called} holds dates, as {text.first()}: in the order {IN_WORDS[fitting[0]]}."
+    else:
+        say = " or ".join(f"{text.as_kind(order)} ({IN_WORDS[order]})" for order in fitting)
+        note = f"{text.called} holds dates that can be read in two ways, as {text.first()}: taken for text. Say {say}."
+    return Verdict(values, (note,))
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,37 +77,6 @@ def _verdict(text: Strings, found: _Moments) -> Verdict:
         )
     note = f"{text.called}: times with a zone are read in UTC, as {text.first()}."
     return Verdict(found.values.to_numpy(), (note,) if zoned else ())
-
-
-def _no_dates(text: Strings, wrong: pl.Series, expected: str) -> Verdict:
-    return text.wrong(
-        f"{text.called} must hold {expected}. Got {text.listed(wrong)}. If that means missing, say "
-        f"{text.if_missing(wrong)}."
-    )
-
-
-def _as_form(text: Strings, form: str) -> str:
-    return f"dates={{{shown(text.name)}: {form!r}}}"
-
-
-def _fitting(text: Strings) -> list[str]:
-    """The forms that every value has; of years with two digits only where no other does."""
-    for forms in (FORMS, FORMS_OF_TWO_DIGITS):
-        fitting = [
-            form for form in forms if not (_in_form(text.values, form).is_null() & text.values.is_not_null()).any()
-        ]
-        if fitting:
-            return fitting
-    return []
-
-
-def _in_form(values: pl.Series, form: str) -> pl.Series:
-    import polars as pl
-
-    bare = values.str.strip_chars()
-    if any(sign in form for sign in ("%H", "%I", "%T", "%R", "%s")):
-        return bare.str.to_datetime(form, strict=False, time_unit="us")
-    return bare.str.to_date(form, strict=False).cast(pl.Datetime("us"))
 
 
 def _moments(values: pl.Series) -> _Moments:

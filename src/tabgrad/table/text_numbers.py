@@ -14,7 +14,7 @@ from tabgrad.table.strings import GLANCE, MOSTLY, Strings, Verdict
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["amounts", "as_numbers", "doubtful_points", "numbers"]
+__all__ = ["amounts", "as_numbers", "doubtful_points", "mistakes", "numbers"]
 
 # What often stands for "no value": taken for words, unless the user says that they are missing.
 NO_VALUE = (
@@ -64,6 +64,14 @@ def as_numbers(text: Strings) -> Verdict:
     if (row := _rounded(plain, floats)) is not None:
         notes = (*notes, f"{text.called}: whole numbers beyond 2^53 are rounded, as {text.at(row)}.")
     return Verdict(_filled(floats), notes, commas=commas)
+
+
+def mistakes(text: Strings) -> Verdict | None:
+    """Values that are no numbers in a column of text that else holds numbers; None where all are, or few."""
+    floats = _floats(text.values)
+    fits = _finite(floats)
+    count = int(fits.sum())
+    return _some_numbers(text, floats, fits, count) if 0 < count < text.present else None
 
 
 def amounts(text: Strings) -> Verdict | None:
