@@ -296,6 +296,21 @@ def test_neither_pipes_nor_devices_are_waited_for(tmp_path):
             store.read(path)
 
 
+def test_a_file_is_on_the_disk_before_it_gets_its_name(tmp_path, monkeypatch):
+    path, calls = tmp_path / "m.tabgrad", []
+    fsync, rename = os.fsync, os.replace
+
+    def synced(handle):
+        mode = os.fstat(handle).st_mode
+        calls.append("folder" if stat.S_ISDIR(mode) else f"{os.fstat(handle).st_size} bytes")
+        fsync(handle)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(os, "replace", lambda *names: calls.append("renamed") or rename(*names))
+    store.write(path, content())
+    assert calls == [f"{path.stat().st_size} bytes", "renamed", "folder"]
+
+
 DISK_FULL = """
 import resource, signal, sys
 from tabgrad import store
