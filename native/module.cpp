@@ -250,10 +250,11 @@ class Program {
       throw std::invalid_argument("an array has the wrong size or layout");
     run_->write(array, slot, values.data(), contiguous ? shape.columns : values.stride(0));
   }
-  void scale_rate(int array, double factor) {
+  void scale_rates(int array, double rate, double decay) {
     require_training(), checked(array, -1);
-    if (!(factor >= 0) || factor > 1e300) throw std::invalid_argument("a factor of the learning rate out of range");
-    run_->scale_rate(array, factor);
+    if (!(rate >= 0 && decay >= 0) || rate > 1e300 || decay > 1e300)
+      throw std::invalid_argument("a factor of the learning rate or of the weight decay out of range");
+    run_->scale_rates(array, rate, decay);
   }
   nb::object read(int array, int slot) const {
     const ArrayShape shape = checked(array, slot);
@@ -592,7 +593,7 @@ NB_MODULE(_native, m) {
            nb::arg("labels"), nb::arg("metrics"), nb::arg("optimizer").none(), nb::arg("most_rows"), nb::arg("threads"))
       .def("orthogonalize", &Program::orthogonalize)
       .def("write", &Program::write)
-      .def("scale_rate", &Program::scale_rate)
+      .def("scale_rates", &Program::scale_rates)
       .def("read", &Program::read, nb::arg("array"), nb::arg("slot"))
       .def("take", &Program::take)
       .def("gradient", &Program::gradient)

@@ -17,7 +17,7 @@ struct Array {
   long ld = 0;
   float l1 = 0, l2 = 0;
   bool trainable = true;
-  int group = 0;  // of the arrays that share a factor of the learning rate; 0: the factor 1
+  int group = 0;  // of the arrays that share factors of learning rate and weight decay; 0: both 1
   float* w = nullptr;
   float* slot[MOST_SLOTS] = {};
   float* gradient = nullptr;  // where it is stored whole, if it is
@@ -63,8 +63,8 @@ struct Step {
   // Counted for rules that correct: beta_1^t and beta_2^t, kept running, and taken afresh every 1,024 steps so that
   // they depend on t alone; 0.96^t and the product of 1 - 0.96^i / 2 up to t, to a double's rounding still by then.
   double power_1 = 1, power_2 = 1, fading = 1, shares = 1;
-  double factor = 1;         // of the learning rate, for the arrays of a group
-  std::vector<Step> groups;  // a step for each group; empty where all factors are 1
+  double rate_factor = 1, decay_factor = 1;  // for the arrays of a group
+  std::vector<Step> groups;                  // a step for each group; empty where all factors are 1
 
   bool has(int number) const { return part.numbers[number] == part.numbers[number]; }
   bool clips() const { return has(CLIPNORM) || has(CLIPVALUE) || has(GLOBAL_CLIPNORM); }
@@ -79,16 +79,20 @@ struct Step {
   const Step& of(const Array& array) const {
     return groups.empty() ? *this : groups[static_cast<std::size_t>(array.group)];
   }
-  // The group of arrays whose learning rate is multiplied by this.
-  int group_of(double factor);
+  // The group of arrays whose learning rate and weight decay are multiplied by these.
+  int group_of(double rate_factor, double decay_factor);
+  // What is left of a weight that decays by one of the numbers.
+  float left_by(int number, double learning_rate) const {
+    return has(number) ? static_cast<float>(1 - learning_rate * decay_factor * part.numbers[number]) : 1;
+  }
   // For step t, counted from 1.
   void begin(double learning_rate, std::int64_t t) {
-    decay = has(WEIGHT_DECAY) ? static_cast<float>(1 - learning_rate * part.numbers[WEIGHT_DECAY]) : 1;
+    decay = left_by(WEIGHT_DECAY, learning_rate);
     rate = static_cast<float>(learning_rate);
     if (rule.correct) count(t), rule.correct(*this, learning_rate);
   }
   void begin_groups(double learning_rate) {
-    for (Step& each : groups) each.begin(learning_rate * each.factor, counted_);
+    for (Step& each : groups) each.begin(learning_rate * each.rate_factor, counted_);
   }
 
  private:
@@ -273,7 +277,7 @@ struct MuonAdam {
     constexpr int ADAM_DECAY = Step::OWN + 2, ADAM_RATIO = Step::OWN + 7;
     const double* numbers = step.part.numbers;
     step.matrix_rate = static_cast<float>(learning_rate), step.matrix_decay = step.decay;
-    step.decay = step.has(ADAM_DECAY) ? static_cast<float>(1 - learning_rate * numbers[ADAM_DECAY]) : 1;
+    step.decay = step.left_by(ADAM_DECAY, learning_rate);
     const double corrected = std::sqrt(1 - step.power_2) / (1 - step.power_1);
     step.rate = static_cast<float>(learning_rate * numbers[ADAM_RATIO] * corrected);
   }
@@ -324,7 +328,7 @@ static inline Rule rule_of(const PartSpec& part) {
   return {};
 }
 
-// Where arrays differ in their rates, these two are the rule: what they lead to is the step of the array's group.
+// Where arrays differ in these factors, these two are the rule: what they lead to is the step of the array's group.
 static void grouped_step_block(const Step& step, const Array& array, int m, int n, int rows, int vectors,
                                const vec* block) {
   const Step& own = step.groups[static_cast<std::size_t>(array.group)];
@@ -332,15 +336,16 @@ static void grouped_step_block(const Step& step, const Array& array, int m, int 
 }
 static void grouped_correct(Step& step, double learning_rate) { step.begin_groups(learning_rate); }
 
-inline int Step::group_of(double wanted) {
-  if (wanted == 1 && groups.empty()) return 0;
+inline int Step::group_of(double of_rate, double of_decay) {
+  if (of_rate == 1 && of_decay == 1 && groups.empty()) return 0;
   if (groups.empty()) {
     groups.assign(1, Step(*this));
     rule.step_block = grouped_step_block, rule.correct = grouped_correct;
   }
   for (std::size_t i = 0; i < groups.size(); i++)
-    if (groups[i].factor == wanted) return static_cast<int>(i);
-  groups.push_back(Step(groups.front())), groups.back().factor = wanted;
+    if (groups[i].rate_factor == of_rate && groups[i].decay_factor == of_decay) return static_cast<int>(i);
+  groups.push_back(Step(groups.front()));
+  groups.back().rate_factor = of_rate, groups.back().decay_factor = of_decay;
   return static_cast<int>(groups.size()) - 1;
 }
 

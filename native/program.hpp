@@ -112,7 +112,8 @@ struct Run {
   std::int64_t step = 0;
   virtual int array_count() const = 0;
   virtual ArrayShape array_shape(int array) const = 0;
-  virtual void scale_rate(int array, double factor) = 0;             // its learning rate is `learning_rate` times this
+  // Its learning rate is `learning_rate` times `rate`, its weight decay the optimizer's times `decay`.
+  virtual void scale_rates(int array, double rate, double decay) = 0;
   virtual void orthogonalize(int array, int rows, int columns) = 0;  // it steps as such a matrix, by Muon
   virtual void read(int array, int slot, float* out) const = 0;      // slot -1: the weights
   virtual void write(int array, int slot, const float* in, std::int64_t row) = 0;

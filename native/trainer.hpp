@@ -25,7 +25,9 @@ class Trainer final : public Run {
     const Array& a = *arrays_[array];
     return {a.rows, a.columns, a.trainable ? slots_ : 0};
   }
-  void scale_rate(int array, double factor) override { arrays_[array]->group = optimizer_.group_of(factor); }
+  void scale_rates(int array, double rate, double decay) override {
+    arrays_[array]->group = optimizer_.group_of(rate, decay);
+  }
   void orthogonalize(int array, int rows, int columns) override {
     arrays_[array]->matrix_rows = rows, arrays_[array]->matrix_columns = columns;
   }

@@ -62,7 +62,12 @@ PLAIN: dict[str, tuple[Any, ...]] = {
 }
 """What an argument that our record does not have may be, beside None and False."""
 
-OURS = {"learning_rate_factor": 1.0, "bias_learning_rate_factor": None}
+OURS = {
+    "learning_rate_factor": 1.0,
+    "weight_decay_factor": 1.0,
+    "bias_learning_rate_factor": None,
+    "bias_weight_decay_factor": None,
+}
 """Fields that Keras has not, and what they are where they change nothing."""
 
 SLOTS = {"average": "average_gradient", "ema": "average"}

@@ -441,10 +441,15 @@ NUMBERS = (
     _layer(_PIECES, _PIECES, _WAVES, layers.Scale(), Dense(6, "relu"), Dropout(0.2), Dense(6, "relu"), _LAST),
 )
 
-# Layers that Keras has not.
+# What Keras has not: arguments of layers, and layers.
+OWN_FACTORS = (
+    *("learning_rate_factor", "weight_decay_factor"),
+    *("bias_learning_rate_factor", "bias_weight_decay_factor"),
+)
 OURS_ALONE = (layers.PiecewiseLinearEmbedding, layers.PeriodicEmbedding, layers.Scale)
 
-_SLOW = Dense(6, "tanh", learning_rate_factor=0.3, bias_learning_rate_factor=2.0)
+_SLOW = Dense(6, "tanh", learning_rate_factor=0.3, bias_learning_rate_factor=2.0, bias_weight_decay_factor=0.0)
+_OWN_PACE: dict[str, Any] = {"learning_rate_factor": 0.3, "weight_decay_factor": 2.0}
 _STEADY = optimizers.AdamW(0.01, weight_decay=0.1)
 
 
@@ -456,18 +461,19 @@ def _paced(layer: layers.Layer, *network: layers.Layer) -> Part:
 FACTORS = (
     _layer(_SLOW, _SLOW, Dense(6, "relu", learning_rate_factor=3.0), _LAST),
     _paced(_SLOW, _SLOW, Dense(1, learning_rate_factor=0.0)),
+    _paced(Dense(6, weight_decay_factor=3.0), Dense(6, "tanh", weight_decay_factor=3.0), _SLOW, _LAST),
     *(
         _paced(layer, Dense(6, "tanh"), layer, Dense(3, learning_rate_factor=0.3))
         for layer in (
-            layers.PReLU("he_normal", learning_rate_factor=0.3),
-            layers.Scale("he_normal", learning_rate_factor=0.3),
-            layers.PiecewiseLinearEmbedding(_KNOTS, learning_rate_factor=0.3),
-            layers.PeriodicEmbedding(2, learning_rate_factor=0.3),
-            layers.BatchNormalization(learning_rate_factor=0.3),
-            layers.LayerNormalization(learning_rate_factor=0.3),
+            layers.PReLU("he_normal", **_OWN_PACE),
+            layers.Scale("he_normal", **_OWN_PACE),
+            layers.PiecewiseLinearEmbedding(_KNOTS, **_OWN_PACE),
+            layers.PeriodicEmbedding(2, **_OWN_PACE),
+            layers.BatchNormalization(**_OWN_PACE),
+            layers.LayerNormalization(**_OWN_PACE),
         )
     ),
-    _embedded(layers.Embedding((3, 20, 7), 4, learning_rate_factor=0.3), layers.Residual((_SLOW, Dense(17))), _LAST),
+    _embedded(layers.Embedding((3, 20, 7), 4, **_OWN_PACE), layers.Residual((_SLOW, Dense(17))), _LAST),
 )
 
 _FROZEN = Dense(6, "tanh", trainable=False)

@@ -23,6 +23,7 @@ from .parts import (
     METRICS,
     OPTIMIZERS,
     OURS_ALONE,
+    OWN_FACTORS,
     PARTS,
     REGULARIZERS,
     SCHEDULES,
@@ -56,7 +57,7 @@ def keras_layer(layer: layers.Layer) -> Any:
     """Keras's layer of the same name with the record's options."""
     theirs = getattr(keras.layers, type(layer).__name__)
     options = options_of(layer)
-    ours = ("input_shape", "learning_rate_factor", "bias_learning_rate_factor")
+    ours = ("input_shape", *OWN_FACTORS)
     for name in [name for name in options if name in ours or name.endswith("initializer")]:
         options.pop(name)  # the weights are set
     if "activation" in options:

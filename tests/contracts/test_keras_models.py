@@ -16,7 +16,7 @@ from tabgrad.layers import Dense
 from tabgrad.matrix import Matrix
 from tabgrad.models import Sequential
 
-from .parts import OURS_ALONE, PARTS, Part, records_of, started
+from .parts import OURS_ALONE, OWN_FACTORS, PARTS, Part, records_of, started
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
 os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
@@ -46,7 +46,7 @@ def carried(part: Part) -> bool:
     return not any(
         isinstance(record, LACKING)
         or (isinstance(record, activations.Gelu) and record.approximate)
-        or getattr(record, "learning_rate_factor", 1) != 1
+        or any(getattr(record, name, None) not in (1, None) for name in OWN_FACTORS)
         or (labels and isinstance(record, metrics.Metric) and record.labels is None)
         for record in records_of(part.plan)
     )

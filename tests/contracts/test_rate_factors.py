@@ -1,4 +1,4 @@
-"""Learning-rate factors of layers and biases: each array steps as under a rate of its own."""
+"""Factors of learning rate and weight decay: each array steps and decays as under a rate and a decay of its own."""
 
 from __future__ import annotations
 
@@ -32,9 +32,11 @@ RULES = [
 ]
 
 
-def plan_of(optimizer: optimizers.Optimizer, factors: tuple[float, ...] = FACTORS, **options: Any) -> Plan:
+def plan_of(
+    optimizer: optimizers.Optimizer, factors: tuple[float, ...] = FACTORS, what: str = "learning_rate", **options: Any
+) -> Plan:
     """Two layers whose arrays have these factors."""
-    first, second = ({"learning_rate_factor": w, "bias_learning_rate_factor": b} for w, b in (factors[:2], factors[2:]))
+    first, second = ({f"{what}_factor": w, f"bias_{what}_factor": b} for w, b in (factors[:2], factors[2:]))
     row = (Dense(6, "tanh", **first, **options), Dense(3, **second, **options))
     return Plan(Network(5, row), losses.MeanSquaredError(), optimizer, batch_size=16, shuffle=False)
 
@@ -51,6 +53,24 @@ def test_a_first_step_is_that_of_the_arrays_own_rate(engine: Engine, optimizer: 
         np.testing.assert_allclose(got.weights[place], expected.weights[place], rtol=1e-6, atol=1e-8)
         for slot, other in zip(got.slots[place], expected.slots[place], strict=True):
             np.testing.assert_allclose(slot, other, rtol=1e-6, atol=1e-8)
+
+
+@pytest.mark.parametrize(
+    "optimizer", [*(replace(rule, weight_decay=0.1) for rule in RULES), optimizers.Muon()], ids=label
+)
+def test_a_first_step_decays_by_the_arrays_own_factor(engine: Engine, optimizer: optimizers.Optimizer) -> None:
+    """In closed form, from the step without any decay: of Muon its matrices and the rest alike."""
+    rates = {"weight_decay": 0.1, "adam_weight_decay": 0.2} if isinstance(optimizer, optimizers.Muon) else {}
+    optimizer = replace(optimizer, **rates)
+    plan = plan_of(optimizer, FACTORS, "weight_decay")
+    still = plan_of(replace(optimizer, **dict.fromkeys(rates or ["weight_decay"])), FACTORS, "weight_decay")
+    state, rows = started(plan), rows_for(plan, 16)
+    state = replace(state, weights=tuple(np.abs(w) + np.float32(0.5) for w in state.weights))
+    got, without = (engine.fit(Job(each, state, rows, 1)).state.weights for each in (plan, still))
+    for place, factor in enumerate(FACTORS):
+        decay = 0.2 if rates and state.weights[place].ndim == 1 else 0.1
+        lost = optimizer.learning_rate * factor * decay * state.weights[place]
+        np.testing.assert_allclose(without[place] - got[place], lost, rtol=1e-3, atol=3e-7)
 
 
 @pytest.mark.parametrize("clip", ["global_clipnorm", "clipnorm", "clipvalue"])
@@ -119,7 +139,18 @@ def test_parameter_groups_of_pytorch() -> None:
     plan = plan_of(optimizers.AdamW(0.01, weight_decay=0.1, epsilon=1e-8))
     state, rows = started(plan), rows_for(plan, 64)
     given = [torch.nn.Parameter(torch.tensor(w)) for w in state.weights]
-    groups = [{"params": [w], "lr": 0.01 * factor} for w, factor in zip(given, FACTORS, strict=True)]
+    first, second = (
+        Dense(
+            units, activation, learning_rate_factor=rate, bias_learning_rate_factor=of_bias, weight_decay_factor=decay
+        )
+        for units, activation, rate, of_bias, decay in ((6, "tanh", *FACTORS[:2], 0.0), (3, None, *FACTORS[2:], 3.0))
+    )
+    decays = (0.0, 0.0, 3.0, 3.0)
+    plan = replace(plan, network=Network(5, (first, second)))
+    groups = [
+        {"params": [w], "lr": 0.01 * factor, "weight_decay": 0.1 * decay}
+        for w, factor, decay in zip(given, FACTORS, decays, strict=True)
+    ]
     rule = torch.optim.AdamW(groups, weight_decay=0.1, eps=1e-8)
     x, y = torch.tensor(rows.x), torch.tensor(rows.y)
     for start in [0, 16, 32, 48] * 25:
@@ -137,6 +168,13 @@ def test_the_bias_follows_the_layer_unless_it_has_a_factor() -> None:
     def factors(layer: layers.Layer) -> list[float]:
         return [weight.rate_factor for weight in layer.weights(4)]
 
+    def decays(layer: layers.Layer) -> list[float]:
+        return [weight.decay_factor for weight in layer.weights(4)]
+
+    assert decays(Dense(2, weight_decay_factor=0.1)) == [0.1, 0.1]
+    assert decays(Dense(2, weight_decay_factor=2.0, bias_weight_decay_factor=0.0)) == [2, 0]
+    assert decays(layers.LayerNormalization(weight_decay_factor=0.0)) == [0, 0]
+    assert decays(layers.PeriodicEmbedding(2, weight_decay_factor=0.0)) == [0] * 4
     assert factors(Dense(2)) == [1, 1]
     assert factors(Dense(2, learning_rate_factor=0.1)) == [0.1, 0.1]
     assert factors(Dense(2, bias_learning_rate_factor=0.1)) == [1, 0.1]
@@ -149,6 +187,8 @@ def test_a_factor_that_is_none() -> None:
         Dense(2, learning_rate_factor=-0.1)
     with pytest.raises(ArgumentError, match=r"'bias_learning_rate_factor' of Dense must be at least 0\. Got -1\."):
         Dense(2, bias_learning_rate_factor=-1)
+    with pytest.raises(ArgumentError, match=r"'weight_decay_factor' of Scale must be at least 0\. Got -1\."):
+        layers.Scale(weight_decay_factor=-1)
 
 
 def _bits(state: State) -> list[bytes]:

@@ -8,13 +8,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from tabgrad import optimizers
 
 Slots = tuple[np.ndarray, ...]
-Step = tuple[float, int]
+
+
+class Step(NamedTuple):
+    """An array's learning rate, the number of the step, counted from 1, and what the array's weight decay is times."""
+
+    rate: float
+    number: int
+    decay_factor: float = 1.0
 
 
 def clipped(optimizer: optimizers.Optimizer, gradients: Sequence[np.ndarray]) -> list[np.ndarray]:
@@ -39,8 +47,7 @@ def moved(
 
 
 def _decayed(w: np.ndarray, step: Step, weight_decay: float | None) -> np.ndarray:
-    lr, _ = step
-    return w if weight_decay is None else w * (1 - lr * weight_decay)
+    return w if weight_decay is None else w * (1 - step.rate * step.decay_factor * weight_decay)
 
 
 def averaged(
@@ -60,7 +67,7 @@ def _norm(gradients: Sequence[np.ndarray]) -> float:
 
 
 def _sgd(o: optimizers.SGD, step: Step, w: np.ndarray, g: np.ndarray, slots: Slots) -> tuple[np.ndarray, Slots]:
-    lr, _ = step
+    lr = step.rate
     if not slots:
         return w - lr * g, ()
     m = o.momentum * slots[0] - lr * g
@@ -68,7 +75,7 @@ def _sgd(o: optimizers.SGD, step: Step, w: np.ndarray, g: np.ndarray, slots: Slo
 
 
 def _rmsprop(o: optimizers.RMSprop, step: Step, w: np.ndarray, g: np.ndarray, slots: Slots) -> tuple[np.ndarray, Slots]:
-    lr, _ = step
+    lr = step.rate
     carried = dict(zip(o.slots, slots, strict=True))
     v = carried["velocity"] = o.rho * carried["velocity"] + (1 - o.rho) * g**2
     variance = v
@@ -82,7 +89,7 @@ def _rmsprop(o: optimizers.RMSprop, step: Step, w: np.ndarray, g: np.ndarray, sl
 
 
 def _adam(o: optimizers.Adam, step: Step, w: np.ndarray, g: np.ndarray, slots: Slots) -> tuple[np.ndarray, Slots]:
-    lr, t = step
+    lr, t = step.rate, step.number
     m = o.beta_1 * slots[0] + (1 - o.beta_1) * g
     v = o.beta_2 * slots[1] + (1 - o.beta_2) * g**2
     rate = lr * math.sqrt(1 - o.beta_2**t) / (1 - o.beta_1**t)
@@ -93,14 +100,14 @@ def _adam(o: optimizers.Adam, step: Step, w: np.ndarray, g: np.ndarray, slots: S
 
 
 def _adamax(o: optimizers.Adamax, step: Step, w: np.ndarray, g: np.ndarray, slots: Slots) -> tuple[np.ndarray, Slots]:
-    lr, t = step
+    lr, t = step.rate, step.number
     m = o.beta_1 * slots[0] + (1 - o.beta_1) * g
     u = np.maximum(o.beta_2 * slots[1], np.abs(g))
     return w - lr / (1 - o.beta_1**t) * m / (u + o.epsilon), (m, u)
 
 
 def _nadam(o: optimizers.Nadam, step: Step, w: np.ndarray, g: np.ndarray, slots: Slots) -> tuple[np.ndarray, Slots]:
-    lr, t = step
+    lr, t = step.rate, step.number
     u, next_u = (o.beta_1 * (1 - 0.96**i / 2) for i in (t, t + 1))
     product = o.beta_1**t * math.prod(1 - 0.96**i / 2 for i in range(1, min(t, 1000) + 1))  # of u; from 1,000 on, 1
     m = o.beta_1 * slots[0] + (1 - o.beta_1) * g
@@ -110,7 +117,7 @@ def _nadam(o: optimizers.Nadam, step: Step, w: np.ndarray, g: np.ndarray, slots:
 
 
 def _adagrad(o: optimizers.Adagrad, step: Step, w: np.ndarray, g: np.ndarray, slots: Slots) -> tuple[np.ndarray, Slots]:
-    lr, _ = step
+    lr = step.rate
     a = slots[0] + g**2
     return w - lr * g / np.sqrt(a + o.epsilon), (a,)
 
@@ -118,7 +125,7 @@ def _adagrad(o: optimizers.Adagrad, step: Step, w: np.ndarray, g: np.ndarray, sl
 def _adadelta(
     o: optimizers.Adadelta, step: Step, w: np.ndarray, g: np.ndarray, slots: Slots
 ) -> tuple[np.ndarray, Slots]:
-    lr, _ = step
+    lr = step.rate
     a = o.rho * slots[0] + (1 - o.rho) * g**2
     s = g * np.sqrt(slots[1] + o.epsilon) / np.sqrt(a + o.epsilon)
     d = o.rho * slots[1] + (1 - o.rho) * s**2
@@ -126,13 +133,13 @@ def _adadelta(
 
 
 def _lion(o: optimizers.Lion, step: Step, w: np.ndarray, g: np.ndarray, slots: Slots) -> tuple[np.ndarray, Slots]:
-    lr, _ = step
+    lr = step.rate
     m = slots[0]
     return w - lr * np.sign(o.beta_1 * m + (1 - o.beta_1) * g), (o.beta_2 * m + (1 - o.beta_2) * g,)
 
 
 def _muon(o: optimizers.Muon, step: Step, w: np.ndarray, g: np.ndarray, slots: Slots) -> tuple[np.ndarray, Slots]:
-    lr, _ = step
+    lr = step.rate
     m = o.momentum * slots[0] + g
     x = _orthogonal(o, g + o.momentum * m if o.nesterov else m)
     size = 1 if o.rms_rate is None else o.rms_rate * math.sqrt(max(w.shape))
@@ -151,9 +158,9 @@ def _orthogonal(o: optimizers.Muon, u: np.ndarray) -> np.ndarray:
 def _adam_of_muon(
     o: optimizers.Muon, step: Step, w: np.ndarray, g: np.ndarray, slots: Slots
 ) -> tuple[np.ndarray, Slots]:
-    lr, t = step
+    lr, t = step.rate, step.number
     adam = optimizers.Adam(lr, o.adam_beta_1, o.adam_beta_2, o.epsilon)
-    return _adam(adam, (lr * o.adam_lr_ratio, t), _decayed(w, step, o.adam_weight_decay), g, slots)
+    return _adam(adam, Step(lr * o.adam_lr_ratio, t), _decayed(w, step, o.adam_weight_decay), g, slots)
 
 
 MOVED: dict[str, Callable[..., tuple[np.ndarray, Slots]]] = {

@@ -292,8 +292,8 @@ def _training_program(plan: Plan, state: State, most_rows: int, threads: int) ->
     for place, (weight, matrix) in enumerate(zip(plan.network.weights, orthogonalized(plan), strict=True)):
         if matrix:
             program.orthogonalize(place, *weight.shape)
-        if weight.rate_factor != 1:
-            program.scale_rate(place, weight.rate_factor)
+        if (weight.rate_factor, weight.decay_factor) != (1, 1):
+            program.scale_rates(place, weight.rate_factor, weight.decay_factor)
     _write_state(program, state, plan.network)
     if plan.optimizer.schedule is None:
         changed = state.learning_rate

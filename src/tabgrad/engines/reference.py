@@ -29,7 +29,7 @@ from tabgrad.engines._reference_activations import activated
 from tabgrad.engines._reference_layers import Pass, forward
 from tabgrad.engines._reference_losses import loss_and_error
 from tabgrad.engines._reference_metrics import terms_of
-from tabgrad.engines._reference_optimizers import averaged, clipped, moved
+from tabgrad.engines._reference_optimizers import Step, averaged, clipped, moved
 from tabgrad.engines.base import Job, Result, State, Steps, check_shapes, orthogonalized
 from tabgrad.engines.scores import Scores
 from tabgrad.matrix import Matrix
@@ -134,7 +134,7 @@ def stepped(
 ) -> State:
     """The state after a step: gradients are clipped, then each trainable weight moves by the optimizer's formula.
 
-    Its learning rate is the optimizer's times the weight's own factor; then its average moves.
+    Its learning rate and its decay are the optimizer's times the weight's own factors; then its average moves.
     """
     rate = plan.optimizer.rate_of(state.step) if state.learning_rate is None else float(state.learning_rate)
     own, t = len(plan.optimizer.slots), state.step + 1
@@ -144,7 +144,8 @@ def stepped(
     moving = [place for place, weight in enumerate(plan.network.weights) if weight.trainable]
     matrices = orthogonalized(plan)
     for place, g in zip(moving, clipped(plan.optimizer, [gradients[place] for place in moving]), strict=True):
-        step = (rate * plan.network.weights[place].rate_factor, t)
+        weight = plan.network.weights[place]
+        step = Step(rate * weight.rate_factor, t, weight.decay_factor)
         w, carried = moved(plan.optimizer, step, weights[place], g, slots[place][:own], orthogonal=matrices[place])
         weights[place], slots[place] = averaged(plan.optimizer, t, w, carried, slots[place][own:])
     return replace(state, weights=tuple(weights), slots=tuple(slots), step=t)

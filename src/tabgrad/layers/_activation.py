@@ -148,6 +148,8 @@ class PReLU(Layer):
         See `Layer`.
     learning_rate_factor : float, default 1
         Multiplies the optimizer's learning rate for the layer's arrays. 0 holds them where they are.
+    weight_decay_factor : float, default 1
+        Multiplies the optimizer's weight decay for the layer's arrays. 0: they do not decay.
 
     References
     ----------
@@ -158,6 +160,7 @@ class PReLU(Layer):
     alpha_initializer: initializers.Initializer
     alpha_regularizer: regularizers.Regularizer | None
     learning_rate_factor: Annotated[float, NOT_NEGATIVE] = field(default=1.0, kw_only=True)
+    weight_decay_factor: Annotated[float, NOT_NEGATIVE] = field(default=1.0, kw_only=True)
 
     def __init__(
         self,
@@ -168,6 +171,7 @@ class PReLU(Layer):
         name: str | None = None,
         trainable: bool = True,
         learning_rate_factor: float = 1.0,
+        weight_decay_factor: float = 1.0,
     ) -> None:
         """Resolve names to records."""
         values = {
@@ -177,10 +181,17 @@ class PReLU(Layer):
             "name": name,
             "trainable": trainable,
             "learning_rate_factor": learning_rate_factor,
+            "weight_decay_factor": weight_decay_factor,
         }
         self._fill(values)
 
     def weights(self, inputs: int) -> tuple[Weight, ...]:
         """The slopes (units,)."""
-        how = (self.alpha_initializer, self.alpha_regularizer, self.trainable, self.learning_rate_factor)
+        how = (
+            self.alpha_initializer,
+            self.alpha_regularizer,
+            self.trainable,
+            self.learning_rate_factor,
+            self.weight_decay_factor,
+        )
         return (Weight("alpha", (inputs,), *how),)

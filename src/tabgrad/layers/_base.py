@@ -20,7 +20,8 @@ Shape = tuple[int] | tuple[tuple[int], tuple[int]]
 class Weight:
     """One array of a layer: its name, shape, first values, penalty, and whether and how fast the optimizer moves it.
 
-    Its learning rate, in the step and in the weight decay alike, is the optimizer's times `rate_factor`.
+    Its learning rate, in the step and in the weight decay alike, is the optimizer's times `rate_factor`, its weight
+    decay the optimizer's times `decay_factor`.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Weight:
     regularizer: regularizers.Regularizer | None
     trainable: bool
     rate_factor: float = 1.0
+    decay_factor: float = 1.0
 
 
 @dataclass(frozen=True)

@@ -42,8 +42,10 @@ class Dense(Layer):
         See `Layer`.
     learning_rate_factor : float, default 1
         Multiplies the optimizer's learning rate for the layer's arrays. 0 holds them where they are.
-    bias_learning_rate_factor : float or None, default None
-        The same for the bias alone; None: as `learning_rate_factor`.
+    weight_decay_factor : float, default 1
+        Multiplies the optimizer's weight decay for the layer's arrays. 0: they do not decay.
+    bias_learning_rate_factor, bias_weight_decay_factor : float or None, default None
+        The same for the bias alone; None: as for the layer.
 
     Examples
     --------
@@ -60,7 +62,9 @@ class Dense(Layer):
     kernel_regularizer: regularizers.Regularizer | None
     bias_regularizer: regularizers.Regularizer | None
     learning_rate_factor: Annotated[float, NOT_NEGATIVE] = field(default=1.0, kw_only=True)
+    weight_decay_factor: Annotated[float, NOT_NEGATIVE] = field(default=1.0, kw_only=True)
     bias_learning_rate_factor: Annotated[float | None, NOT_NEGATIVE] = field(default=None, kw_only=True)
+    bias_weight_decay_factor: Annotated[float | None, NOT_NEGATIVE] = field(default=None, kw_only=True)
 
     def __init__(
         self,
@@ -77,7 +81,9 @@ class Dense(Layer):
         name: str | None = None,
         trainable: bool = True,
         learning_rate_factor: float = 1.0,
+        weight_decay_factor: float = 1.0,
         bias_learning_rate_factor: float | None = None,
+        bias_weight_decay_factor: float | None = None,
     ) -> None:
         """Resolve names to records and check the rest."""
         if input_dim is not None:
@@ -96,7 +102,9 @@ class Dense(Layer):
             "name": name,
             "trainable": trainable,
             "learning_rate_factor": learning_rate_factor,
+            "weight_decay_factor": weight_decay_factor,
             "bias_learning_rate_factor": bias_learning_rate_factor,
+            "bias_weight_decay_factor": bias_weight_decay_factor,
         }
         self._fill(values)
 
@@ -106,13 +114,16 @@ class Dense(Layer):
 
     def weights(self, inputs: int) -> tuple[Weight, ...]:
         """The kernel (inputs, units) and, unless `use_bias` is False, the bias (units,)."""
-        factor, of_bias = self.learning_rate_factor, self.bias_learning_rate_factor
+        rate, decay = self.learning_rate_factor, self.weight_decay_factor
+        bias_rate, bias_decay = self.bias_learning_rate_factor, self.bias_weight_decay_factor
         kernel = Weight(
             *("kernel", (inputs, self.units), self.kernel_initializer, self.kernel_regularizer, self.trainable),
-            rate_factor=factor,
+            rate_factor=rate,
+            decay_factor=decay,
         )
         bias = Weight(
             *("bias", (self.units,), self.bias_initializer, self.bias_regularizer, self.trainable),
-            rate_factor=factor if of_bias is None else of_bias,
+            rate_factor=rate if bias_rate is None else bias_rate,
+            decay_factor=decay if bias_decay is None else bias_decay,
         )
         return (kernel, bias) if self.use_bias else (kernel,)

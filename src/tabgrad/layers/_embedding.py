@@ -52,6 +52,8 @@ class Embedding(Layer):
         See `Layer`.
     learning_rate_factor : float, default 1
         Multiplies the optimizer's learning rate for the layer's arrays. 0 holds them where they are.
+    weight_decay_factor : float, default 1
+        Multiplies the optimizer's weight decay for the layer's arrays. 0: they do not decay.
 
     Raises
     ------
@@ -89,6 +91,7 @@ class Embedding(Layer):
     embeddings_regularizer: regularizers.Regularizer | None
     input_length: Annotated[int | None, COUNT]
     learning_rate_factor: Annotated[float, NOT_NEGATIVE] = field(default=1.0, kw_only=True)
+    weight_decay_factor: Annotated[float, NOT_NEGATIVE] = field(default=1.0, kw_only=True)
 
     def __init__(
         self,
@@ -103,6 +106,7 @@ class Embedding(Layer):
         name: str | None = None,
         trainable: bool = True,
         learning_rate_factor: float = 1.0,
+        weight_decay_factor: float = 1.0,
     ) -> None:
         """Resolve names to records, and hold the numbers against each other."""
         if check(mask_zero, "mask_zero", "Embedding", (bool,)):
@@ -120,6 +124,7 @@ class Embedding(Layer):
             "name": name,
             "trainable": trainable,
             "learning_rate_factor": learning_rate_factor,
+            "weight_decay_factor": weight_decay_factor,
         }
         self._fill(values)
         self._check_lengths()
@@ -182,6 +187,7 @@ class Embedding(Layer):
                 self.embeddings_regularizer,
                 self.trainable,
                 self.learning_rate_factor,
+                self.weight_decay_factor,
             )
             for place, shape in enumerate(self.tables())
         )

@@ -46,6 +46,8 @@ class BatchNormalization(Layer):
         See `Layer`.
     learning_rate_factor : float, default 1
         Multiplies the optimizer's learning rate for the layer's arrays. 0 holds them where they are.
+    weight_decay_factor : float, default 1
+        Multiplies the optimizer's weight decay for the layer's arrays. 0: they do not decay.
 
     References
     ----------
@@ -70,6 +72,7 @@ class BatchNormalization(Layer):
     beta_regularizer: regularizers.Regularizer | None
     gamma_regularizer: regularizers.Regularizer | None
     learning_rate_factor: Annotated[float, NOT_NEGATIVE] = field(default=1.0, kw_only=True)
+    weight_decay_factor: Annotated[float, NOT_NEGATIVE] = field(default=1.0, kw_only=True)
 
     def __init__(
         self,
@@ -89,6 +92,7 @@ class BatchNormalization(Layer):
         name: str | None = None,
         trainable: bool = True,
         learning_rate_factor: float = 1.0,
+        weight_decay_factor: float = 1.0,
     ) -> None:
         """Resolve names to records and check the rest."""
         check_axis(axis, "BatchNormalization")
@@ -107,12 +111,13 @@ class BatchNormalization(Layer):
             "name": name,
             "trainable": trainable,
             "learning_rate_factor": learning_rate_factor,
+            "weight_decay_factor": weight_decay_factor,
         }
         self._fill(values)
 
     def weights(self, inputs: int) -> tuple[Weight, ...]:
         """``gamma`` and ``beta`` where there are any, then the moving mean and variance; all (units,)."""
-        shape, how = (inputs,), (self.trainable, self.learning_rate_factor)
+        shape, how = (inputs,), (self.trainable, self.learning_rate_factor, self.weight_decay_factor)
         learned = {
             "gamma": (self.scale, self.gamma_initializer, self.gamma_regularizer),
             "beta": (self.center, self.beta_initializer, self.beta_regularizer),
@@ -153,6 +158,8 @@ class LayerNormalization(Layer):
         See `Layer`.
     learning_rate_factor : float, default 1
         Multiplies the optimizer's learning rate for the layer's arrays. 0 holds them where they are.
+    weight_decay_factor : float, default 1
+        Multiplies the optimizer's weight decay for the layer's arrays. 0: they do not decay.
 
     References
     ----------
@@ -167,6 +174,7 @@ class LayerNormalization(Layer):
     beta_regularizer: regularizers.Regularizer | None
     gamma_regularizer: regularizers.Regularizer | None
     learning_rate_factor: Annotated[float, NOT_NEGATIVE] = field(default=1.0, kw_only=True)
+    weight_decay_factor: Annotated[float, NOT_NEGATIVE] = field(default=1.0, kw_only=True)
 
     def __init__(
         self,
@@ -183,6 +191,7 @@ class LayerNormalization(Layer):
         name: str | None = None,
         trainable: bool = True,
         learning_rate_factor: float = 1.0,
+        weight_decay_factor: float = 1.0,
     ) -> None:
         """Resolve names to records and check the rest."""
         check_axis(axis, "LayerNormalization")
@@ -198,6 +207,7 @@ class LayerNormalization(Layer):
             "name": name,
             "trainable": trainable,
             "learning_rate_factor": learning_rate_factor,
+            "weight_decay_factor": weight_decay_factor,
         }
         self._fill(values)
 
@@ -208,7 +218,7 @@ class LayerNormalization(Layer):
             "beta": (self.center, self.beta_initializer, self.beta_regularizer),
         }
         return tuple(
-            Weight(name, (inputs,), first, penalty, self.trainable, self.learning_rate_factor)
+            Weight(name, (inputs,), first, penalty, self.trainable, self.learning_rate_factor, self.weight_decay_factor)
             for name, (there, first, penalty) in learned.items()
             if there
         )

@@ -42,6 +42,8 @@ class PeriodicEmbedding(Layer):
         See `Layer`.
     learning_rate_factor : float, default 1
         Multiplies the optimizer's learning rate for the layer's arrays. 0 holds them where they are.
+    weight_decay_factor : float, default 1
+        Multiplies the optimizer's weight decay for the layer's arrays. 0: they do not decay.
 
     Notes
     -----
@@ -71,6 +73,7 @@ class PeriodicEmbedding(Layer):
     scale: Annotated[float, POSITIVE]
     kernel_regularizer: regularizers.Regularizer | None
     learning_rate_factor: Annotated[float, NOT_NEGATIVE] = field(default=1.0, kw_only=True)
+    weight_decay_factor: Annotated[float, NOT_NEGATIVE] = field(default=1.0, kw_only=True)
 
     def __init__(
         self,
@@ -84,6 +87,7 @@ class PeriodicEmbedding(Layer):
         name: str | None = None,
         trainable: bool = True,
         learning_rate_factor: float = 1.0,
+        weight_decay_factor: float = 1.0,
     ) -> None:
         """Resolve names to records."""
         values = {
@@ -96,6 +100,7 @@ class PeriodicEmbedding(Layer):
             "name": name,
             "trainable": trainable,
             "learning_rate_factor": learning_rate_factor,
+            "weight_decay_factor": weight_decay_factor,
         }
         self._fill(values)
 
@@ -106,7 +111,10 @@ class PeriodicEmbedding(Layer):
 
     def weights(self, inputs: int) -> tuple[Weight, ...]:
         """``w`` and ``p`` (columns, frequencies), a row for the ``W`` of each column, ``c`` (columns, output_dim)."""
-        waves, how = (self.columns, self.frequencies), (self.trainable, self.learning_rate_factor)
+        waves, how = (
+            (self.columns, self.frequencies),
+            (self.trainable, self.learning_rate_factor, self.weight_decay_factor),
+        )
         kernel = (self.columns, self.frequencies * self.output_dim)
         limit = 1 / sqrt(self.frequencies)
         small = initializers.RandomUniform(-limit, limit)

@@ -48,6 +48,8 @@ class PiecewiseLinearEmbedding(Layer):
         See `Layer`.
     learning_rate_factor : float, default 1
         Multiplies the optimizer's learning rate for the layer's arrays. 0 holds them where they are.
+    weight_decay_factor : float, default 1
+        Multiplies the optimizer's weight decay for the layer's arrays. 0: they do not decay.
 
     Raises
     ------
@@ -78,6 +80,7 @@ class PiecewiseLinearEmbedding(Layer):
     kernel_initializer: initializers.Initializer
     kernel_regularizer: regularizers.Regularizer | None
     learning_rate_factor: Annotated[float, NOT_NEGATIVE] = field(default=1.0, kw_only=True)
+    weight_decay_factor: Annotated[float, NOT_NEGATIVE] = field(default=1.0, kw_only=True)
 
     def __init__(
         self,
@@ -92,6 +95,7 @@ class PiecewiseLinearEmbedding(Layer):
         name: str | None = None,
         trainable: bool = True,
         learning_rate_factor: float = 1.0,
+        weight_decay_factor: float = 1.0,
     ) -> None:
         """Resolve names to records, and hold the knots to what they must be."""
         values = {
@@ -105,6 +109,7 @@ class PiecewiseLinearEmbedding(Layer):
             "name": name,
             "trainable": trainable,
             "learning_rate_factor": learning_rate_factor,
+            "weight_decay_factor": weight_decay_factor,
         }
         self._fill(values)
 
@@ -126,7 +131,7 @@ class PiecewiseLinearEmbedding(Layer):
     def weights(self, inputs: int) -> tuple[Weight, ...]:
         """``a`` and ``c`` (columns, output_dim), ``v`` (pieces of all columns, output_dim)."""
         row = (self.columns, self.output_dim)
-        how = (self.trainable, self.learning_rate_factor)
+        how = (self.trainable, self.learning_rate_factor, self.weight_decay_factor)
         kernel = (sum(self.pieces), self.output_dim)
         return (
             Weight("linear", row, self.linear_initializer, None, *how),

@@ -26,6 +26,8 @@ class Scale(Layer):
     learning_rate_factor : float, default 1
         Multiplies the optimizer's learning rate for the layer's array: a scale learns best several times faster than
         the weights behind it (6 in the source). 0 holds it where it is.
+    weight_decay_factor : float, default 1
+        Multiplies the optimizer's weight decay for the layer's arrays. 0: they do not decay.
 
     References
     ----------
@@ -43,6 +45,7 @@ class Scale(Layer):
     gamma_initializer: initializers.Initializer
     gamma_regularizer: regularizers.Regularizer | None
     learning_rate_factor: Annotated[float, NOT_NEGATIVE] = field(default=1.0, kw_only=True)
+    weight_decay_factor: Annotated[float, NOT_NEGATIVE] = field(default=1.0, kw_only=True)
 
     def __init__(
         self,
@@ -53,6 +56,7 @@ class Scale(Layer):
         name: str | None = None,
         trainable: bool = True,
         learning_rate_factor: float = 1.0,
+        weight_decay_factor: float = 1.0,
     ) -> None:
         """Resolve names to records."""
         values = {
@@ -62,10 +66,17 @@ class Scale(Layer):
             "name": name,
             "trainable": trainable,
             "learning_rate_factor": learning_rate_factor,
+            "weight_decay_factor": weight_decay_factor,
         }
         self._fill(values)
 
     def weights(self, inputs: int) -> tuple[Weight, ...]:
         """The factors (units,)."""
-        how = (self.gamma_initializer, self.gamma_regularizer, self.trainable, self.learning_rate_factor)
+        how = (
+            self.gamma_initializer,
+            self.gamma_regularizer,
+            self.trainable,
+            self.learning_rate_factor,
+            self.weight_decay_factor,
+        )
         return (Weight("gamma", (inputs,), *how),)
