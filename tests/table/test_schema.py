@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tabgrad._record import from_data, to_data
-from tabgrad.errors import DataError, UnknownNameError
-from tabgrad.table import Kind, Table, Task, infer, infer_task
+from tabgrad.errors import ArgumentTypeError, DataError, UnknownNameError
+from tabgrad.table import Column, Kind, Schema, Table, Task, infer, infer_task
 from tabgrad.table.columns import words
 from tabgrad.table.convert import convert
 
@@ -126,6 +126,19 @@ def test_a_schema_is_data():
     schema = infer(Table.of({"a": [1, 0], "b": ["x", None], "c": [None, None]}))
     assert from_data(to_data(schema)) == schema
     assert list(schema.frame()["kind"]) == ["boolean", "categorical", "constant"]
+
+
+@pytest.mark.parametrize("levels", [None, 3, "ab", ["a", "a"], ["a", 1], {"a"}])
+def test_levels_that_are_none(levels):
+    with pytest.raises(ArgumentTypeError, match="'levels' of Column must be a list of different strings"):
+        Column("c", "ordinal", 0, 2, "told", levels)
+
+
+def test_a_schema_of_other_things():
+    column = Column("c", "numeric", 0, 2, "told")
+    for columns in (None, 3, [column, column], ["c"]):
+        with pytest.raises(ArgumentTypeError, match="'columns' of Schema must be a list of Columns"):
+            Schema(columns)
 
 
 def test_control_characters_of_names_do_not_reach_the_screen():

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 
@@ -80,10 +80,12 @@ class Column:
         """Check the fields, the kind's name among them."""
         check_record(self)
         object.__setattr__(self, "kind", str(Kind(known_name(self.kind, "kind of column", list(Kind)))))
-        object.__setattr__(self, "levels", tuple(self.levels))
         known_name(self.order, "order of a date", ORDERS)
-        if not all(isinstance(level, str) for level in self.levels) or len(set(self.levels)) < len(self.levels):
-            raise ArgumentTypeError(f"'levels' of Column must be different strings. Got {shown(self.levels)}.")
+        levels: Any = self.levels
+        texts = isinstance(levels, (list, tuple)) and all(isinstance(level, str) for level in levels)
+        if not texts or len(set(levels)) < len(levels):
+            raise ArgumentTypeError(f"'levels' of Column must be a list of different strings. Got {shown(levels)}.")
+        object.__setattr__(self, "levels", tuple(levels))
 
     @property
     def used(self) -> bool:
@@ -109,10 +111,13 @@ class Schema:
 
     def __post_init__(self) -> None:
         """Check that there are columns, of different names."""
-        object.__setattr__(self, "columns", tuple(self.columns))
-        names = [getattr(column, "name", None) for column in self.columns]
-        if None in names or len(set(names)) < len(names):
-            raise ArgumentTypeError(f"'columns' of Schema must be Columns of different names. Got {shown(names)}.")
+        columns: Any = self.columns
+        listed = isinstance(columns, (list, tuple)) and all(isinstance(column, Column) for column in columns)
+        if not listed or len({column.name for column in columns}) < len(columns):
+            raise ArgumentTypeError(
+                f"'columns' of Schema must be a list of Columns of different names. Got {shown(columns)}."
+            )
+        object.__setattr__(self, "columns", tuple(columns))
 
     def __iter__(self) -> Iterator[Column]:
         """The columns in their order."""
