@@ -48,7 +48,7 @@ def row(name: str, theirs: Any, ours: Any) -> Row:
     more = [
         each for each in here if each not in keras and each not in ("input_dim", "input_shape", "name", "trainable")
     ]
-    both = [each for each in keras if each in here and NONE not in (keras[each], here[each])]
+    both = [each for each in keras if each in here and NONE not in (keras[each], here[each]) and each != "name"]
     changed = [f"`{each}={here[each]!r}`, Keras's {keras[each]!r}" for each in both if _differ(keras[each], here[each])]
     return Row(name, missing, more, changed)
 
