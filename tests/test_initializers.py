@@ -7,8 +7,8 @@ import os
 import numpy as np
 import pytest
 
-from tabgrad import initializers
-from tabgrad.initializers import Constant, Initializer, Ones, VarianceScaling, Zeros
+from tabgrad import initializers, layers
+from tabgrad.initializers import Constant, GlorotUniform, Initializer, Ones, VarianceScaling, Zeros
 
 SHAPES = [(400, 600), (600, 400), (1, 5000)]
 # v = scale / fan, from the papers.
@@ -103,3 +103,23 @@ def test_keras_draws_from_the_same_distribution(name: str) -> None:
     scale = np.sqrt(variance(name, shape))
     np.testing.assert_allclose(np.quantile(ours, quantiles), np.quantile(theirs, quantiles), atol=0.08 * scale)
     assert np.abs(ours).max() == pytest.approx(np.abs(theirs).max(), rel=0.01)
+
+
+def test_none_is_what_an_array_of_keras_begins_with() -> None:
+    layer = layers.Dense(3, kernel_initializer=None, bias_initializer=None)
+    assert layer.kernel_initializer == layer.bias_initializer == GlorotUniform()
+
+
+@pytest.mark.peers
+@pytest.mark.filterwarnings("ignore")
+def test_none_is_what_an_array_of_keras_begins_with_there() -> None:
+    os.environ.setdefault("KERAS_BACKEND", "jax")
+    keras = pytest.importorskip("keras")
+    theirs = keras.layers.Dense(1_000, bias_initializer=None, kernel_initializer=None)
+    theirs.build((None, 500))
+    for array, limit in zip(theirs.get_weights(), (np.sqrt(6 / 1500), np.sqrt(6 / 2000)), strict=True):
+        assert 0.9 * limit < np.abs(array).max() <= limit
+    ours = layers.Dense(1_000, bias_initializer=None, kernel_initializer=None).weights(500)
+    for weight, limit in zip(ours, (np.sqrt(6 / 1500), np.sqrt(6 / 2000)), strict=True):
+        drawn = weight.initializer.draw(weight.shape, np.random.default_rng(0))
+        assert 0.9 * limit < np.abs(drawn).max() <= limit

@@ -250,8 +250,8 @@ CATALOGUE: dict[str, type[Initializer]] = {
 }
 
 
-def get(identifier: str | Initializer) -> Initializer:
-    """The initialiser that a name or an instance stands for.
+def get(identifier: str | Initializer | None) -> Initializer:
+    """The initialiser that a name or an instance stands for; None is `GlorotUniform`, as for an array of Keras's.
 
     Examples
     --------
@@ -259,7 +259,7 @@ def get(identifier: str | Initializer) -> Initializer:
     >>> initializers.get("he_normal")
     HeNormal(seed=None)
     """
-    return Initializer.get(identifier, CATALOGUE, "initializer")
+    return GlorotUniform() if identifier is None else Initializer.get(identifier, CATALOGUE, "initializer")
 
 
 def _cut_normal(shape: tuple[int, ...], random: np.random.Generator) -> np.ndarray:

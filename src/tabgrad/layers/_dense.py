@@ -31,8 +31,9 @@ class Dense(Layer):
     activation : str, Activation or None, default None
         None: linear.
     use_bias : bool, default True
-    kernel_initializer : str or Initializer, default "glorot_uniform"
-    bias_initializer : str or Initializer, default "zeros"
+    kernel_initializer : str, Initializer or None, default "glorot_uniform"
+    bias_initializer : str, Initializer or None, default "zeros"
+        None: "glorot_uniform", as in Keras.
     kernel_regularizer, bias_regularizer : str, Regularizer or None, default None
         ``R`` above, added to the loss.
     input_dim : int or None
@@ -71,8 +72,8 @@ class Dense(Layer):
         units: int,
         activation: str | activations.Activation | None = None,
         use_bias: bool = True,  # noqa: FBT001, FBT002  (Keras's order)
-        kernel_initializer: str | initializers.Initializer = "glorot_uniform",
-        bias_initializer: str | initializers.Initializer = "zeros",
+        kernel_initializer: str | initializers.Initializer | None = "glorot_uniform",
+        bias_initializer: str | initializers.Initializer | None = "zeros",
         kernel_regularizer: str | regularizers.Regularizer | None = None,
         bias_regularizer: str | regularizers.Regularizer | None = None,
         *,
