@@ -123,8 +123,9 @@ def test_a_million_levels_are_capped(monkeypatch):
 def test_the_unseen_are_counted():
     record = OneHot("x", ("a", "b"), False, False)
     new = Words(np.array([0, 1, 2, 2, -1, 3, 3, 3], np.int32), ("a", "?", "!", "new", "without rows"))
-    assert list(record.unseen(new).items()) == [("new", 3), ("!", 2), ("?", 1)]
-    assert record.unseen(words(["a", None])) == {}
+    assert record.unseen(new, 5) == (6, ["new", "!", "?"])
+    assert record.unseen(new, 1) == (6, ["new"])
+    assert record.unseen(words(["a", None]), 5) == (0, [])
 
 
 @pytest.mark.parametrize(

@@ -126,8 +126,7 @@ def test_what_is_unseen_is_noted_with_its_rows():
     new = Table({**table.part(slice(7)).columns, "colour": colour}, name="new.csv")
     encoded = encoder.encode(new)
     assert encoded.notes == (
-        "5 rows of 'colour' in new.csv hold what training had not, or in too few rows: 'mauve' (2), 'gold' (1), "
-        "'pink' (1) and 1 more.",
+        "Levels in new.csv that training had not, or too rarely: 5 rows of 'colour' ('mauve', 'gold', 'pink', ...).",
     )
     places = [i for i, name in enumerate(encoder.features) if name.startswith("colour=")]
     assert encoded.x[:, places].sum(axis=1).tolist() == [1, 0, 0, 0, 0, 0, 0]
@@ -135,9 +134,7 @@ def test_what_is_unseen_is_noted_with_its_rows():
 
 def test_levels_without_a_place_are_noted_at_fitting():
     table = Table.of({"x": ["a"] * 5 + ["b"] * 5 + ["c", "d"], "y": np.arange(12.0)})
-    assert fitted(table).notes == (
-        "Without a place of their own: 2 of the 4 levels of 'x'; they stand in too few rows.",
-    )
+    assert fitted(table).notes == ("Levels that are too rare for a place of their own: 2 of 4 levels of 'x'.",)
 
 
 def test_no_rows_give_no_rows():

@@ -6,6 +6,7 @@ which nothing could be learned but by heart, share one; missing values have thei
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -70,14 +71,12 @@ class Worded(Record):
         places: np.ndarray = lookup[words.codes]  # the code of a missing value, -1, is the last
         return places
 
-    def unseen(self, words: Words) -> dict[str, int]:
-        """The levels that have rows but no place here, and how many rows; the most frequent first."""
-        new = [place for place, level in enumerate(words.levels) if level not in self._places]
-        if not new:
-            return {}
+    def unseen(self, words: Words, most: int) -> tuple[int, list[str]]:
+        """How many rows have a level without a place here, and the `most` most frequent of these levels."""
         counts = words.counts()
-        found = {words.levels[place]: int(counts[place]) for place in new if counts[place]}
-        return dict(sorted(found.items(), key=lambda each: (-each[1], each[0])))
+        new = [place for place, level in enumerate(words.levels) if level not in self._places and counts[place]]
+        often = heapq.nsmallest(most, new, key=lambda place: (-counts[place], words.levels[place]))
+        return int(counts[new].sum()), [words.levels[place] for place in often]
 
 
 @dataclass(frozen=True)

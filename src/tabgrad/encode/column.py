@@ -8,7 +8,7 @@ import numpy as np
 
 from tabgrad._refusals import shown
 from tabgrad.encode import categorical, dates, numeric
-from tabgrad.encode.categorical import MOST_LEVELS, Binary, Embedded, OneHot, Ordinal, Worded
+from tabgrad.encode.categorical import Binary, Embedded, OneHot, Ordinal, Worded
 from tabgrad.encode.dates import DateParts
 from tabgrad.encode.numeric import Numeric, Plain, Quantile, Robust, Standard, TwoValues
 from tabgrad.errors import DataError
@@ -143,31 +143,23 @@ def family_of(values: Values) -> str:
 
 
 def shared(encoding: Encoding, table: Table) -> str | None:
-    """A note on the levels of the training rows that have no place of their own, if there are any."""
+    """How many levels of the training have no place of their own: ``2 of 7 levels of 'zone'``; None: all have one."""
     if not isinstance(encoding, Worded):
         return None
     words = convert(table.columns[encoding.name], Kind.CATEGORICAL, encoding.name, table)
     assert isinstance(words, Words)
-    levels, kept = len(words.used()), len(encoding.levels)
-    if levels <= kept:
-        return None
-    few = f"the {kept} most frequent have one" if kept == MOST_LEVELS else "they stand in too few rows"
-    return f"Without a place of their own: {levels - kept} of the {levels} levels of {shown(encoding.name)}; {few}."
+    levels = len(words.used())
+    kept = len(set(words.used()) & set(encoding.levels))
+    return f"{levels - kept} of {levels} levels of {shown(encoding.name)}" if kept < levels else None
 
 
-def unseen(encoding: Worded, words: Words, table: Table) -> str | None:
-    """A note on the rows whose levels have no place of their own, if there are any."""
-    found = encoding.unseen(words)
-    if not found:
+def unseen(encoding: Worded, words: Words) -> str | None:
+    """The rows whose levels have no place of their own: ``3 rows of 'zone' ('A', 'B')``; None: there are none."""
+    rows, levels = encoding.unseen(words, NAMED + 1)
+    if not rows:
         return None
-    rows = sum(found.values())
-    listed = ", ".join(f"{shown(level)} ({count})" for level, count in list(found.items())[:NAMED])
-    more = f" and {len(found) - NAMED} more" if len(found) > NAMED else ""
-    plural, verb = ("s", "") if rows > 1 else ("", "s")
-    return (
-        f"{rows} row{plural} of {shown(encoding.name)} in {table.name} hold{verb} what training had not, or in too few "
-        f"rows: {listed}{more}."
-    )
+    listed = ", ".join(map(shown, levels[:NAMED])) + (", ..." if len(levels) > NAMED else "")
+    return f"{rows} row{'s' if rows > 1 else ''} of {shown(encoding.name)} ({listed})"
 
 
 def _empty(values: Values) -> bool:

@@ -24,6 +24,7 @@ from tabgrad.table.table import Table, absent
 __all__ = ["Encoded", "Encoder"]
 
 INDICATORS = ("auto", "always", "never")
+NAMED = 5  # columns that a message names before it only counts
 MIN_ROWS = 3  # that a level stands in, or a value is missing in; scikit-learn's word for such levels is infrequent
 
 
@@ -186,13 +187,13 @@ class Encoder(Record):
                     problems.append(str(error))
         if problems:
             raise DataError(_listed(problems, table))
-        notes = [one.shared(column, table) for column in columns]
+        few = [note for column in columns if (note := one.shared(column, table))]
         return cls(
             tuple(columns),
             tuple(column.name for column in known),
             tuple(one.family_of(table.columns[column.name]) for column in known),
             tuple(column for column in known if not column.used),
-            tuple(note for note in notes if note),
+            (f"Levels that are too rare for a place of their own: {_several(few)}.",) if few else (),
         )
 
     # ---- What comes out ----------------------------------------------------------------------------------------------
@@ -248,16 +249,19 @@ class Encoder(Record):
         notes = self._noted(table, strict=strict)
         columns = self._read(table, strict=strict)
         self._encode_numbers([columns[name] for name in self._numeric_names], out, table, strict=strict)
+        new: list[str] = []
         codes = np.empty((len(table), len(self._coded)), np.int32)
         for column in self.columns:
             values: Any = columns[column.name]
-            if isinstance(column, Worded) and (note := one.unseen(column, values, table)):
-                notes.append(note)
+            if isinstance(column, Worded) and (found := one.unseen(column, values)):
+                new.append(found)
             if isinstance(column, Embedded):
                 codes[:, self._starts[column.name]] = column.encode(values)
             elif not isinstance(column, Numeric):
                 start = self._starts[column.name]
                 out[:, start : start + len(column.features)] = column.encode(values)
+        if new:
+            notes.append(f"Levels in {table.name} that training had not, or too rarely: {_several(new)}.")
         return Encoded(out, codes if self._coded else None, tuple(notes))
 
     def check(self, table: Table, *, strict: bool = False) -> None:
@@ -361,5 +365,9 @@ def _listed(problems: list[str], table: Table) -> str:
 
 def _named(names: list[str]) -> str:
     """Names in a message, not more than a screen holds."""
-    listed = ", ".join(shown(name) for name in names[:8])
-    return f"{listed} and {len(names) - 8} more" if len(names) > 8 else listed
+    return _several([shown(name) for name in names])
+
+
+def _several(told: list[str]) -> str:
+    listed = ", ".join(told[:NAMED])
+    return f"{listed} and {len(told) - NAMED} more" if len(told) > NAMED else listed

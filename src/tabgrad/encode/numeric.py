@@ -21,7 +21,7 @@ from tabgrad._record import Record
 from tabgrad.errors import ArgumentError, DataError
 from tabgrad.table.columns import LOSSLESS
 
-__all__ = ["SCALINGS", "NumericColumns", "Plain", "Quantile", "Robust", "Standard", "TwoValues", "fit", "inexact"]
+__all__ = ["Numeric", "NumericColumns", "Plain", "Quantile", "Robust", "Standard", "TwoValues", "fit", "inexact"]
 
 FINITE = Interval()
 BOUND = 3.0  # of the smooth clipping: what the best tuned networks on tables use, in interquartile ranges
@@ -339,7 +339,7 @@ SCALINGS: dict[str, Callable[..., Scaling]] = {
 
 
 def fit(name: str, values: np.ndarray, scaling: str, *, indicator: bool = False) -> Scaling:
-    """A column of the training rows scaled as `SCALINGS` names it; -1 and 1 where it has two values.
+    """A column of the training rows scaled as ``SCALINGS`` names it; -1 and 1 where it has two values.
 
     Parameters
     ----------
@@ -348,7 +348,7 @@ def fit(name: str, values: np.ndarray, scaling: str, *, indicator: bool = False)
     values : array of shape (rows,)
         Numbers, finite or NaN where one is missing.
     scaling : str
-        A key of `SCALINGS`; "none" leaves also two values as they are.
+        A key of ``SCALINGS``; "none" leaves also two values as they are.
     indicator : bool, default False
         Whether a column says where a number is missing.
 
@@ -360,10 +360,8 @@ def fit(name: str, values: np.ndarray, scaling: str, *, indicator: bool = False)
     Plain(name='rooms', median=3.0, indicator=True)
     """
     x = values.astype(np.float64)
-    x = np.clip(x[~np.isnan(x)], -EXTREME, EXTREME)
-    if (
-        len(x) == 0
-    ):  # of the training rows, though not of the table: whatever comes later has nothing to be held against
+    x = x[~np.isnan(x)].clip(-EXTREME, EXTREME)
+    if len(x) == 0:  # of the training rows, though not of the table: nothing to hold a later number against
         x = np.zeros(1)
     if scaling != "none" and _has_two_values(x):
         return TwoValues.of(name, x, indicator=indicator)
@@ -404,7 +402,8 @@ def inexact(values: np.ndarray) -> np.ndarray:
 
 def _has_two_values(x: np.ndarray) -> bool:
     low, high = x.min(), x.max()
-    return bool(low < high and ((x == low) | (x == high)).all())
+    first_differ = len(np.unique(x[:100])) > 2  # as of most columns, which need no second look
+    return bool(low < high and not first_differ and ((x == low) | (x == high)).all())
 
 
 def _range(x: np.ndarray) -> float:
@@ -459,7 +458,7 @@ class NumericColumns:
         Raises
         ------
         DataError
-            Without a place, which `Encoder.check` finds: a number is infinite, or an integer no float64.
+            Without a place, which `tabgrad.encode.Encoder.check` finds: a number is infinite, or an integer no float64.
         """
         rows, step = len(out), max(BLOCK // max(len(self.records), 1), 1)
         whole = isinstance(columns, np.ndarray)
