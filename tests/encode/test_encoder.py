@@ -382,6 +382,7 @@ ANYTHING = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_data_with_anything_anywhere_give_an_encoder_or_an_error_of_ours(data):
     plain = json.loads(SOUND)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.stats import norm
@@ -108,6 +108,7 @@ def test_a_column_without_a_number_among_the_training_rows():
     assert np.isfinite(through(record, np.array([np.nan, 0, 1e9]))).all()
 
 
+@settings(deadline=None)
 @given(arrays(np.float64, st.integers(1, 30), elements=FINITE), arrays(np.float64, 5, elements=FINITE))
 @pytest.mark.parametrize("scaling", SCALINGS)
 def test_finite_whatever_the_numbers(scaling, train, new):
@@ -115,11 +116,17 @@ def test_finite_whatever_the_numbers(scaling, train, new):
     assert np.isfinite(through(record, np.concatenate([train, new, [np.nan, 1.7e308, -1.7e308]]))).all()
 
 
+@settings(deadline=None)
 @given(arrays(np.float64, st.integers(2, 30), elements=st.floats(-1e6, 1e6)))
 @pytest.mark.parametrize("scaling", SCALINGS)
 def test_keeps_the_order_of_numbers(scaling, train):
     record = fit("x", train, scaling)
     assert (np.diff(through(record, np.sort(train))[:, 0]) >= 0).all()
+
+
+def test_ranks_stay_ranks_where_a_slope_is_rounded():
+    train = np.array([0, 1] + [5.753887971727657e16] * 10)
+    assert through(Quantile.of("x", train), np.array([0.0, 1]))[:, 0].tolist() == [-4, -4]
 
 
 def test_small_numbers_beside_a_large_offset_survive():

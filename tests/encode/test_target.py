@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn.preprocessing import LabelEncoder, StandardScaler
@@ -234,6 +234,7 @@ def test_another_width_is_refused():
         ValueTarget.fit(PRICES).encode(PRICES[:, :1])
 
 
+@settings(deadline=None)
 @given(arrays(np.float64, st.integers(1, 20), elements=st.floats(allow_nan=False, allow_infinity=False)))
 def test_finite_whatever_the_numbers(values):
     target = ValueTarget.fit(values)
