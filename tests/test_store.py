@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -330,6 +331,42 @@ def test_a_full_disk_leaves_the_old_file(tmp_path):
     assert run.stderr.splitlines()[-1] == f"OSError: [Errno 27] File too large: '{path}'"
     assert path.read_bytes() == before
     assert os.listdir(tmp_path) == [path.name]
+
+
+REWRITE = """
+import sys
+from tabgrad import store
+store.write(sys.argv[2], store.read(sys.argv[1]))
+"""
+CALLS = ("write:when=1", "write:when=2", "fsync:when=1", "chmod:when=1", "rename:when=1", "fsync:when=2")
+
+
+def traced(injection, *arguments):
+    """Run the program above with something done to one of its calls of the system."""
+    command = ["strace", "-f", "-qq", "-o", os.devnull, "-e", f"inject={injection}"]
+    return subprocess.run(
+        [*command, sys.executable, "-c", REWRITE, *arguments], capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.skipif(not shutil.which("strace"), reason="needs strace")
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("what", ["signal=KILL", "error=ENOSPC"])
+def test_every_call_of_the_system_may_fail_or_be_the_last(call, what, tmp_path):
+    source, path = tmp_path / "new.tabgrad", tmp_path / "m.tabgrad"
+    store.write(source, Content("sequential", HEADER, {"w": np.zeros(50_000)}))  # more than one write
+    store.write(path, content())
+    before, after = path.read_bytes(), source.read_bytes()
+    name, when = call.split(":")
+    run = traced(f"{name}:{what}:{when}", source, path)
+    if "ptrace" in run.stderr:
+        pytest.skip(run.stderr)
+    assert run.returncode != 0
+    assert path.read_bytes() == (after if call == "fsync:when=2" else before)
+    store.read(path)
+    if what.startswith("error"):
+        assert run.stderr.splitlines()[-1] == f"OSError: [Errno 28] No space left on device: '{path}'"
+        assert sorted(os.listdir(tmp_path)) == ["m.tabgrad", "new.tabgrad"]
 
 
 def test_an_error_can_be_pickled_and_read():

@@ -6,6 +6,7 @@ import errno
 import os
 import stat
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 from tabgrad.errors import ArgumentTypeError
@@ -31,23 +32,25 @@ def write_whole(path: str, parts: Iterable[bytes | memoryview]) -> None:
     OSError
         The disk is full, the folder is missing or may not be written to, `path` is a folder.
     """
-    import tempfile  # much else comes with it
-
     target = os.path.realpath(path)
     folder, name = os.path.split(target)
+    temporary = os.path.join(folder, f".{name[:LONGEST]}.{os.urandom(6).hex()}")
     try:
         if os.path.isdir(target):
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        handle, temporary = tempfile.mkstemp(prefix=f".{name[:LONGEST]}.", dir=folder)
+        before = _permissions(target)
+        mode = 0o666 if before is None else before  # of which the process's umask is taken off
         try:
-            with os.fdopen(handle, "wb") as file:
+            with open(temporary, "xb", opener=lambda new, flags: os.open(new, flags, mode)) as file:
                 file.writelines(parts)
                 file.flush()
                 os.fsync(file.fileno())
-            os.chmod(temporary, _permissions(target))
+            if before is not None:
+                os.chmod(temporary, before)
             os.replace(temporary, target)
         except BaseException:
-            os.unlink(temporary)
+            with suppress(FileNotFoundError):
+                os.unlink(temporary)
             raise
         _sync_entry(folder)
     except OSError as error:
@@ -57,14 +60,12 @@ def write_whole(path: str, parts: Iterable[bytes | memoryview]) -> None:
         raise OSError(error.errno, error.strerror, path) from error
 
 
-def _permissions(path: str) -> int:
-    """Those of the file that is there, else those that a new one gets."""
+def _permissions(path: str) -> int | None:
+    """Those of the file that is there, if one is."""
     try:
         return stat.S_IMODE(os.stat(path).st_mode)
     except FileNotFoundError:
-        mask = os.umask(0o077)
-        os.umask(mask)
-        return 0o666 & ~mask
+        return None
 
 
 def _sync_entry(folder: str) -> None:
