@@ -13,7 +13,7 @@ from tabgrad.table.table import Table
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["opened", "read_columnar"]
+__all__ = ["damage", "opened", "read_columnar"]
 
 FIELD = 16  # bytes of memory for a field: a number of eight in Polars, and again in the table
 
@@ -37,14 +37,14 @@ def read_columnar(source: Any, form: str, name: str) -> Table:
     DataError
         It has no row; it needs more memory than there is.
     """
-    with _damage(name, form):
+    with damage(name, form):
         frame = opened(source, form)
         columns = len(frame.collect_schema())
         rows = frame.select(_length()).collect().item() if columns else 0
     if not rows or not columns:
         raise DataError(f"{name} holds {rows} rows of {columns} columns: it must hold some of both.")
     memory.demand(rows * columns * FIELD, f"{name}, {rows} rows of {columns} columns,")
-    with _damage(name, form):
+    with damage(name, form):
         held = frame.collect()
     return Table.of(held, name)
 
@@ -66,7 +66,7 @@ def _length() -> Any:
 
 
 @contextmanager
-def _damage(name: str, form: str) -> Iterator[None]:
+def damage(name: str, form: str) -> Iterator[None]:
     """Whatever Polars raises over a file's bytes, as one error."""
     import polars as pl
 

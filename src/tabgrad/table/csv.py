@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,8 +17,8 @@ from tabgrad.errors import ArgumentError, DataError
 from tabgrad.table import memory
 from tabgrad.table.columns import Values
 from tabgrad.table.dialect import Dialect, dialect_of
-from tabgrad.table.encodings import encoding_of, utf8
-from tabgrad.table.records import Records, blank, scan
+from tabgrad.table.encodings import text_of
+from tabgrad.table.records import NEWLINE, QUOTE, RETURN, Records, blank, scan
 from tabgrad.table.strings import Rules, Strings, Verdict
 from tabgrad.table.table import Table, absent
 from tabgrad.table.text_columns import judge
@@ -26,7 +27,7 @@ from tabgrad.table.text_numbers import doubtful_points
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["Layout", "Rows", "read_csv", "rows_of", "typed"]
+__all__ = ["Layout", "Rows", "read_csv", "refuse_unknown", "rows_of", "typed"]
 
 
 @dataclass(frozen=True)
@@ -107,15 +108,10 @@ def read_csv(blocks: Iterator[bytes], name: str, layout: Layout, size: int | Non
     DataError
         All that is wrong with its rows, or else with its values, in one message.
     """
-    first = next(blocks, b"")
-    encoding, mark, note = encoding_of(first, name, layout.encoding)
-    text = _whole(utf8(chain([first], blocks), encoding, mark, name), name, size)
-    said = [note] if note else []
-    if b"\n" not in text and b"\r" in text:
-        text = text.replace(b"\r", b"\n")
-        said.append(f"The lines of {name} end with carriage returns alone.")
+    source = text_of(blocks, name, layout.encoding)
+    text = _whole(source.blocks, name, size)
     dialect = dialect_of(text, name, layout.delimiter, header=layout.header)
-    _refuse_unknown(layout.rules, dialect, name)
+    refuse_unknown(layout.rules, dialect, name)
     rows = rows_of(text[dialect.begin :], dialect, dialect.line, name, layout)
     del text
     if not len(rows):
@@ -123,11 +119,25 @@ def read_csv(blocks: Iterator[bytes], name: str, layout: Layout, size: int | Non
     columns, notes = typed(rows, dialect, name, layout.rules)
     in_step = rows.in_step
     steps = () if in_step else (f"Rows of {name} take several lines: messages number the rows, from 1.",)
-    return Table(columns, (*said, *dialect.notes, *rows.notes, *notes, *steps), name, dialect.line if in_step else 1)
+    return Table(
+        columns, (*source.notes, *dialect.notes, *rows.notes, *notes, *steps), name, dialect.line if in_step else 1
+    )
 
 
-def rows_of(text: bytes, dialect: Dialect, line: int, name: str, layout: Layout) -> Rows:
+def rows_of(text: bytes, dialect: Dialect, line: int, name: str, layout: Layout, *, last: bool = True) -> Rows:
     """The rows of a text that holds whole records, each looked at.
+
+    Parameters
+    ----------
+    text : bytes
+    dialect : Dialect
+    line : int
+        The line in which the text begins.
+    name : str
+        What messages call the file.
+    layout : Layout
+    last : bool
+        Whether the file ends with the text.
 
     Raises
     ------
@@ -136,10 +146,11 @@ def rows_of(text: bytes, dialect: Dialect, line: int, name: str, layout: Layout)
     """
     records = scan(text, dialect.delimiter, quoting=dialect.quoting)
     _refuse_quotes(text, records, line, name)
+    _refuse_returns(text, line, name, quoting=dialect.quoting)
     notes = []
     gaps = blank(text, records)
     if len(dialect.names) == 1:  # a blank line is a missing value there, but for those at the end
-        gaps &= np.logical_and.accumulate(gaps[::-1])[::-1]
+        gaps &= last and np.logical_and.accumulate(gaps[::-1])[::-1]
     if gaps.any():
         notes.append(f"Blank lines of {name} are passed over: {_lines(gaps, records, line)}.")
     width = len(dialect.names)
@@ -156,7 +167,7 @@ def rows_of(text: bytes, dialect: Dialect, line: int, name: str, layout: Layout)
             for row in kept.tolist()
         )
         lines = records.lines[kept]
-        records = scan(text + b"\n" if len(dialect.names) == 1 else text, dialect.delimiter, quoting=dialect.quoting)
+        records = scan(text, dialect.delimiter, quoting=dialect.quoting)
         records = Records(records.starts, records.ends, records.fields, lines)
     return Rows(text, records, line, tuple(notes))
 
@@ -200,8 +211,9 @@ def _whole(blocks: Iterator[bytes], name: str, size: int | None) -> bytes:
 def _fields(rows: Rows, dialect: Dialect, name: str) -> pl.DataFrame:
     import polars as pl
 
+    mark = codecs.BOM_UTF8  # Polars takes one off; here it is the first field's own
     frame = pl.read_csv(
-        rows.text,
+        mark + rows.text if rows.text.startswith(mark) else rows.text,
         has_header=False,
         schema={str(place): pl.String for place in range(len(dialect.names))},
         separator=dialect.delimiter,
@@ -233,7 +245,8 @@ def _with_commas_elsewhere(verdict: Verdict, text: Strings) -> Verdict:
 # ---- What is wrong with rows -----------------------------------------------------------------------------------------
 
 
-def _refuse_unknown(rules: Rules, dialect: Dialect, name: str) -> None:
+def refuse_unknown(rules: Rules, dialect: Dialect, name: str) -> None:
+    """An error that names the columns the user tells of, and the file has not."""
     lacking = [each for each in rules.kinds if each not in dialect.names]
     if lacking:
         raise DataError(absent(lacking, dialect.names, name))
@@ -258,6 +271,22 @@ def _refuse_quotes(text: bytes, records: Records, line: int, name: str) -> None:
         )
     if records.unclosed is not None:
         raise DataError(f"Line {at(records.unclosed)} of {name} has a quotation mark that is never closed. {fix}")
+
+
+def _refuse_returns(text: bytes, line: int, name: str, *, quoting: bool) -> None:
+    """An error for carriage returns that end no line and stand in no quotation marks: fields would lose them."""
+    if text.count(b"\r") == text.count(b"\r\n"):
+        return
+    array = np.frombuffer(text, np.uint8)
+    places = np.flatnonzero(array == RETURN)
+    alone = places[array[np.minimum(places + 1, len(array) - 1)] != NEWLINE]
+    quotes = np.flatnonzero(array == QUOTE) if quoting else alone[:0]
+    outside = alone[np.searchsorted(quotes, alone) % 2 == 0]
+    if len(outside):
+        raise DataError(
+            f"Line {line + text[: outside[0]].count(NEWLINE)} of {name} holds a carriage return that ends no line. Let "
+            "all lines end alike, or put its field in quotation marks."
+        )
 
 
 def _ragged(text: bytes, records: Records, gaps: np.ndarray, line: int, dialect: Dialect, name: str) -> str:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain
 
 from tabgrad._refusals import shown
 from tabgrad.errors import ArgumentError, DataError
 
-__all__ = ["encoding_of", "utf8"]
+__all__ = ["Text", "text_of"]
 
 _MARKS = (  # of UTF-32 first: those of UTF-16 begin alike
     (codecs.BOM_UTF8, "utf-8"),
@@ -22,7 +24,63 @@ MOST_CONTROL = 0.05  # of a text's bytes: beyond, it is none
 _NOT_IN_1252 = frozenset(b"\x81\x8d\x8f\x90\x9d")
 
 
-def encoding_of(first: bytes, name: str, told: str | None = None) -> tuple[str, bytes, str]:
+@dataclass(frozen=True, eq=False)
+class Text:
+    """A text in UTF-8, block by block.
+
+    Parameters
+    ----------
+    blocks : iterator of bytes
+        Without a byte order mark, the lines ended by line feeds.
+    encoding : str
+        What it was encoded in.
+    mark : bytes
+        The byte order mark that it began with.
+    newline : bytes
+        What ended its first line: a line feed, a carriage return, or both.
+    notes : tuple of str
+        What was found out.
+    """
+
+    blocks: Iterator[bytes]
+    encoding: str
+    mark: bytes
+    newline: bytes
+    notes: tuple[str, ...]
+
+
+def text_of(blocks: Iterator[bytes], name: str, told: str | None = None) -> Text:
+    """The text that a file's blocks are.
+
+    Parameters
+    ----------
+    blocks : iterator of bytes
+    name : str
+        What messages call the file.
+    told : str, optional
+        Its encoding, as the user knows it.
+
+    Raises
+    ------
+    DataError
+        Bytes that are no text, or none in this encoding, with their line: here, or when the blocks are taken.
+    """
+    first = next(blocks, b"")
+    encoding, mark, note = _encoding_of(first, name, told)
+    decoded = _utf8(chain([first], blocks), encoding, mark, name)
+    begin = next(decoded, b"")
+    notes = [note] if note else []
+    end = begin.find(b"\n")
+    newline = b"\r\n" if begin[max(end - 1, 0) : end + 1] == b"\r\n" else b"\n"
+    decoded = chain([begin], decoded)
+    if end < 0 and b"\r" in begin:
+        newline = b"\r"
+        notes.append(f"The lines of {name} end with carriage returns alone.")
+        decoded = (block.replace(b"\r", b"\n") for block in decoded)
+    return Text(decoded, encoding, mark, newline, tuple(notes))
+
+
+def _encoding_of(first: bytes, name: str, told: str | None = None) -> tuple[str, bytes, str]:
     """How a text is encoded.
 
     Parameters
@@ -58,12 +116,12 @@ def encoding_of(first: bytes, name: str, told: str | None = None) -> tuple[str, 
         found = "utf-16-le" if odd > even else "utf-16-be"
         return found, b"", f"{name} is encoded in {found.upper()}, by the zeros between its letters."
     control = len(sample) - len(sample.translate(None, CONTROL))
-    if control > MOST_CONTROL * len(sample) and control > 2:
+    if control > max(MOST_CONTROL * len(sample), 16):
         raise DataError(f"{name} is no text: {control} of its first {len(sample)} bytes are control characters.")
     return "utf-8", b"", ""
 
 
-def utf8(blocks: Iterator[bytes], encoding: str, mark: bytes, name: str) -> Iterator[bytes]:
+def _utf8(blocks: Iterator[bytes], encoding: str, mark: bytes, name: str) -> Iterator[bytes]:
     """A text in UTF-8, block by block, without its byte order mark.
 
     Raises

@@ -15,7 +15,7 @@ from tabgrad._checks import known_name
 from tabgrad._refusals import shown
 from tabgrad.errors import ArgumentTypeError, TableFileError
 
-__all__ = ["FORMATS", "File", "look", "unpacked"]
+__all__ = ["FORMATS", "File", "PACKED", "ending_of", "format_of", "look", "unpacked", "zstandard"]
 
 BLOCK = 1 << 20
 
@@ -93,8 +93,13 @@ class File:
     @property
     def ending(self) -> str:
         """The ending of its name, without that of the packing."""
-        root, ending = os.path.splitext(self.path.lower())
-        return os.path.splitext(root)[1] if ending in PACKED else ending
+        return ending_of(self.path)
+
+
+def ending_of(path: str) -> str:
+    """The ending of a name, without that of the packing."""
+    root, ending = os.path.splitext(path.lower())
+    return os.path.splitext(root)[1] if ending in PACKED else ending
 
 
 def look(source: Any) -> File:
@@ -203,7 +208,7 @@ def _gunzipped(file: File) -> Iterator[bytes]:
 
 
 def _zstd(file: File) -> Iterator[bytes]:
-    zstd = _zstandard(file.name)
+    zstd = zstandard(file.name)
     unpacking = zstd.ZstdDecompressor()
     given = 0
     try:
@@ -227,7 +232,7 @@ def _zstd(file: File) -> Iterator[bytes]:
         )
 
 
-def _zstandard(name: str) -> Any:
+def zstandard(name: str) -> Any:
     """The module that Python has from 3.14 on, or the same for older ones."""
     try:
         if sys.version_info >= (3, 14):

@@ -4,24 +4,33 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
-from itertools import chain
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tabgrad._refusals import SHOWN, shown
 from tabgrad.errors import DataError
 from tabgrad.table import memory
 from tabgrad.table.columns import LOSSLESS, Values, column_of, words
-from tabgrad.table.encodings import encoding_of, utf8
+from tabgrad.table.encodings import text_of
 from tabgrad.table.strings import Rules, Strings, Verdict
 from tabgrad.table.table import Table, absent
 from tabgrad.table.text_columns import dates_or_words, judge
 
-__all__ = ["read_json_lines"]
+__all__ = ["Line", "lines_of", "read_json_lines", "table_of"]
 
 INFINITE = (math.inf, -math.inf)
 LONGEST = 1 << 26  # bytes of a line
 FIELD = 120  # bytes of memory for a member: an object of Python's in a dict
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line: its number, counted from 1, as it stands there, and what it holds."""
+
+    number: int
+    raw: bytes
+    members: dict[str, Any]
 
 
 def read_json_lines(blocks: Iterator[bytes], name: str, rules: Rules, encoding: str | None = None) -> Table:
@@ -34,19 +43,38 @@ def read_json_lines(blocks: Iterator[bytes], name: str, rules: Rules, encoding: 
     DataError
         Lines that are no objects, members twice, values of several kinds in a column, each with its line.
     """
-    first = next(blocks, b"")
-    encoding, mark, note = encoding_of(first, name, encoding)
-    objects, lines = _objects(utf8(chain([first], blocks), encoding, mark, name), name)
-    if not objects:
+    text = text_of(blocks, name, encoding)
+    free, held = memory.available(), 0
+    lines: list[Line] = []
+    for line in lines_of(text.blocks, name):
+        lines.append(line)
+        held += len(line.raw) + FIELD * len(line.members)
+        if free is not None and held > free:
+            raise DataError(f"{name} needs more memory than the {memory.size(free)} that are free. {memory.FIX}")
+    if not lines:
         raise DataError(f"{name} is empty: it must hold an object a line.")
-    names = list(dict.fromkeys(member for each in objects for member in each))
-    if lacking := [each for each in rules.kinds if each not in names]:
-        raise DataError(absent(lacking, names, name))
+    table = table_of(lines, name, rules)
+    return replace(table, notes=(*text.notes, *table.notes))
+
+
+def table_of(lines: Sequence[Line], name: str, rules: Rules) -> Table:
+    """The members of some lines as columns.
+
+    Raises
+    ------
+    DataError
+        What the user tells of is in no line; all values that do not fit their columns.
+    """
+    seen = dict.fromkeys(member for line in lines for member in line.members)
+    names = list(seen) if rules.guess else [name for name in seen if name in rules.kinds]
+    if lacking := [each for each in rules.kinds if each not in seen]:
+        raise DataError(absent(lacking, list(seen), name))
     columns: dict[str, Values] = {}
-    notes, problems = [note] if note else [], []
+    notes: list[str] = []
+    problems: list[str] = []
     for member in names:
         try:
-            verdict = _column([each.get(member) for each in objects], member, rules, lines)
+            verdict = _column([line.members.get(member) for line in lines], member, rules, lines)
         except DataError as error:
             problems.append(str(error))
             continue
@@ -56,33 +84,31 @@ def read_json_lines(blocks: Iterator[bytes], name: str, rules: Rules, encoding: 
     if problems:
         more = f" And {len(problems) - SHOWN} more columns like these." if len(problems) > SHOWN else ""
         raise DataError(f"{name} cannot be read as it is. {' '.join(problems[:SHOWN])}{more}")
-    return Table(columns, tuple(notes), name, lines[0] if lines[-1] - lines[0] == len(lines) - 1 else 1)
+    first = lines[0].number
+    in_step = lines[-1].number - first == len(lines) - 1
+    return Table(columns, tuple(notes), name, first if in_step else 1)
 
 
-def _objects(blocks: Iterator[bytes], name: str) -> tuple[list[dict[str, Any]], list[int]]:
-    """The objects of all lines, and the line of each."""
-    free, held = memory.available(), 0
-    objects: list[dict[str, Any]] = []
-    lines: list[int] = []
-    for number, line in enumerate(_lines(blocks), 1):
-        if not line.strip():
+def lines_of(blocks: Iterator[bytes], name: str) -> Iterator[Line]:
+    """The objects of a text, line by line; blank ones are passed over.
+
+    Raises
+    ------
+    DataError
+        A line that is no object, with its number.
+    """
+    for number, raw in enumerate(_lines(blocks), 1):
+        if not raw.strip():
             continue
         try:
-            value = json.loads(line, object_pairs_hook=_members, parse_constant=_constant)
+            members = json.loads(raw, object_pairs_hook=_members, parse_constant=_constant)
         except RecursionError:
             raise DataError(f"Line {number} of {name} is nested too deeply.") from None
         except ValueError as error:
             raise DataError(f"Line {number} of {name} is no JSON object: {error}.") from None
-        if not isinstance(value, dict):
-            raise DataError(f'Line {number} of {name} must hold an object, {{"area": 1.5}}. Got {shown(value)}.')
-        objects.append(value)
-        lines.append(number)
-        held += len(line) + FIELD * len(value)
-        if free is not None and held > free:
-            raise DataError(
-                f"{name} needs more memory than the {memory.size(free)} that are free. Take part of its rows."
-            )
-    return objects, lines
+        if not isinstance(members, dict):
+            raise DataError(f'Line {number} of {name} must hold an object, {{"area": 1.5}}. Got {shown(members)}.')
+        yield Line(number, raw, members)
 
 
 def _lines(blocks: Iterator[bytes]) -> Iterator[bytes]:
@@ -109,12 +135,12 @@ def _constant(text: str) -> Any:
     raise ValueError(f"{text} is no number of JSON's; a missing one is null")
 
 
-def _column(values: list[Any], name: str, rules: Rules, lines: list[int]) -> Verdict:
+def _column(values: list[Any], name: str, rules: Rules, lines: Sequence[Line]) -> Verdict:
     """A member of all objects as a column."""
     import polars as pl
 
     def place(row: int) -> str:
-        return f"line {lines[row]}"
+        return f"line {lines[row].number}"
 
     called = f"Column {shown(name)}"
     first: dict[type, int] = {}

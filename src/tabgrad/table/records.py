@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["Records", "scan"]
+__all__ = ["NEWLINE", "QUOTE", "RETURN", "Records", "blank", "scan"]
 
 STEP = 1 << 22  # bytes looked at together: they and what is marked in them fit the cache
 NEWLINE, RETURN, QUOTE = b'\n\r"'

@@ -33,11 +33,14 @@ class Rules:
         The texts that stand for no value.
     decimal : str or None
         The decimal sign, "." or ","; None: a comma where every value of a column says so.
+    guess : bool
+        Whether a column of which the user says nothing is read as what it looks like; else it is text.
     """
 
     kinds: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
     missing: Sequence[str] = ("",)
     decimal: str | None = None
+    guess: bool = True
 
     def __post_init__(self) -> None:
         """Check what is not a column's name."""

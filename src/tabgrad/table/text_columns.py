@@ -26,7 +26,7 @@ def judge(text: Strings) -> Verdict:
         return as_numbers(text)
     if told in ("date", "ymd"):
         return as_dates(text)
-    if told is not None:
+    if told is not None or not text.rules.guess:
         return text.kept()
     if not text.present:
         return Verdict(np.full(len(text.values), np.nan))
