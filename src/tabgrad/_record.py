@@ -180,6 +180,8 @@ def from_data(data: Any) -> Any:
         if not isinstance(name, str) or name not in _KNOWN:
             raise ArgumentError(f"Unknown class {name!r} in the JSON of a plan or model.{_nearest(name)}")
         values = {key: from_data(value) for key, value in data.items() if key != "class"}
+        if (wrong := unknown_arguments(name.rpartition(".")[2], values, _accepted(_KNOWN[name]))) is not None:
+            raise wrong
         if lacking := [field for field in _required(_KNOWN[name]) if field not in values]:
             raise ArgumentError(f"{name} in the JSON of a plan or model lacks {', '.join(map(repr, lacking))}.")
         return _KNOWN[name](**values)
@@ -189,11 +191,17 @@ def from_data(data: Any) -> Any:
 
 
 @cache
+def _accepted(cls: type) -> tuple[str, ...]:
+    """What a class may be given."""
+    kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    return tuple(each.name for each in inspect.signature(cls).parameters.values() if each.kind in kinds)
+
+
+@cache
 def _required(cls: type) -> tuple[str, ...]:
     """What a class must be given."""
-    kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
-    parameters = inspect.signature(cls).parameters.values()
-    return tuple(each.name for each in parameters if each.default is each.empty and each.kind in kinds)
+    parameters = inspect.signature(cls).parameters
+    return tuple(name for name in _accepted(cls) if parameters[name].default is inspect.Parameter.empty)
 
 
 def _nearest(name: Any) -> str:
