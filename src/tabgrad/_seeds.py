@@ -7,6 +7,9 @@ position). `native/random.hpp` holds the same functions; the contract suite hold
 from __future__ import annotations
 
 import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -16,6 +19,7 @@ STREAMS = {"weights": 1, "shuffle": 2, "dropout": 3, "split": 4, "batch": 5, "no
 
 _MASK = (1 << 64) - 1
 _session: np.random.Generator | None = None
+_sessions = threading.RLock()
 
 
 def mix(z: int) -> int:
@@ -121,6 +125,21 @@ def fresh_seed() -> int:
     if _session is not None:
         return int(_session.integers(2**63 - 1))
     return int.from_bytes(os.urandom(8), "little") >> 1
+
+
+@contextmanager
+def session(seed: int | None) -> Iterator[None]:
+    """Within the block, models that are built without a seed take theirs from this one; one thread at a time."""
+    global _session  # noqa: PLW0603
+    if seed is None:
+        yield
+        return
+    with _sessions:
+        before, _session = _session, np.random.default_rng(seed)
+        try:
+            yield
+        finally:
+            _session = before
 
 
 def _mix_array(z: np.ndarray) -> np.ndarray:

@@ -15,6 +15,7 @@
     ├── EngineError (RuntimeError)          the engine cannot run here: an instruction set, a failed allocation
     └── DivergenceError (RuntimeError)      a loss stopped being finite, and TerminateOnNaN was asked to raise
     DivergenceWarning (RuntimeWarning)      a run ended because its loss stopped being finite
+    DataWarning (UserWarning)               data can be used, but something in them deserves a look
 """
 
 from dataclasses import FrozenInstanceError
@@ -88,3 +89,7 @@ class DivergenceError(TabgradError, RuntimeError):
 
 class DivergenceWarning(RuntimeWarning):
     """A run ended early because its loss stopped being finite; the weights are the last finite ones."""
+
+
+class DataWarning(UserWarning):
+    """Something in the data deserves a look: a column that gives the target away, rows that repeat, levels unseen."""

@@ -9,15 +9,11 @@ from __future__ import annotations
 
 import difflib
 import inspect
-import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field, fields, replace
 from functools import cache
 from typing import Any
-
-import numpy as np
 
 from tabgrad import _seeds, losses, optimizers
 from tabgrad._checks import ELSEWHERE
@@ -32,8 +28,6 @@ Parameters = Mapping[str, Any]
 PROVIDED = {"self", "x", "y", "sample_weight", "class_weight"}  # arguments of Sequential's that the wrapper fills in
 CATALOGUES = {"optimizer": optimizers, "loss": losses}
 FIT = ("batch_size", "epochs", "verbose", "validation_split", "shuffle", "validation_batch_size")
-
-_seeding = threading.RLock()
 
 
 @dataclass(frozen=True)
@@ -171,7 +165,7 @@ def build(
         raise ArgumentError(
             f"{builder.name} has no default for {', '.join(missing)}: give {missing[0]}=... to the wrapper."
         )
-    with _session(seed):
+    with _seeds.session(seed):
         model = builder.function(**arguments)
     if not isinstance(model, Sequential):
         got = f"{type(model).__module__}.{type(model).__name__}"
@@ -254,17 +248,3 @@ def fit_arguments(parameters: Parameters, given: Parameters, rows: int) -> dict[
         if arguments.get(name) == -1:
             arguments[name] = rows
     return arguments
-
-
-@contextmanager
-def _session(seed: int | None) -> Iterator[None]:
-    """Within the block, models that are built without a seed take theirs from this one; one thread at a time."""
-    if seed is None:
-        yield
-        return
-    with _seeding:
-        before, _seeds._session = _seeds._session, np.random.default_rng(seed)
-        try:
-            yield
-        finally:
-            _seeds._session = before

@@ -1,0 +1,165 @@
+"""From constructor arguments to the layers of a network, and what stands at its end."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+
+from tabgrad import _seeds, activations, layers, losses
+from tabgrad.activations import Activation
+from tabgrad.errors import ArgumentError, ArgumentTypeError
+from tabgrad.layers import Layer
+from tabgrad.losses import Loss
+from tabgrad.models import Sequential
+from tabgrad.regularizers import L1L2
+
+__all__ = ["Head", "Shape", "built", "class_head", "takes_codes", "value_head"]
+
+WIDEST_EMBEDDING = 50
+RECTIFIERS = (activations.Relu, activations.LeakyRelu, activations.Elu)
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What a network's ends must fit: features and codes of a row, and the outputs."""
+
+    features: int
+    cardinalities: tuple[int, ...]
+    outputs: int
+
+
+@dataclass(frozen=True)
+class Head:
+    """The last layer of a network, and the loss that it is trained with."""
+
+    units: int
+    activation: str
+    loss: Loss
+
+
+def class_head(classes: int, loss: Any, label_smoothing: float) -> Head:
+    """The end of a network for classes: two are one sigmoid unit, more a softmax over as many.
+
+    Raises
+    ------
+    ArgumentError
+        The loss is none for classes, or none whose labels can be smoothed.
+    """
+    default: Loss = losses.BinaryCrossentropy() if classes == 2 else losses.SparseCategoricalCrossentropy()
+    record = smoothed(default if loss is None else losses.get(loss), label_smoothing)
+    if record.shared_target or record.target == "positive":
+        raise ArgumentError(
+            f"{type(record).__name__} is no loss for classes. Use 'binary_crossentropy', 'categorical_crossentropy' or "
+            "leave 'loss' out."
+        )
+    two_sided = record.target in ("probabilities", "signs")
+    units = 1 if two_sided and classes == 2 else classes
+    linear = record.from_logits or isinstance(record, (losses.Hinge, losses.SquaredHinge, losses.CategoricalHinge))
+    return Head(units, "linear" if linear else "sigmoid" if record.target == "probabilities" else "softmax", record)
+
+
+def smoothed(loss: Loss, label_smoothing: float) -> Loss:
+    """The loss with its labels smoothed."""
+    if not label_smoothing:
+        return loss
+    if isinstance(loss, losses.SparseCategoricalCrossentropy):
+        return losses.CategoricalCrossentropy(from_logits=loss.from_logits, label_smoothing=label_smoothing)
+    if "label_smoothing" in [entry.name for entry in fields(loss)]:
+        return replace(loss, label_smoothing=label_smoothing)
+    raise ArgumentError(
+        f"'label_smoothing' needs a cross-entropy, and {type(loss).__name__} is none. Use 0 or another loss."
+    )
+
+
+def value_head(outputs: int, loss: Any) -> Head:
+    """The end of a network for numbers: linear, or a softplus where the loss needs what is positive."""
+    record = losses.get("mse" if loss is None else loss)
+    if record.target in ("labels", "one_hot", "probabilities", "signs"):
+        raise ArgumentError(
+            f"{type(record).__name__} is a loss for classes. Use 'mse', 'mae', 'huber', 'poisson' or another loss for "
+            "numbers; for classes a Classifier."
+        )
+    if record.shared_target and outputs > 1:
+        raise ArgumentError(f"{type(record).__name__} is for one target. Got {outputs}: train a Regressor for each.")
+    units = len(record.listed()) if record.shared_target else outputs
+    return Head(units, "softplus" if positive(record) else "linear", record)
+
+
+def positive(loss: Loss) -> bool:
+    """Whether a loss is for predictions above zero."""
+    return loss.target in ("not_negative", "positive") or isinstance(loss, losses.MeanSquaredLogarithmicError)
+
+
+def takes_codes(model: Any) -> bool:
+    """Whether the network has an `Embedding` for categories of many levels; else they are one-hot."""
+    if model is None:
+        return True
+    if isinstance(model, Sequential):
+        return any(isinstance(layer.record, layers.Embedding) for layer in model.layers)
+    return "cardinalities" in _arguments(model)
+
+
+def built(estimator: Any, shape: Shape, head: Head, seed: int) -> Sequential:
+    """A new network: of the sizes that the estimator says, or its own `model`."""
+    if estimator.model is None:
+        return Sequential([*_layers(estimator, shape), *_last(estimator, head)], seed=seed)
+    if isinstance(estimator.model, Sequential):
+        model = Sequential.from_config(estimator.model.get_config())
+        model._seed = seed
+        if (compiling := estimator.model.get_compile_config()) is not None:
+            model.compile_from_config(compiling)
+        return model
+    offered = {
+        "features": shape.features,
+        "cardinalities": shape.cardinalities,
+        "outputs": shape.outputs,
+        "random_state": seed,
+    }
+    with _seeds.session(seed):
+        model = estimator.model(**{name: offered[name] for name in _arguments(estimator.model) if name in offered})
+    if not isinstance(model, Sequential):
+        raise ArgumentTypeError(
+            f"The function 'model' of {type(estimator).__name__} must return a tabgrad.Sequential. Got a "
+            f"{type(model).__module__}.{type(model).__name__}."
+        )
+    return model
+
+
+def _arguments(function: Callable[..., Any]) -> Sequence[str]:
+    try:
+        return list(inspect.signature(function).parameters)
+    except ValueError:  # a built-in function may have none
+        return []
+
+
+def _layers(estimator: Any, shape: Shape) -> list[Layer]:
+    """Everything before the last layer."""
+    row: list[Layer] = []
+    if shape.cardinalities:
+        row.append(layers.Embedding(list(shape.cardinalities), [embedding_width(c) for c in shape.cardinalities]))
+    sizes = estimator.hidden_layer_sizes
+    for units in [sizes] if np.ndim(sizes) == 0 else sizes:
+        activation = activations.get(estimator.activation)
+        # Variance 2 / fan_in keeps the size of signals through a rectifier, Glorot's through the others.
+        draw = "he_normal" if isinstance(activation, RECTIFIERS) else "glorot_uniform"
+        row.append(layers.Dense(units, activation, kernel_initializer=draw, kernel_regularizer=_penalty(estimator)))
+        if estimator.dropout:
+            row.append(layers.Dropout(estimator.dropout))
+    return row
+
+
+def _last(estimator: Any, head: Head) -> list[Layer]:
+    return [layers.Dense(head.units, head.activation, kernel_regularizer=_penalty(estimator))]
+
+
+def embedding_width(levels: int) -> int:
+    """How many numbers stand for one of so many levels: ``min(50, ceil(1.6 levels^0.56))``, the rule of fast.ai."""
+    return min(WIDEST_EMBEDDING, int(np.ceil(1.6 * levels**0.56)))
+
+
+def _penalty(estimator: Any) -> L1L2 | None:
+    return L1L2(estimator.l1, estimator.l2) if estimator.l1 or estimator.l2 else None

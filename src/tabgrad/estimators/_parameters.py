@@ -1,0 +1,87 @@
+"""What the constructors' arguments may be, as data; checked in fit alone, all at once."""
+
+from __future__ import annotations
+
+from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any
+
+from sklearn.utils._param_validation import (
+    Interval,
+    InvalidParameterError,
+    Options,
+    StrOptions,
+    validate_parameter_constraints,
+)
+
+from tabgrad.activations import Activation
+from tabgrad.callbacks.base import Callback
+from tabgrad.errors import ArgumentTypeError
+from tabgrad.losses import Loss
+from tabgrad.metrics import Metric
+from tabgrad.models import Sequential
+from tabgrad.optimizers import Optimizer
+from tabgrad.optimizers.schedules import LearningRateSchedule
+
+if TYPE_CHECKING:
+    from sklearn.base import BaseEstimator
+
+__all__ = ["COMMON", "OF_CLASSES", "ParameterError", "check_parameters"]
+
+_COUNT = Interval(Integral, 1, None, closed="left")
+_NOT_NEGATIVE = Interval(Real, 0, None, closed="left")
+_SHARE = Interval(Real, 0, 1, closed="left")
+
+COMMON: dict[str, list[Any]] = {
+    "hidden_layer_sizes": ["array-like", _COUNT],
+    "activation": [str, Activation],
+    "dropout": [_SHARE],
+    "model": [None, Sequential, callable],
+    "optimizer": [str, Optimizer],
+    "learning_rate": [None, Interval(Real, 0, None, closed="neither"), LearningRateSchedule],
+    "schedule": [StrOptions({"cosine", "constant"})],
+    "batch_size": [StrOptions({"auto"}), _COUNT, Options(Integral, {-1})],
+    "epochs": [StrOptions({"auto"}), _COUNT],
+    "early_stopping": [StrOptions({"auto"}), "boolean"],
+    "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+    "patience": [StrOptions({"auto"}), _COUNT],
+    "l1": [_NOT_NEGATIVE],
+    "l2": [_NOT_NEGATIVE],
+    "weight_decay": [_NOT_NEGATIVE],
+    "loss": [None, str, Loss, callable],
+    "metrics": [None, str, list, tuple, Metric, callable],
+    "callbacks": [None, list, tuple, Callback],
+    "shuffle": ["boolean"],
+    "numeric": [StrOptions({"robust", "standard", "quantile", "none"})],
+    "kinds": [None, dict],
+    "random_state": ["random_state"],
+    "n_jobs": [None, Integral],
+    "verbose": ["verbose"],
+    "warm_start": ["boolean"],
+}
+OF_CLASSES: dict[str, list[Any]] = {
+    "label_smoothing": [_SHARE],
+    "class_weight": [None, dict, StrOptions({"balanced"})],
+}
+
+
+class ParameterError(ArgumentTypeError, InvalidParameterError):
+    """An argument of an estimator's constructor is not what it may be: tabgrad's error and scikit-learn's at once."""
+
+
+def check_parameters(estimator: BaseEstimator) -> None:
+    """Hold every parameter against its constraints.
+
+    Raises
+    ------
+    ParameterError
+        With all that are wrong, in scikit-learn's words.
+    """
+    name, wrong = type(estimator).__name__, []
+    for parameter, value in estimator.get_params(deep=False).items():
+        constraints = {parameter: estimator._parameter_constraints[parameter]}
+        try:
+            validate_parameter_constraints(constraints, {parameter: value}, caller_name=name)
+        except InvalidParameterError as error:
+            wrong.append(str(error))
+    if wrong:
+        raise ParameterError("\n".join(wrong))

@@ -1,0 +1,103 @@
+"""What rows count for: their own weights, those of their classes, and rows that repeat."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from tabgrad._checks import NOT_NEGATIVE, check, known_name
+from tabgrad._refusals import SHOWN, shown
+from tabgrad.errors import ArgumentError, DataError, UnknownNameError
+from tabgrad.table import Table, Words
+
+__all__ = ["class_factors", "distinct", "row_weights"]
+
+
+def row_weights(sample_weight: Any, rows: int) -> np.ndarray | None:
+    """The weights of rows, float64 of shape (rows,).
+
+    Raises
+    ------
+    DataError
+        Another shape, weights that are missing, infinite or negative, with the rows; zero in every row.
+    """
+    if sample_weight is None:
+        return None
+    try:
+        weight = np.asarray(sample_weight, np.float64)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"sample_weight must hold numbers. {error}.") from error
+    if weight.ndim != 1:
+        raise DataError(f"Sample weights must be 1D array or scalar: sample_weight has the shape {weight.shape}.")
+    if len(weight) != rows:
+        raise DataError(f"sample_weight must have a number for each of the {rows} rows. Got {len(weight)}.")
+    for wrong, what in ((~np.isfinite(weight), "be finite numbers"), (weight < 0, "not be negative")):
+        if wrong.any():
+            found = ", ".join(f"{weight[row]:g} in row {row}" for row in np.flatnonzero(wrong)[:SHOWN].tolist())
+            more = f" and {wrong.sum() - SHOWN} more" if wrong.sum() > SHOWN else ""
+            raise DataError(f"sample_weight must {what}. Got {found}{more}. Use 0 to leave a row out.")
+    if not weight.any():
+        raise DataError("sample_weight must not be zero in every row: nothing would be learned.")
+    return weight
+
+
+def class_factors(class_weight: Any, classes: np.ndarray, index: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """What each class's rows count for, float64 of shape (classes,).
+
+    "balanced": ``W / (classes * W_c)``, ``W`` being the weight of all rows and ``W_c`` that of the rows of the class,
+    so that all classes weigh the same; without weights of rows that is scikit-learn's formula.
+
+    Raises
+    ------
+    DataError
+        Classes that the target does not have, with the nearest that it has; zero for every class.
+    """
+    if isinstance(class_weight, str):
+        totals = np.bincount(index, weight, minlength=len(classes))
+        return np.divide(weight.sum(), len(classes) * totals, out=np.zeros(len(classes)), where=totals > 0)
+    factors, labels = np.ones(len(classes)), classes.tolist()
+    assert isinstance(class_weight, Mapping)
+    if strange := [label for label in class_weight if label not in labels]:
+        raise DataError(f"'class_weight' names classes that y does not have: {_strange(strange, labels)}")
+    for label, value in class_weight.items():
+        name = f"class_weight[{shown(label)}]"
+        factors[labels.index(label)] = check(value, name, "Classifier", (float,), NOT_NEGATIVE)
+    if not factors.any():
+        raise ArgumentError("'class_weight' must not be 0 for every class: nothing would be learned.")
+    return factors
+
+
+def _strange(strange: list[Any], labels: list[Any]) -> str:
+    near = ""
+    if isinstance(strange[0], str):
+        try:
+            known_name(strange[0], "class", [label for label in labels if isinstance(label, str)])
+        except UnknownNameError as error:
+            near = f" {error}"
+    listed = f"The classes are {', '.join(map(shown, labels[:8]))}{', ...' if len(labels) > 8 else ''}."
+    return f"{', '.join(map(shown, strange[:5]))}.{near or f' {listed}'}"
+
+
+def distinct(table: Table, y: np.ndarray, weight: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    """The different rows, in an order that depends on their values alone, and the sum of the weights of each.
+
+    Returns
+    -------
+    places : array of int64
+        Where each different row stands first, in the order of the columns' values.
+    weights : array of float64
+    """
+    columns = [*(_ranks(values) for values in table.columns.values()), *(_ranks(column) for column in y.reshape(len(y), -1).T)]
+    _, places, group = np.unique(np.column_stack(columns), axis=0, return_index=True, return_inverse=True)
+    return places, np.bincount(group.ravel(), weight, minlength=len(places)).astype(np.float64)
+
+
+def _ranks(values: np.ndarray | Words) -> np.ndarray:
+    """Integers in the order of the values, equal where the values are; what is missing is one value."""
+    if isinstance(values, Words):
+        order = np.argsort(np.argsort(np.array(values.levels, dtype=object))) if values.levels else np.empty(0, int)
+        return np.append(order, -1)[values.codes]
+    ranks: np.ndarray = np.unique(values, return_inverse=True)[1].ravel()
+    return ranks
