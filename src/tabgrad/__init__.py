@@ -24,13 +24,17 @@ if TYPE_CHECKING:
     )
     from tabgrad._loading import load
     from tabgrad._seeds import set_random_seed
+    from tabgrad.estimators.classifier import Classifier
+    from tabgrad.estimators.regressor import Regressor
     from tabgrad.layers import Input
     from tabgrad.models import Sequential
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Classifier",
     "Input",
+    "Regressor",
     "Sequential",
     "__version__",
     "activations",
@@ -47,7 +51,14 @@ __all__ = [
 ]
 
 # Where a name that is no submodule lives.
-_HOMES = {"Input": "layers", "load": "_loading", "Sequential": "models", "set_random_seed": "_seeds"}
+_HOMES = {
+    "Classifier": "estimators.classifier",
+    "Input": "layers",
+    "Regressor": "estimators.regressor",
+    "Sequential": "models",
+    "load": "_loading",
+    "set_random_seed": "_seeds",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Annotated
 
 import numpy as np
@@ -85,7 +86,7 @@ class Network:
         """Width of the last layer's output."""
         return [self.inputs, *(outputs for _, _, outputs in self.widths())][-1]
 
-    @property
+    @cached_property
     def weights(self) -> tuple[Weight, ...]:
         """The arrays of all layers, in the order of `get_weights`."""
         return tuple(weight for layer, inputs, _ in self.widths() for weight in layer.weights(inputs))

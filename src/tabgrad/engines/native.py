@@ -9,6 +9,8 @@ import math
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from itertools import count
 from typing import Any
@@ -64,6 +66,19 @@ def default_threads() -> int:
         if (text := os.environ.get(name, "")).isdecimal() and int(text) > 0:
             return min(int(text), MOST_THREADS)
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+_asked: ContextVar[int | None] = ContextVar("threads", default=None)
+
+
+@contextmanager
+def limited(threads: int | None) -> Iterator[None]:
+    """Within the block, so many threads where a call does not say how many; None: as before."""
+    token = _asked.set(_asked.get() if threads is None else threads)
+    try:
+        yield
+    finally:
+        _asked.reset(token)
 
 
 class NativeEngine:
@@ -265,7 +280,7 @@ def _changed_rate(program: _native.Program, optimizer: Optimizer) -> float | Non
 
 def _threads(threads: int | None) -> int:
     return (
-        default_threads()
+        _asked.get() or default_threads()
         if threads is None
         else check(threads, "threads", "the engine", (int,), Interval(1, MOST_THREADS))
     )

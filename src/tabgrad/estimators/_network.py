@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from tabgrad import _seeds, activations, layers, losses
-from tabgrad.activations import Activation
 from tabgrad.errors import ArgumentError, ArgumentTypeError
 from tabgrad.layers import Layer
 from tabgrad.losses import Loss
@@ -19,16 +18,25 @@ from tabgrad.regularizers import L1L2
 
 __all__ = ["Head", "Shape", "built", "class_head", "takes_codes", "value_head"]
 
-WIDEST_EMBEDDING = 50
 RECTIFIERS = (activations.Relu, activations.LeakyRelu, activations.Elu)
 
 
 @dataclass(frozen=True)
 class Shape:
-    """What a network's ends must fit: features and codes of a row, and the outputs."""
+    """What a network's ends must fit.
+
+    Parameters
+    ----------
+    features : int
+        Numeric columns of a row.
+    cardinalities, widths : tuple of int
+        For each column of codes how many there are, and how many numbers are to stand for one.
+    outputs : int
+    """
 
     features: int
     cardinalities: tuple[int, ...]
+    widths: tuple[int, ...]
     outputs: int
 
 
@@ -140,7 +148,7 @@ def _layers(estimator: Any, shape: Shape) -> list[Layer]:
     """Everything before the last layer."""
     row: list[Layer] = []
     if shape.cardinalities:
-        row.append(layers.Embedding(list(shape.cardinalities), [embedding_width(c) for c in shape.cardinalities]))
+        row.append(layers.Embedding(list(shape.cardinalities), list(shape.widths)))
     sizes = estimator.hidden_layer_sizes
     for units in [sizes] if np.ndim(sizes) == 0 else sizes:
         activation = activations.get(estimator.activation)
@@ -154,11 +162,6 @@ def _layers(estimator: Any, shape: Shape) -> list[Layer]:
 
 def _last(estimator: Any, head: Head) -> list[Layer]:
     return [layers.Dense(head.units, head.activation, kernel_regularizer=_penalty(estimator))]
-
-
-def embedding_width(levels: int) -> int:
-    """How many numbers stand for one of so many levels: ``min(50, ceil(1.6 levels^0.56))``, the rule of fast.ai."""
-    return min(WIDEST_EMBEDDING, int(np.ceil(1.6 * levels**0.56)))
 
 
 def _penalty(estimator: Any) -> L1L2 | None:

@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.utils import check_array
 
 from tabgrad._refusals import SHOWN, shown
@@ -63,7 +64,7 @@ def read_rows(X: Any, owner: str, *, fewest: int = 1) -> Rows:
     """
     if isinstance(X, Table):
         rows = Rows(X, named=True, ordered=False)
-    elif isinstance(X, Mapping):
+    elif isinstance(X, Mapping) and not issparse(X):  # SciPy's dok_matrix is a dict
         rows = Rows(Table.of(dict(X)), named=True, ordered=False)
     elif is_frame(X):
         rows = Rows(Table.of(X), named=all(isinstance(name, str) for name in X.columns), ordered=True)
@@ -155,9 +156,7 @@ def _tell_of_names(has: bool, had: bool, owner: str) -> None:  # noqa: FBT001
     if has and not had:
         warnings.warn(f"X has feature names, but {owner} was fitted without feature names", stacklevel=5)
     if had and not has:
-        warnings.warn(
-            f"X does not have valid feature names, but {owner} was fitted with feature names", stacklevel=5
-        )
+        warnings.warn(f"X does not have valid feature names, but {owner} was fitted with feature names", stacklevel=5)
 
 
 def _refuse_small(table: Table, fewest: int, owner: str) -> None:

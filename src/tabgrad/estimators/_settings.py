@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Any
 
 from tabgrad import optimizers
-from tabgrad.optimizers import Optimizer
+from tabgrad.optimizers import Adam, Adamax, Nadam, Optimizer, RMSprop
 from tabgrad.optimizers.schedules import CosineDecay, LearningRateSchedule
 
 __all__ = ["FROM_ROWS", "batch_of", "epochs_of", "optimizer_of", "patience_of", "stops_early"]
@@ -21,7 +22,12 @@ STEPS_AN_EPOCH = 64  # at which the batch size aims: fewer make little of the ro
 SMALLEST_BATCH, LARGEST_BATCH = 32, 256
 FROM_ROWS = 500  # of early_stopping="auto": a tenth of fewer rows says little of when to stop
 WARM_UP = 50  # steps in which the rate rises: the running means of Adam's kind hold little before
-FALLS_FROM = 3.0  # times the optimizer's own rate, which is made to stay: one that falls to zero may begin higher
+# What Adam and its kin take where nobody says, found by a study of 32 tables: their own rate, 0.001, is made to stay,
+# and one that falls to zero may begin higher; the decay does for a long run what stopping it early does.
+ADAPTIVE_RATE, ADAPTIVE_DECAY = 0.006, 0.3
+ADAPTIVE = (Adam, Adamax, Nadam, RMSprop)
+LONGEST_MEMORY = 0.99  # of the running average of the weights: some 100 steps
+SHARE_OF_RUN = 10  # of which that memory is one part at most
 
 
 def batch_of(batch_size: int | str, rows: int) -> int:
@@ -53,14 +59,16 @@ def optimizer_of(
     given: str | Optimizer,
     learning_rate: float | LearningRateSchedule | None,
     *,
-    weight_decay: float = 0.0,
+    weight_decay: float | None = None,
     schedule: str = "constant",
+    use_ema: bool = False,
     steps: int = 1,
 ) -> Optimizer:
     """The optimizer of a run of so many steps.
 
     Under the schedule "cosine" its rate rises in a line over the first steps, then falls to zero along half a cosine. A
-    rate that is a schedule already stays as it is.
+    rate that is a schedule already stays as it is. What the optimizer's name leaves open is 0.006 and a decay of 0.3
+    for Adam and its kin, else the optimizer's own; a record says it all itself.
 
     Examples
     --------
@@ -69,20 +77,21 @@ def optimizer_of(
     0.01
     >>> falling = optimizer_of("adam", None, schedule="cosine", steps=1000)
     >>> [round(falling.rate_of(step), 4) for step in (0, 50, 525, 1000)]
-    [0.0, 0.003, 0.0015, 0.0]
+    [0.0, 0.006, 0.003, 0.0]
     """
     record = optimizers.get(given)
-    if weight_decay:
-        record = replace(record, weight_decay=weight_decay)
     if record.whole:
         return record
-    falls = schedule == "cosine"
+    open_to = isinstance(given, str) and isinstance(record, ADAPTIVE)
+    changes: dict[str, Any] = {}
+    if weight_decay is not None or open_to:
+        changes["weight_decay"] = (ADAPTIVE_DECAY if weight_decay is None else weight_decay) or None
+    momentum = min(LONGEST_MEMORY, 1 - SHARE_OF_RUN / steps)
+    if use_ema and not record.use_ema and momentum > 0:
+        changes |= {"use_ema": True, "ema_momentum": momentum}
     rate = record.learning_rate if learning_rate is None else learning_rate
-    if isinstance(rate, LearningRateSchedule):
-        return replace(record, learning_rate=rate)
-    if falls and learning_rate is None and isinstance(given, str):
-        rate *= FALLS_FROM
-    if falls:
+    if not isinstance(rate, LearningRateSchedule) and schedule == "cosine":
+        rate = ADAPTIVE_RATE if open_to and learning_rate is None else rate
         rising = min(WARM_UP, steps // 10)
         rate = CosineDecay(0.0, max(steps - rising, 1), warmup_target=rate, warmup_steps=rising)
-    return replace(record, learning_rate=rate)
+    return replace(record, learning_rate=rate, **changes)

@@ -89,7 +89,10 @@ def distinct(table: Table, y: np.ndarray, weight: np.ndarray | None) -> tuple[np
         Where each different row stands first, in the order of the columns' values.
     weights : array of float64
     """
-    columns = [*(_ranks(values) for values in table.columns.values()), *(_ranks(column) for column in y.reshape(len(y), -1).T)]
+    columns = [
+        *(_ranks(values) for values in table.columns.values()),
+        *(_ranks(column) for column in y.reshape(len(y), -1).T),
+    ]
     _, places, group = np.unique(np.column_stack(columns), axis=0, return_index=True, return_inverse=True)
     return places, np.bincount(group.ravel(), weight, minlength=len(places)).astype(np.float64)
 

@@ -1,0 +1,497 @@
+"""What `Classifier` and `Regressor` share: a table in, a trained network out."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils import Tags, check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from tabgrad.callbacks.history import History
+from tabgrad.encode.encoder import Encoded, Encoder
+from tabgrad.encode.target import ClassTarget, ValueTarget
+from tabgrad.engines.native import default_threads, limited
+from tabgrad.engines.select import get_engine
+from tabgrad.errors import ArgumentError, DataError, DataWarning, DivergenceError
+from tabgrad.estimators._judging import Judge
+from tabgrad.estimators._network import Head, Shape, built, takes_codes
+from tabgrad.estimators._parameters import check_parameters
+from tabgrad.estimators._rows import Rows, check_columns, read_rows
+from tabgrad.estimators._settings import batch_of, epochs_of, optimizer_of, patience_of, stops_early
+from tabgrad.estimators._suspicions import leaks, repeats
+from tabgrad.estimators._weights import distinct, row_weights
+from tabgrad.layers import Dense
+from tabgrad.models import Sequential
+from tabgrad.table import Kind, Schema, Table, Words, infer
+from tabgrad.table.split import holdout
+from tabgrad.table.table import values_of
+
+Target = ClassTarget | ValueTarget
+
+FEWEST_ROWS = 2  # of which something can be learned
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The rows of a fit before they are numbers: a table, what is to be learned of it, what each row counts for."""
+
+    table: Table
+    y: np.ndarray
+    weight: np.ndarray | None
+
+    def part(self, rows: np.ndarray) -> Sample:
+        """Some of the rows."""
+        return Sample(self.table.part(rows), self.y[rows], None if self.weight is None else self.weight[rows])
+
+
+@dataclass
+class Fitted:
+    """What a fit gives, kept by the estimator once all of it is there."""
+
+    model: Sequential
+    encoder: Encoder
+    schema: Schema
+    target: Target
+    names: tuple[str, ...]
+    named: bool
+    target_names: tuple[str, ...]
+    wide: bool
+    notes: list[str]
+
+
+class TableEstimator(BaseEstimator):
+    """The common part of both estimators; the abstract methods at its end are where they differ."""
+
+    _parameter_constraints: dict[str, list[Any]]
+    model: Any
+    batch_size: int | str
+    epochs: int | str
+    warm_start: bool
+
+    model_: Sequential
+    encoder_: Encoder
+    table_schema_: Schema
+    target_: Any
+    history_: dict[str, list[float]]
+    notes_: tuple[str, ...]
+    n_features_in_: int
+    n_iter_: int
+
+    # ---- scikit-learn's contract -----------------------------------------------------------------------------------
+
+    def __sklearn_is_fitted__(self) -> bool:
+        """Whether there is a network."""
+        return hasattr(self, "model_")
+
+    def __sklearn_tags__(self) -> Tags:
+        """Missing values, text and categories are welcome."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.input_tags.string = True
+        tags.input_tags.categorical = True
+        return tags
+
+    # ---- Training --------------------------------------------------------------------------------------------------
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Read the table, encode it and train a network on it.
+
+        Parameters
+        ----------
+        X : frame, dict of columns, array, list of rows or Table, of shape (rows, columns)
+            Numbers, text, categories, truth values and dates; values may be missing. Frames of pandas, Polars and
+            PyArrow.
+        y : array, list, series or frame of shape (rows,) or (rows, outputs), or str
+            What is to be learned. A string is the name of the column of X that holds it; for several outputs of a
+            `Regressor` a list of such names.
+        sample_weight : array of shape (rows,), optional
+            What each row counts for: not negative, and not 0 in every row. Rows of weight 0 are left out. Only their
+            proportions count.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        DataError
+            With the column, the row and what to do: what no table can be, a target with gaps, weights below zero.
+        ParameterError
+            With every argument of the constructor that is not what it may be.
+
+        Warns
+        -----
+        DataWarning
+            A column that tells the target by itself; many rows that repeat others.
+        """
+        return self._fit(X, y, sample_weight, go_on=self.warm_start is True and hasattr(self, "model_"))
+
+    def _fit(
+        self, X: Any, y: Any, sample_weight: Any, *, go_on: bool, classes: Any = None, one_epoch: bool = False
+    ) -> Self:
+        check_parameters(self)
+        owner = type(self).__name__
+        rows, y, target_names = _separated(X, y, owner, several=self._several)
+        if go_on:
+            table = check_columns(rows, self._names, named=self._named, ignored=self._target_names, owner=owner)
+        else:
+            table = rows.table
+        raw = self._read(y)
+        if len(raw) != len(table):
+            raise DataError(
+                f"Found input variables with inconsistent numbers of samples: {[len(table), len(raw)]}. X and y must "
+                "have the same rows."
+            )
+        weight = row_weights(sample_weight, len(table))
+        kept = None if weight is None or weight.all() else np.flatnonzero(weight)
+        target, answers = self._answers(raw, kept, classes, self.target_ if go_on else None)
+        if kept is not None:
+            table, weight = table.part(kept), weight[kept]
+        sample = self._weighted(Sample(table, answers, weight), target)
+        if len(sample.table) < FEWEST_ROWS:
+            raise DataError(
+                f"Found array with {len(sample.table)} sample(s) (n_samples={len(sample.table)}) while a minimum of "
+                f"{FEWEST_ROWS} is required by {owner}: nothing can be learned from 1 sample."
+            )
+        seed = self._seed()
+        if self.batch_size == -1:
+            places, weights = distinct(sample.table, sample.y, sample.weight)
+            sample = Sample(sample.table.part(places), sample.y[places], weights)
+        held = None
+        if not one_epoch and stops_early(self.early_stopping, len(sample.table)):
+            train, held_places = holdout(len(sample.table), self.validation_fraction, seed, self._strata(sample.y))
+            sample, held = sample.part(train), sample.part(held_places)
+        target = self._fitted(target, sample)
+        notes = list(table.notes)
+        if go_on:
+            schema, encoder = self.table_schema_, self.encoder_
+        else:
+            schema = self._schema(sample.table, rows)
+            options = {} if takes_codes(self.model) else {"max_one_hot": 10**9}
+            encoder = Encoder.fit(sample.table, schema, numeric=self.numeric, **options)
+        encoded = encoder.encode(sample.table)
+        if not go_on:
+            notes += self._looked_at(encoded, sample.y, encoder)
+        head = self._head(target)
+        shape = Shape(len(encoder.features), encoder.cardinalities, encoder.widths, head.units)
+        model = self._model(shape, head, target, sample, seed, go_on=go_on)
+        wide = isinstance(raw, np.ndarray) and raw.ndim == 2
+        record = Fitted(model, encoder, schema, target, table.names, rows.named, target_names, wide, notes)
+        self._train(record, head, sample, encoded, held, one_epoch=one_epoch, go_on=go_on)
+        return self
+
+    def _train(
+        self,
+        record: Fitted,
+        head: Head,
+        sample: Sample,
+        encoded: Encoded,
+        held: Sample | None,
+        *,
+        one_epoch: bool,
+        go_on: bool,
+    ) -> None:
+        """Run the epochs and keep what comes of them."""
+        model, rows = record.model, len(sample.table)
+        batch = min(batch_of(self.batch_size, rows), rows)
+        steps = -(-rows // batch)
+        epochs = 1 if one_epoch else epochs_of(self.epochs, steps)
+        patience = patience_of(self.patience, epochs)
+        if not model.compiled or not one_epoch or not go_on:
+            self._compile(model, head, steps * epochs, falls=not one_epoch)
+        elif one_epoch and go_on:
+            self._compile(model, head, 1, falls=False, keep=True)
+        judges = []
+        if held is not None:
+            seen = record.encoder.encode(held.table)
+            answers = self._learned(held.y, record.target, model)
+            judges.append(Judge(_inputs(seen), answers, _normalized(held.weight), patience))
+        options: dict[str, Any] = {
+            "batch_size": None if model.optimizer is not None and model.optimizer.whole else batch,
+            "epochs": epochs,
+            "verbose": int(self.verbose),
+            "callbacks": [*judges, *_listed(self.callbacks)],  # the user's hear of the validation's values, too
+            "shuffle": bool(self.shuffle),
+            "sample_weight": _normalized(sample.weight),
+        }
+        past = dict(self.history_) if go_on else {}
+        try:
+            with limited(self._threads()):
+                history = model.fit(_inputs(encoded), self._learned(sample.y, record.target, model), **options)
+        except KeyboardInterrupt:
+            if model.history is not None and model.history.epoch:
+                self._keep(record, model.history, past, one_epoch=one_epoch)
+            raise
+        if not history.epoch:
+            raise DivergenceError(
+                f"The loss stopped being finite in the first epoch of {type(self).__name__}, so nothing was learned. "
+                f"Give a smaller learning_rate than {self.learning_rate or 'the default'}, or numeric='robust'."
+            )
+        self._keep(record, history, past, one_epoch=one_epoch)
+
+    def _compile(self, model: Sequential, head: Head, steps: int, *, falls: bool, keep: bool = False) -> None:
+        """Compile the model, unless it is the user's own and was; with `keep` only where something has changed."""
+        if self.model is not None and model.compiled:
+            return
+        optimizer = optimizer_of(
+            self.optimizer,
+            self.learning_rate,
+            weight_decay=self.weight_decay,
+            use_ema=self.use_ema and falls,
+            schedule=self.schedule if falls else "constant",
+            steps=steps,
+        )
+        if keep and model.compiled and model.optimizer == optimizer:
+            return
+        model.compile(optimizer, head.loss, metrics=self.metrics)
+
+    def _model(self, shape: Shape, head: Head, target: Target, sample: Sample, seed: int, *, go_on: bool) -> Sequential:
+        """The network to train: a new one, or the one that there is."""
+        made = built(self, shape, head, seed)
+        if not made.built:
+            made.build(_shape_of(shape))
+        if not go_on:
+            if self.model is None:
+                _begin_at(made, self._start(head, target, sample))
+            return made
+        if self.model is None and [layer.record for layer in made.layers] != [
+            layer.record for layer in self.model_.layers
+        ]:
+            raise ArgumentError(
+                f"{type(self).__name__} goes on training the network that there is, and its layers have changed: "
+                f"{made!r} instead of {self.model_!r}. Use warm_start=False."
+            )
+        return deepcopy(self.model_)
+
+    def _keep(self, record: Fitted, history: History, past: Mapping[str, list[float]], *, one_epoch: bool) -> None:
+        """What a fit gave, once it has given something: a fit that fails leaves what was there."""
+        before = past if one_epoch else {}
+        self.model_, self.encoder_, self.table_schema_ = record.model, record.encoder, record.schema
+        self.target_, self.notes_ = record.target, tuple(record.notes)
+        self.history_ = {name: [*before.get(name, []), *values] for name, values in history.history.items()}
+        self.n_iter_ = len(self.history_["loss"])
+        self.n_features_in_ = len(record.names)
+        self._names, self._named, self._target_names = record.names, record.named, record.target_names
+        self._wide = record.wide
+        if record.named:
+            self.feature_names_in_ = np.array(record.names, dtype=object)
+        elif hasattr(self, "feature_names_in_"):
+            del self.feature_names_in_
+
+    def _schema(self, table: Table, rows: Rows) -> Schema:
+        """What the columns are; in an array no number of a row is an identifier."""
+        schema = infer(table, self.kinds)
+        if not rows.named:
+            plain = {
+                column.name: Kind.NUMERIC.value
+                for column in schema
+                if column.kind == Kind.IDENTIFIER
+                and not column.given
+                and column.why != "text"
+                and isinstance(table[column.name], np.ndarray)
+            }
+            if plain:
+                schema = infer(table, {**plain, **(self.kinds or {})})
+        if not schema.used:
+            listed = ", ".join(f"{column.name} ({column.kind}: {column.why})" for column in schema.columns[:5])
+            raise DataError(f"X has no column that tells rows apart, so nothing can be learned. It has: {listed}.")
+        return schema
+
+    def _looked_at(self, encoded: Encoded, y: np.ndarray, encoder: Encoder) -> list[str]:
+        """What deserves a look, warned of and noted."""
+        found = [*leaks(encoded.x, y, encoder.features), *repeats(encoded.x, encoded.codes, y)]
+        for note in found:
+            warnings.warn(note, DataWarning, stacklevel=5)
+        return [*found, *encoded.notes]
+
+    def _seed(self) -> int:
+        """A seed drawn from `random_state`."""
+        return int(check_random_state(self.random_state).randint(2**31 - 1))
+
+    def _threads(self) -> int | None:
+        """What `n_jobs` asks for, as joblib counts it: -1 all cores, -2 all but one."""
+        if self.n_jobs is None:
+            return None
+        if self.n_jobs == 0:
+            raise ArgumentError(f"'n_jobs' of {type(self).__name__} must not be 0. Use 1, or -1 for all cores.")
+        return int(self.n_jobs) if self.n_jobs > 0 else max(default_threads() + 1 + int(self.n_jobs), 1)
+
+    # ---- Predicting ------------------------------------------------------------------------------------------------
+
+    def _outputs(self, X: Any) -> np.ndarray:
+        """The network's outputs on rows: float32 of shape (rows, outputs)."""
+        check_is_fitted(self)
+        owner = type(self).__name__
+        rows = read_rows(X, owner, fewest=0)
+        table = check_columns(rows, self._names, named=self._named, ignored=self._target_names, owner=owner)
+        encoded = self.encoder_.encode(table)
+        for note in encoded.notes:
+            warnings.warn(note, DataWarning, stacklevel=4)
+        model = self.model_
+        with limited(self._threads()):
+            return get_engine().predict(
+                *(model._network, model._state.weights, encoded.x), codes=encoded.codes, batch_size=256
+            )
+
+    def _scored(self, X: Any, y: Any) -> tuple[Any, Any]:
+        """X and y as scikit-learn's score takes them, where y is the name of a column of X."""
+        check_is_fitted(self)
+        rows, target, names = _separated(X, y, type(self).__name__, several=self._several)
+        if not names:
+            return X, y
+        values = self._read(target)
+        return rows.table, values.objects() if isinstance(values, Words) else values
+
+    # ---- What there is to look at ----------------------------------------------------------------------------------
+
+    @property
+    def coefs_(self) -> list[np.ndarray]:
+        """The kernels of the dense layers, in their order."""
+        return [weights[0] for _, weights in self._dense()]
+
+    @property
+    def intercepts_(self) -> list[np.ndarray]:
+        """The biases of the dense layers."""
+        return [weights[1] for _, weights in self._dense() if len(weights) > 1]
+
+    @property
+    def n_layers_(self) -> int:
+        """Layers with weights, and the input."""
+        return len(self._dense()) + 1
+
+    @property
+    def n_outputs_(self) -> int:
+        """Units of the last layer."""
+        check_is_fitted(self)
+        return int(self.model_.output_shape[1])
+
+    @property
+    def out_activation_(self) -> str:
+        """The activation of the last layer."""
+        check_is_fitted(self)
+        return str(self.model_._network.last_activation.kind)
+
+    @property
+    def loss_curve_(self) -> list[float]:
+        """The training loss of each epoch."""
+        check_is_fitted(self)
+        return self.history_["loss"]
+
+    @property
+    def loss_(self) -> float:
+        """The training loss of the last epoch."""
+        return self.loss_curve_[-1]
+
+    @property
+    def best_loss_(self) -> float | None:
+        """The least training loss of an epoch; None under early stopping, as in scikit-learn."""
+        return None if self.validation_scores_ is not None else min(self.loss_curve_)
+
+    @property
+    def validation_scores_(self) -> list[float] | None:
+        """Minus the loss on the rows held out, of each epoch: what early stopping looks at. None without it."""
+        check_is_fitted(self)
+        held = self.history_.get("val_loss")
+        return None if held is None else [-loss for loss in held]
+
+    @property
+    def best_validation_score_(self) -> float | None:
+        """The largest of `validation_scores_`."""
+        return None if self.validation_scores_ is None else max(self.validation_scores_)
+
+    def _dense(self) -> list[tuple[Dense, list[np.ndarray]]]:
+        check_is_fitted(self)
+        return [(layer.record, layer.get_weights()) for layer in self.model_.layers if isinstance(layer.record, Dense)]
+
+    # ---- What the two do differently -------------------------------------------------------------------------------
+
+    _several: bool  # whether y may be several columns
+
+    def _read(self, y: Any) -> Any:
+        """Y as the target takes it."""
+        raise NotImplementedError
+
+    def _answers(self, y: Any, kept: np.ndarray | None, classes: Any, target: Any) -> tuple[Any, np.ndarray]:
+        """Y looked at, of the rows that are kept (None: all), as integers or float64; and the target, if it is known.
+
+        `target` is that of the fit before, where this one goes on with it.
+        """
+        raise NotImplementedError
+
+    def _weighted(self, sample: Sample, target: Any) -> Sample:
+        """The rows, with what their classes count for."""
+        raise NotImplementedError
+
+    def _fitted(self, target: Any, sample: Sample) -> Any:
+        """The target, fitted to the rows of training."""
+        raise NotImplementedError
+
+    def _strata(self, y: np.ndarray) -> np.ndarray | None:
+        """The classes that a split gives their shares, if there are classes."""
+        raise NotImplementedError
+
+    def _head(self, target: Any) -> Head:
+        """The end of the network."""
+        raise NotImplementedError
+
+    def _start(self, head: Head, target: Any, sample: Sample) -> np.ndarray:
+        """The last biases before the first step: what the network says of a row that it knows nothing of."""
+        raise NotImplementedError
+
+    def _learned(self, y: np.ndarray, target: Any, model: Sequential) -> np.ndarray:
+        """The answers as the model's loss reads them."""
+        raise NotImplementedError
+
+
+def _separated(X: Any, y: Any, owner: str, *, several: bool) -> tuple[Rows, Any, tuple[str, ...]]:
+    """X without the target's columns, the target, and its columns' names if it came as these."""
+    names = (y,) if isinstance(y, str) else ()
+    if several and isinstance(y, (list, tuple)) and y and all(isinstance(name, str) for name in y):
+        names = tuple(y)
+    rows = read_rows(X, owner)
+    if not names:
+        return rows, y, ()
+    if not rows.named:
+        raise DataError(f"y is a column's name, {y!r}, and X has no names of columns. Give a frame, or y's values.")
+    target = rows.table.select(names)
+    return rows.without(names), target, names
+
+
+def _part(values: Any, rows: np.ndarray) -> Any:
+    """Some of the rows of y."""
+    return values[rows] if isinstance(values, np.ndarray) else values_of(values, "y")[rows]
+
+
+def _normalized(weight: np.ndarray | None) -> np.ndarray | None:
+    """Weights whose mean is 1, so that the learning rate means the same whatever their size."""
+    return None if weight is None else weight * (len(weight) / weight.sum())
+
+
+def _inputs(encoded: Encoded) -> Any:
+    """Encoded rows as `Sequential` takes them."""
+    if encoded.codes is None:
+        return encoded.x
+    return (encoded.x, encoded.codes) if encoded.x.shape[1] else encoded.codes
+
+
+def _shape_of(shape: Shape) -> Any:
+    numeric, codes = (None, shape.features), (None, len(shape.cardinalities))
+    if not shape.cardinalities:
+        return numeric
+    return [numeric, codes] if shape.features else codes
+
+
+def _begin_at(model: Sequential, bias: np.ndarray) -> None:
+    """A last layer that says, before the first step, the same of every row."""
+    *others, kernel, _ = model.get_weights()
+    model.set_weights([*others, np.zeros_like(kernel), bias])
+
+
+def _listed(callbacks: Any) -> list[Any]:
+    return list(callbacks) if isinstance(callbacks, (list, tuple)) else [] if callbacks is None else [callbacks]

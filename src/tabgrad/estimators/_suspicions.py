@@ -1,0 +1,72 @@
+"""What in the rows of a fit deserves a look: a column that gives the target away, rows that repeat."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from tabgrad._refusals import SHOWN, shown
+
+__all__ = ["leaks", "repeats"]
+
+LEAK = 0.9999  # |r|, beyond which a column is the target in other units
+FEWEST_ROWS = 20  # in fewer, a column may follow the target by chance
+MOST_ROWS = 100_000  # of which the correlations are taken, evenly out of all
+MOST_CLASSES = 100  # that columns are held against one by one
+MANY_REPEATS = 0.1  # of the rows, from which on a score on held-out rows is too good
+
+
+def leaks(x: np.ndarray, y: np.ndarray, features: Sequence[str]) -> Iterator[str]:
+    """A sentence for each encoded column whose correlation with the target is 1 or -1 to four places.
+
+    Parameters
+    ----------
+    x : array of shape (rows, features)
+    y : array of shape (rows,) or (rows, outputs)
+        Numbers; of classes their places, to be held against each of them, too.
+    features : sequence of str
+        The names of x's columns.
+    """
+    if len(x) < FEWEST_ROWS:
+        return
+    some = slice(None, None, -(-len(x) // MOST_ROWS))
+    x, y = x[some], y[some]
+    targets = y.reshape(len(y), -1)
+    if y.dtype.kind == "i" and (classes := int(y.max(initial=0)) + 1) <= MOST_CLASSES:
+        targets = np.column_stack([targets, *(y == place for place in range(classes))])
+    r = _correlations(x, targets)
+    found = np.flatnonzero((np.abs(r) >= LEAK).any(axis=1))
+    if found.size:
+        listed = ", ".join(shown(features[place]) for place in found[:SHOWN].tolist())
+        more = f" and {found.size - SHOWN} more" if found.size > SHOWN else ""
+        yield (
+            f"{listed}{more} of X {'tells' if found.size == 1 else 'tell'} the target by themselves (|r| > {LEAK}): is "
+            "it the target in other words, or known only after it? Then leave it out."
+        )
+
+
+def _correlations(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Pearson's r of each column with each target; 0 where one of both does not vary."""
+    left, right = (values - values.mean(axis=0) for values in (x.astype(np.float64), y.astype(np.float64)))
+    sizes = np.sqrt((left**2).sum(axis=0))[:, None] * np.sqrt((right**2).sum(axis=0))
+    return np.divide(left.T @ right, sizes, out=np.zeros(sizes.shape), where=sizes > 0)
+
+
+def repeats(x: np.ndarray, codes: np.ndarray | None, y: np.ndarray) -> Iterator[str]:
+    """A sentence where many rows are repetitions of others, features and target alike.
+
+    Equal rows have equal products with fixed random numbers; that different ones have, too, is as likely as that two
+    draws of a float64 are the same.
+    """
+    parts = [x, *([] if codes is None else [codes]), y.reshape(len(y), -1)]
+    draw, keys = np.random.default_rng(0), np.zeros(len(x))
+    for part in parts:
+        for column in part.T:  # one by one: a product of matrices may round equal rows differently
+            keys += column * draw.standard_normal()
+    repeated = len(x) - len(np.unique(keys))
+    if len(x) >= FEWEST_ROWS and repeated >= MANY_REPEATS * len(x):
+        yield (
+            f"{repeated:,} of {len(x):,} rows ({repeated / len(x):.0%}) repeat others, target included. Scores on rows "
+            "held out are too good where repetitions fall on both sides: drop them, or count them by sample_weight."
+        )

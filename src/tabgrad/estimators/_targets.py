@@ -1,0 +1,91 @@
+"""y as its owner gives it: one column of labels, or columns of numbers."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+from sklearn.exceptions import DataConversionWarning
+
+from tabgrad._refusals import shown
+from tabgrad.errors import DataError
+from tabgrad.table import Table, Words
+from tabgrad.table.columns import Values
+from tabgrad.table.table import values_of
+
+__all__ = ["read_labels", "read_values"]
+
+
+def read_labels(y: Any, owner: str) -> Any:
+    """One column of labels, as an array where y is one, so that predictions have its type.
+
+    Raises
+    ------
+    DataError
+        No y, or several columns.
+
+    Warns
+    -----
+    DataConversionWarning
+        y is one column of two axes, as scikit-learn warns.
+    """
+    y = _given(y, owner)
+    if isinstance(y, Table):
+        return y[y.names[0]]
+    shape = _shape(y)
+    if len(shape) < 2:
+        return y
+    array = np.asarray(y)
+    if shape[1] == 1:
+        warnings.warn(
+            "A column-vector y was passed when a 1d array was expected. Please change the shape of y to (n_samples,), "
+            "for example using ravel().",
+            DataConversionWarning,
+            stacklevel=5,
+        )
+        return array[:, 0]
+    one_hot = array.dtype.kind in "fiub" and np.isin(array, (0, 1)).all() and (array.sum(axis=1) == 1).all()
+    fix = "The rows are one-hot: give y.argmax(axis=1)." if one_hot else "Train a Classifier for each column."
+    raise DataError(f"y should be a 1d array of labels, got an array of shape {shape} instead. {fix}")
+
+
+def read_values(y: Any, owner: str) -> Values:
+    """Numbers of shape (rows,) or (rows, outputs), not yet looked at; words stay words.
+
+    Raises
+    ------
+    DataError
+        No y, more than two axes, text among several columns.
+    """
+    y = _given(y, owner)
+    if isinstance(y, Table):
+        columns = list(y.columns.values())
+        if text := [name for name, values in y.columns.items() if len(columns) > 1 and isinstance(values, Words)]:
+            raise DataError(f"Several targets must all hold numbers. Got text in {', '.join(map(shown, text[:5]))}.")
+        return columns[0] if len(columns) == 1 else np.column_stack(columns)
+    shape = _shape(y)
+    if len(shape) > 2 or (len(shape) == 2 and not shape[1]):
+        raise DataError(f"y must have the shape (rows,) or (rows, outputs). Got {shape}.")
+    return np.asarray(y) if len(shape) == 2 else values_of(y, "y")
+
+
+def _given(y: Any, owner: str) -> Any:
+    """What is there and dense."""
+    if y is None:
+        raise DataError(f"This {owner} estimator requires y to be passed, but the target y is None.")
+    if type(y).__module__.startswith("scipy.sparse"):
+        raise DataError("y must be dense. Got a sparse matrix; convert it: .toarray().")
+    if not hasattr(y, "__len__"):  # whatever else can be an array
+        y = np.asarray(y)
+    if np.ndim(y) == 0 and not isinstance(y, (Table, Words)):
+        raise DataError(f"y should be a 1d array, with a value for each row of X. Got {shown(y)}.")
+    return y
+
+
+def _shape(y: Any) -> tuple[int, ...]:
+    return tuple(y.shape) if hasattr(y, "shape") else np.shape(y) if _nested(y) else (len(y),)
+
+
+def _nested(y: Any) -> bool:
+    return bool(len(y)) and hasattr(y[0], "__len__") and not isinstance(y[0], str)

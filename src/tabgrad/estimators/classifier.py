@@ -1,0 +1,382 @@
+"""`Classifier`: which of several classes a row belongs to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from sklearn.base import ClassifierMixin
+
+from tabgrad import activations, losses
+from tabgrad.activations import Activation
+from tabgrad.encode.target import ClassTarget
+from tabgrad.errors import DataError
+from tabgrad.estimators._base import Sample, TableEstimator, _part
+from tabgrad.estimators._network import Head, class_head
+from tabgrad.estimators._parameters import COMMON, OF_CLASSES
+from tabgrad.estimators._targets import read_labels
+from tabgrad.estimators._weights import class_factors
+from tabgrad.losses import Loss
+from tabgrad.models import Sequential
+from tabgrad.optimizers import Optimizer
+from tabgrad.optimizers.schedules import LearningRateSchedule
+
+__all__ = ["Classifier"]
+
+
+class Classifier(ClassifierMixin, TableEstimator):
+    """A dense network that learns classes from a table, as a scikit-learn classifier.
+
+    Numbers are scaled, categories become one-hot columns or learned embeddings, missing values have a place of their
+    own; all of it is fitted to the rows of training alone and kept with the network. The network ends in one sigmoid
+    unit for two classes, in a softmax for more, and minimises the cross-entropy.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : int or sequence of int, default (128, 128)
+        Units of each hidden layer; ``()`` is logistic regression. Two layers of 128 hold what tables of ordinary size
+        have to say and still train in about a second; half the width costs little, a third layer brings little.
+    activation : str or Activation, default "relu"
+        Of the hidden layers.
+    dropout : float, default 0.1
+        Share of a hidden layer's units that a step leaves out, in [0, 1).
+    model : Sequential, callable or None, default None
+        A network of your own in place of `hidden_layer_sizes`, `activation`, `dropout`, `l1` and `l2`: each fit trains
+        a copy. Of a function the result, called with those of ``features`` (encoded columns), ``outputs`` (units that
+        the last layer needs), ``cardinalities`` (levels of the columns that come as codes for an `Embedding`; without
+        this argument all categories are one-hot) and ``random_state`` that it has arguments for. A network that is
+        compiled keeps its optimizer, loss and metrics.
+    optimizer : str or Optimizer, default "adam"
+    learning_rate : float, LearningRateSchedule or None, default None
+        None: 0.006 for Adam and its kin under the cosine schedule, else the optimizer's own.
+    schedule : {"cosine", "constant"}, default "cosine"
+        "cosine": the rate rises over the first 50 steps and falls to zero along half a cosine until the last epoch.
+    batch_size : int or "auto", default "auto"
+        Rows a step. "auto": the power of two next to a 64th of the rows, between 32 and 256. -1: all rows; then equal
+        rows are one row with the sum of their weights, so that a weight of k is k repetitions to the last bit.
+    epochs : int or "auto", default "auto"
+        Passes over the rows. "auto": as many as make 3,000 steps, between 20 and 200.
+    early_stopping : bool or "auto", default "auto"
+        Hold rows out, score them after each epoch, stop when the loss on them no longer falls, and go back to the
+        weights with which it was least. "auto": from 500 rows on; a tenth of fewer says little.
+    validation_fraction : float, default 0.1
+        Share of the rows to hold out; every class gives its share.
+    patience : int or "auto", default "auto"
+        Epochs without a lower loss after which to stop. "auto": a fifth of `epochs`, at least 10.
+    l1, l2 : float, default 0
+        Penalties on the kernels: ``l1 sum |w| + l2 sum w^2``.
+    weight_decay : float or None, default None
+        Decoupled decay of all weights, per step and in units of the learning rate. None: 0.3 for Adam and its kin where
+        `optimizer` is a name, else the optimizer's own.
+    use_ema : bool, default True
+        Train a running average of the weights along, whose memory is the last 100 steps, or a tenth of all where they
+        are fewer than 1,000, and take it for the network. It is better than the weights themselves, which still swing.
+    label_smoothing : float, default 0
+        In [0, 1): a label's own class gets ``1 - s + s / classes``, each other one ``s / classes``.
+    class_weight : dict of label and weight, "balanced" or None, default None
+        Multiplies the weights of rows; a class that is not named has 1. "balanced": all classes weigh the same.
+    loss : str, Loss, callable or None, default None
+        None: cross-entropy. Or "categorical_focal_crossentropy", "hinge", ....
+    metrics : list of str, Metric or function, optional
+        Noted in `history_` after each epoch; for instance ``["accuracy"]``.
+    callbacks : list of Callback, optional
+    shuffle : bool, default True
+        Take the rows in a new order each epoch.
+    numeric : {"robust", "standard", "quantile", "none"}, default "robust"
+        How numbers are scaled: by median and interquartile range with smooth clipping, by mean and deviation, to a
+        normal distribution by their ranks, or not at all.
+    kinds : dict, optional
+        What columns are, where it is not what their values suggest: ``{"zip": "categorical", "size": ["S", "M",
+        "L"]}``; a list is the levels of an ordinal column in their order.
+    random_state : int, numpy.random.RandomState or None, default None
+        From which everything random follows; the same int gives the same bits.
+    n_jobs : int or None, default None
+        Threads; -1: all cores. None: all cores, or what TABGRAD_NUM_THREADS says. Never changes a result.
+    verbose : bool or {0, 1, 2}, default 0
+        1: a live line. 2: a line an epoch.
+    warm_start : bool, default False
+        Whether fit goes on training the network of the last fit, on the columns and classes of that one.
+
+    Attributes
+    ----------
+    classes_ : array of shape (classes,)
+        Sorted labels.
+    n_features_in_ : int
+        Columns of X, without the target.
+    feature_names_in_ : array of str
+        Their names, if X had names.
+    table_schema_ : Schema
+        What each column is, and why.
+    encoder_ : Encoder
+        What makes numbers of a table.
+    target_ : ClassTarget
+    model_ : Sequential
+        The trained network.
+    history_ : dict of lists of float
+        ``loss``, ``val_loss`` and metrics of each epoch.
+    n_iter_ : int
+        Epochs that were run.
+    loss_, best_loss_, loss_curve_, validation_scores_, best_validation_score_
+        As of scikit-learn's MLPClassifier, except that the validation score is minus the loss.
+    coefs_, intercepts_, n_layers_, n_outputs_, out_activation_
+        Of the network, as of scikit-learn's MLPClassifier.
+    notes_ : tuple of str
+        What was guessed, changed or found suspicious in the rows of the fit.
+
+    Notes
+    -----
+    scikit-learn's check of weights (a weight of k is k repetitions) holds with ``batch_size=-1`` and
+    ``early_stopping=False``, to the last bit. In batches it cannot: a row of weight 2 takes part in one step, a
+    repeated one in two.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from tabgrad import Classifier
+    >>> frame = pd.DataFrame(
+    ...     {
+    ...         "hours": [1, 2, 3, 7, 8, None] * 10,
+    ...         "subject": ["maths", "maths", "art", "art", "maths", "art"] * 10,
+    ...         "passed": ["no", "no", "no", "yes", "yes", "yes"] * 10,
+    ...     }
+    ... )
+    >>> classifier = Classifier(epochs=50, random_state=0).fit(frame, "passed")
+    >>> classifier.predict(frame.head(4)).tolist()
+    ['no', 'no', 'no', 'yes']
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {**COMMON, **OF_CLASSES}
+    _several = False
+
+    def __init__(  # noqa: PLR0913  (every setting of network and training)
+        self,
+        hidden_layer_sizes: int | Sequence[int] = (128, 128),
+        *,
+        activation: str | Activation = "relu",
+        dropout: float = 0.1,
+        model: Sequential | Callable[..., Sequential] | None = None,
+        optimizer: str | Optimizer = "adam",
+        learning_rate: float | LearningRateSchedule | None = None,
+        schedule: str = "cosine",
+        batch_size: int | str = "auto",
+        epochs: int | str = "auto",
+        early_stopping: bool | str = "auto",
+        validation_fraction: float = 0.1,
+        patience: int | str = "auto",
+        l1: float = 0.0,
+        l2: float = 0.0,
+        weight_decay: float | None = None,
+        use_ema: bool = True,
+        label_smoothing: float = 0.0,
+        class_weight: Mapping[Any, float] | str | None = None,
+        loss: str | Loss | Callable[[Any, Any], Any] | None = None,
+        metrics: Any = None,
+        callbacks: Any = None,
+        shuffle: bool = True,
+        numeric: str = "robust",
+        kinds: Mapping[str, Any] | None = None,
+        random_state: int | np.random.RandomState | None = None,
+        n_jobs: int | None = None,
+        verbose: int = 0,
+        warm_start: bool = False,
+    ) -> None:
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.dropout = dropout
+        self.model = model
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.schedule = schedule
+        self.batch_size = batch_size
+        self.epochs = epochs
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.patience = patience
+        self.l1 = l1
+        self.l2 = l2
+        self.weight_decay = weight_decay
+        self.use_ema = use_ema
+        self.label_smoothing = label_smoothing
+        self.class_weight = class_weight
+        self.loss = loss
+        self.metrics = metrics
+        self.callbacks = callbacks
+        self.shuffle = shuffle
+        self.numeric = numeric
+        self.kinds = kinds
+        self.random_state = random_state
+        self.n_jobs = n_jobs
+        self.verbose = verbose
+        self.warm_start = warm_start
+
+    def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
+        """Train one more epoch on these rows, at a constant learning rate.
+
+        The first call fits the encoding and the classes, which later ones keep. Nothing is held out.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As for fit.
+        classes : array of shape (classes,), optional
+            All labels that there can be, for the first call; None: those in y.
+
+        Returns
+        -------
+        self
+        """
+        go_on = hasattr(self, "model_")
+        return self._fit(X, y, sample_weight, go_on=go_on, classes=classes, one_epoch=True)
+
+    def predict(self, X: Any) -> np.ndarray:
+        """The most probable class of each row.
+
+        Parameters
+        ----------
+        X : as for fit, with the columns of the fit
+            The target's column may be there and is not looked at; columns that the fit had not are left out with a
+            warning. The columns of a dict or a `Table` are found by name; those of a frame must stand in the order of
+            the fit, as scikit-learn wants it.
+
+        Returns
+        -------
+        array of shape (rows,)
+            In the type of y.
+        """
+        outputs = self._outputs(X)
+        index = (outputs if outputs.shape[1] > 1 else self._probabilities(outputs)).argmax(axis=1)
+        decoded: np.ndarray = self.target_.decode(index)
+        return decoded
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """The probability of each class, in the order of `classes_`.
+
+        Parameters
+        ----------
+        X
+            As for predict.
+
+        Returns
+        -------
+        array of shape (rows, classes)
+            float64; each row sums to 1.
+        """
+        return self._probabilities(self._outputs(X))
+
+    def predict_log_proba(self, X: Any) -> np.ndarray:
+        """The logarithm of `predict_proba`."""
+        with np.errstate(divide="ignore"):
+            logarithms: np.ndarray = np.log(self.predict_proba(X))
+        return logarithms
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """The accuracy on these rows, as scikit-learn's.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As for fit; y may be the name of a column of X.
+        """
+        X, y = self._scored(X, y)
+        return float(super().score(X, y, sample_weight))
+
+    @property
+    def classes_(self) -> np.ndarray:
+        """Sorted labels, in the type of y."""
+        try:
+            target = self.target_
+        except AttributeError:
+            raise AttributeError(f"This {type(self).__name__} has no classes_ before it is fitted.") from None
+        decoded: np.ndarray = target.decode(np.arange(len(target.classes)))
+        return decoded
+
+    def _probabilities(self, outputs: np.ndarray) -> np.ndarray:
+        """A network's outputs as probabilities."""
+        return probabilities(outputs, self.model_.loss)
+
+    # ---- What a classifier does differently ------------------------------------------------------------------------
+
+    def _read(self, y: Any) -> Any:
+        return read_labels(y, type(self).__name__)
+
+    def _answers(
+        self, y: Any, kept: np.ndarray | None, classes: Any, target: ClassTarget | None
+    ) -> tuple[ClassTarget, np.ndarray]:
+        counted = y if kept is None else _part(y, kept)
+        if target is None:
+            target = ClassTarget.fit(y)  # of all rows: a message names a row by its place among them
+            if kept is not None:
+                target = ClassTarget.fit(counted)
+            if classes is not None:
+                target = ClassTarget.fit(np.asarray(classes))
+            if len(target.classes) < 2:
+                raise DataError(
+                    f"A classifier needs at least 2 classes. y has 1 class, {target.classes[0]!r}, in all rows of a "
+                    "weight above 0. Is it a fold or a first batch that lacks the others? Stratify the folds, or give "
+                    "partial_fit all 'classes'."
+                )
+        return target, target.encode(counted)
+
+    def _weighted(self, sample: Sample, target: ClassTarget) -> Sample:
+        if self.class_weight is None:
+            return sample
+        rows = np.ones(len(sample.y)) if sample.weight is None else sample.weight
+        classes = target.decode(np.arange(len(target.classes)))
+        weight = rows * class_factors(self.class_weight, classes, sample.y, rows)[sample.y]
+        sample = replace(sample, weight=weight)
+        return sample if weight.all() else sample.part(np.flatnonzero(weight))
+
+    def _fitted(self, target: ClassTarget, sample: Sample) -> ClassTarget:
+        return target
+
+    def _strata(self, y: np.ndarray) -> np.ndarray | None:
+        return y
+
+    def _head(self, target: ClassTarget) -> Head:
+        return class_head(len(target.classes), self.loss, self.label_smoothing)
+
+    def _start(self, head: Head, target: ClassTarget, sample: Sample) -> np.ndarray:
+        """The logarithms of the classes' shares, each class counted once more than it is there."""
+        p = self._shares(sample, head)
+        if head.units == 1:
+            return np.array([np.log(p[1] / p[0]) if head.loss.target == "probabilities" else 0.0], np.float32)
+        if isinstance(head.loss, (losses.Hinge, losses.SquaredHinge, losses.CategoricalHinge)):
+            return np.zeros(head.units, np.float32)
+        odds = np.log(p / (1 - p)) if head.loss.target == "probabilities" else np.log(p) - np.log(p).mean()
+        return np.asarray(odds, np.float32)
+
+    def _shares(self, sample: Sample, head: Head) -> np.ndarray:
+        classes = max(head.units, 2)
+        weight = np.ones(len(sample.y)) if sample.weight is None else sample.weight
+        counts = np.bincount(sample.y, weight * (len(weight) / weight.sum()), minlength=classes) + 1
+        return np.asarray(counts / counts.sum())
+
+    def _learned(self, y: np.ndarray, target: ClassTarget, model: Sequential) -> np.ndarray:
+        units = model._network.outputs
+        if model.loss.target == "labels":
+            return y
+        return np.eye(units, dtype=np.float32)[y] if units > 1 else y.astype(np.float32)[:, np.newaxis]
+
+
+def probabilities(outputs: np.ndarray, loss: Loss) -> np.ndarray:
+    """A network's outputs as float64 of shape (rows, classes), whose rows sum to 1.
+
+    ``p``, or what it is computed from: ``1 / (1 + e^-z)`` or ``softmax(z)`` where the loss reads logits ``z``,
+    ``(1 - p, p)`` for one output, ``p_j / sum(p)`` for several, each kept in [0, 1]. Under a hinge loss an output is a
+    margin ``m``, whose sign tells: ``p = (1 + m) / 2``.
+    """
+    p = outputs.astype(np.float64)
+    if isinstance(loss, (losses.Hinge, losses.SquaredHinge)):
+        p = (1 + p) / 2
+    if loss.from_logits and loss.link is activations.Sigmoid:
+        small: np.ndarray = np.exp(-np.abs(p))
+        p = np.where(p >= 0, 1, small) / (1 + small)
+    elif loss.from_logits or isinstance(loss, losses.CategoricalHinge):
+        p = np.exp(p - p.max(axis=1, keepdims=True, initial=-np.inf))
+    p = np.clip(p, 0, 1)
+    if p.shape[1] == 1:
+        return np.hstack([1 - p, p])
+    total = p.sum(axis=1, keepdims=True)
+    return np.asarray(np.where(total > 0, p / np.where(total > 0, total, 1), 1 / p.shape[1]))

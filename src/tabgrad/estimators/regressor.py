@@ -1,0 +1,249 @@
+"""`Regressor`: one number for each row, or several."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from sklearn.base import RegressorMixin
+from sklearn.utils import Tags
+
+from tabgrad import losses
+from tabgrad._refusals import SHOWN, shown
+from tabgrad.activations import Activation
+from tabgrad.encode.target import ValueTarget
+from tabgrad.errors import DataError, TabgradError
+from tabgrad.estimators._base import Sample, TableEstimator
+from tabgrad.estimators._network import Head, positive, value_head
+from tabgrad.estimators._parameters import COMMON
+from tabgrad.estimators._targets import read_values
+from tabgrad.losses import Loss
+from tabgrad.models import Sequential
+from tabgrad.optimizers import Optimizer
+from tabgrad.optimizers.schedules import LearningRateSchedule
+
+__all__ = ["Regressor"]
+
+
+class Regressor(RegressorMixin, TableEstimator):
+    """A dense network that learns numbers from a table, as a scikit-learn regressor of one output or several.
+
+    X is encoded as by `Classifier`. The target is standardised for training, each output for itself, and predictions
+    are in its own unit again, within the range that the rows of training had.
+
+    Parameters
+    ----------
+    hidden_layer_sizes, activation, dropout, model, optimizer, learning_rate, schedule, batch_size, epochs
+        As for `Classifier`; so are `early_stopping`, `validation_fraction` (rows held out at random), `patience`, `l1`,
+        `l2`, `weight_decay`, `use_ema`, `callbacks`, `shuffle`, `numeric`, `kinds`, `random_state`, `n_jobs`, `verbose` and
+        `warm_start`.
+    loss : str, Loss, callable or None, default None
+        None: the squared error. "mae", "huber", "log_cosh": outliers count less; ``losses.Quantile(0.9)``, or several
+        quantiles, each a column of the prediction; "poisson" for counts, "gamma_deviance" and "tweedie_deviance" for
+        amounts: the network then ends in a softplus, and the target is divided by its mean. The parameter of `Huber`
+        is in units of the target's standard deviation, and so are losses in `history_`.
+    metrics : list of str, Metric or function, optional
+        Noted in `history_` after each epoch, of the target as it is trained on: "mae" is in standard deviations.
+
+    Attributes
+    ----------
+    n_features_in_, feature_names_in_, table_schema_, encoder_, model_, history_, n_iter_, notes_, loss_, loss_curve_
+        As of `Classifier`; so are `best_loss_`, `validation_scores_`, `best_validation_score_`, `coefs_`,
+        `intercepts_`, `n_layers_`, `n_outputs_` and `out_activation_`.
+    target_ : ValueTarget
+        What standardises the target.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tabgrad import Regressor
+    >>> x = np.linspace(0, 10, 300).reshape(-1, 1)
+    >>> regressor = Regressor(random_state=0).fit(x, np.sin(x.ravel()))
+    >>> regressor.predict([[np.pi / 2]]).round(1)
+    array([1.])
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = COMMON
+    _several = True
+
+    def __init__(  # noqa: PLR0913  (every setting of network and training)
+        self,
+        hidden_layer_sizes: int | Sequence[int] = (128, 128),
+        *,
+        activation: str | Activation = "relu",
+        dropout: float = 0.1,
+        model: Sequential | Callable[..., Sequential] | None = None,
+        optimizer: str | Optimizer = "adam",
+        learning_rate: float | LearningRateSchedule | None = None,
+        schedule: str = "cosine",
+        batch_size: int | str = "auto",
+        epochs: int | str = "auto",
+        early_stopping: bool | str = "auto",
+        validation_fraction: float = 0.1,
+        patience: int | str = "auto",
+        l1: float = 0.0,
+        l2: float = 0.0,
+        weight_decay: float | None = None,
+        use_ema: bool = True,
+        loss: str | Loss | Callable[[Any, Any], Any] | None = None,
+        metrics: Any = None,
+        callbacks: Any = None,
+        shuffle: bool = True,
+        numeric: str = "robust",
+        kinds: Mapping[str, Any] | None = None,
+        random_state: int | np.random.RandomState | None = None,
+        n_jobs: int | None = None,
+        verbose: int = 0,
+        warm_start: bool = False,
+    ) -> None:
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.dropout = dropout
+        self.model = model
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.schedule = schedule
+        self.batch_size = batch_size
+        self.epochs = epochs
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.patience = patience
+        self.l1 = l1
+        self.l2 = l2
+        self.weight_decay = weight_decay
+        self.use_ema = use_ema
+        self.loss = loss
+        self.metrics = metrics
+        self.callbacks = callbacks
+        self.shuffle = shuffle
+        self.numeric = numeric
+        self.kinds = kinds
+        self.random_state = random_state
+        self.n_jobs = n_jobs
+        self.verbose = verbose
+        self.warm_start = warm_start
+
+    def __sklearn_tags__(self) -> Tags:
+        """Several outputs are possible; some losses need a target above zero."""
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        tags.target_tags.positive_only = self._loss_is_positive()
+        return tags
+
+    def _loss_is_positive(self) -> bool:
+        try:
+            return self.loss is not None and positive(losses.get(self.loss))
+        except (TabgradError, TypeError, ValueError):  # any rubbish may stand there until fit
+            return False
+
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Train one more epoch on these rows, at a constant learning rate.
+
+        The first call fits the encoding and the target's scale, which later ones keep. Nothing is held out.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As for fit.
+
+        Returns
+        -------
+        self
+        """
+        return self._fit(X, y, sample_weight, go_on=hasattr(self, "model_"), one_epoch=True)
+
+    def predict(self, X: Any) -> np.ndarray:
+        """The predicted number of each row, in the target's unit.
+
+        Parameters
+        ----------
+        X : as for fit, with the columns of the fit
+            See `Classifier.predict`.
+
+        Returns
+        -------
+        array of shape (rows,) or (rows, outputs)
+            float64, shaped as y was; a column for each quantile of a `losses.Quantile` of several.
+        """
+        encoded = self._outputs(X)
+        outputs: np.ndarray = self.target_.decode(encoded)
+        return outputs if outputs.shape[1] > 1 or self._wide else outputs[:, 0]
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """R2, the coefficient of determination, on these rows, as scikit-learn's.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As for fit; y may be the name of a column of X.
+        """
+        X, y = self._scored(X, y)
+        return float(super().score(X, y, sample_weight))
+
+    # ---- What a regressor does differently -------------------------------------------------------------------------
+
+    def _read(self, y: Any) -> Any:
+        return read_values(y, type(self).__name__)
+
+    def _answers(
+        self, y: Any, kept: np.ndarray | None, classes: Any, target: ValueTarget | None
+    ) -> tuple[ValueTarget | None, np.ndarray]:
+        ValueTarget.fit(y)  # refuses what is no number, and names the rows
+        values = np.asarray(y, np.float64)
+        if target is not None and (values.ndim == 2) != self._wide:
+            raise DataError(f"y must have the shape of the first fit. Got {values.shape}.")
+        _check_sign(values, losses.get(self.loss or "mse"))
+        values = values.reshape(len(values), -1)
+        return target, values if kept is None else values[kept]
+
+    def _weighted(self, sample: Sample, target: ValueTarget) -> Sample:
+        return sample
+
+    def _fitted(self, target: ValueTarget | None, sample: Sample) -> ValueTarget:
+        """Mean and deviation, each row with its weight; where the loss is of proportions, the mean size alone."""
+        if target is not None:
+            return target
+        y, loss, fitted = sample.y, losses.get(self.loss or "mse"), ValueTarget.fit(sample.y)
+        if isinstance(loss, losses.MeanSquaredLogarithmicError):
+            mean, scale = np.zeros(y.shape[1]), np.ones(y.shape[1])
+        elif positive(loss) or isinstance(loss, losses.MeanAbsolutePercentageError):
+            mean, scale = np.zeros(y.shape[1]), np.average(np.abs(y), axis=0, weights=sample.weight)
+        elif sample.weight is None:
+            return fitted
+        else:
+            mean = np.average(y, axis=0, weights=sample.weight)
+            scale = np.sqrt(np.average((y - mean) ** 2, axis=0, weights=sample.weight))
+        scale = np.where(scale > 0, scale, 1.0)
+        return replace(fitted, mean=tuple(mean.tolist()), scale=tuple(scale.tolist()))
+
+    def _strata(self, y: np.ndarray) -> np.ndarray | None:
+        return None
+
+    def _head(self, target: ValueTarget) -> Head:
+        return value_head(target.outputs, self.loss)
+
+    def _start(self, head: Head, target: ValueTarget, sample: Sample) -> np.ndarray:
+        """The mean of the target, as the last activation makes it."""
+        mean = np.average(target.encode(sample.y), axis=0, weights=sample.weight)
+        if head.activation == "softplus":
+            mean = np.log(np.expm1(np.clip(mean, 1e-3, 80)))
+        return np.broadcast_to(mean, head.units).astype(np.float32)
+
+    def _learned(self, y: np.ndarray, target: ValueTarget, model: Sequential) -> np.ndarray:
+        return target.encode(y)
+
+
+def _check_sign(y: np.ndarray, loss: Loss) -> None:
+    """Refuse targets on the wrong side of zero, with their rows."""
+    wrong = y <= 0 if loss.target == "positive" else y < 0
+    if loss.target == "values" or not wrong.any():
+        return
+    rows = np.unique(np.nonzero(wrong)[0])
+    listed = ", ".join(map(str, rows[:SHOWN].tolist())) + (", ..." if len(rows) > SHOWN else "")
+    rule = "be above 0" if loss.target == "positive" else "not be negative"
+    raise DataError(
+        f"y must {rule} for {loss.kind}. Got {shown(y[wrong][0])}; so in {len(rows)} rows ({listed}). Leave such rows "
+        "out, or use loss='mse'."
+    )
