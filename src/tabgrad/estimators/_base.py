@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -14,6 +15,7 @@ from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from tabgrad.callbacks.history import History
+from tabgrad.encode.categorical import MAX_ONE_HOT
 from tabgrad.encode.encoder import Encoded, Encoder
 from tabgrad.encode.target import ClassTarget, ValueTarget
 from tabgrad.engines.native import default_threads, limited
@@ -24,7 +26,7 @@ from tabgrad.estimators._network import Head, Shape, built, takes_codes
 from tabgrad.estimators._parameters import check_parameters
 from tabgrad.estimators._rows import Rows, check_columns, read_rows
 from tabgrad.estimators._settings import batch_of, epochs_of, optimizer_of, patience_of, stops_early
-from tabgrad.estimators._suspicions import leaks, repeats
+from tabgrad.estimators._suspicions import leaks, rare_levels, repeats, strangers
 from tabgrad.estimators._weights import distinct, row_weights
 from tabgrad.layers import Dense
 from tabgrad.models import Sequential
@@ -35,6 +37,7 @@ from tabgrad.table.table import values_of
 Target = ClassTarget | ValueTarget
 
 FEWEST_ROWS = 2  # of which something can be learned
+ROWS = 256  # at a time, of a prediction; its result does not depend on it
 
 
 @dataclass(frozen=True)
@@ -62,13 +65,14 @@ class Fitted:
     named: bool
     target_names: tuple[str, ...]
     wide: bool
+    rare: Mapping[str, tuple[str, ...]]
     notes: list[str]
 
 
 class TableEstimator(BaseEstimator):
     """The common part of both estimators; the abstract methods at its end are where they differ."""
 
-    _parameter_constraints: dict[str, list[Any]]
+    _parameter_constraints: ClassVar[dict[str, list[Any]]]
     model: Any
     batch_size: int | str
     epochs: int | str
@@ -137,7 +141,7 @@ class TableEstimator(BaseEstimator):
     ) -> Self:
         check_parameters(self)
         owner = type(self).__name__
-        rows, y, target_names = _separated(X, y, owner, several=self._several)
+        rows, y, target_names = _separated(X, y, owner, several=self._several, fewest=FEWEST_ROWS)
         if go_on:
             table = check_columns(rows, self._names, named=self._named, ignored=self._target_names, owner=owner)
         else:
@@ -151,7 +155,7 @@ class TableEstimator(BaseEstimator):
         weight = row_weights(sample_weight, len(table))
         kept = None if weight is None or weight.all() else np.flatnonzero(weight)
         target, answers = self._answers(raw, kept, classes, self.target_ if go_on else None)
-        if kept is not None:
+        if weight is not None and kept is not None:
             table, weight = table.part(kept), weight[kept]
         sample = self._weighted(Sample(table, answers, weight), target)
         if len(sample.table) < FEWEST_ROWS:
@@ -173,16 +177,17 @@ class TableEstimator(BaseEstimator):
             schema, encoder = self.table_schema_, self.encoder_
         else:
             schema = self._schema(sample.table, rows)
-            options = {} if takes_codes(self.model) else {"max_one_hot": 10**9}
-            encoder = Encoder.fit(sample.table, schema, numeric=self.numeric, **options)
+            most = MAX_ONE_HOT if takes_codes(self.model) else sys.maxsize
+            encoder = Encoder.fit(sample.table, schema, numeric=self.numeric, max_one_hot=most)
         encoded = encoder.encode(sample.table)
         if not go_on:
-            notes += self._looked_at(encoded, sample.y, encoder)
+            notes += self._looked_at(sample.table, encoded, sample.y, encoder)
         head = self._head(target)
         shape = Shape(len(encoder.features), encoder.cardinalities, encoder.widths, head.units)
         model = self._model(shape, head, target, sample, seed, go_on=go_on)
+        rare = self._rare if go_on else rare_levels(encoder, sample.table)
         wide = isinstance(raw, np.ndarray) and raw.ndim == 2
-        record = Fitted(model, encoder, schema, target, table.names, rows.named, target_names, wide, notes)
+        record = Fitted(model, encoder, schema, target, table.names, rows.named, target_names, wide, rare, notes)
         self._train(record, head, sample, encoded, held, one_epoch=one_epoch, go_on=go_on)
         return self
 
@@ -205,7 +210,7 @@ class TableEstimator(BaseEstimator):
         patience = patience_of(self.patience, epochs)
         if not model.compiled or not one_epoch or not go_on:
             self._compile(model, head, steps * epochs, falls=not one_epoch)
-        elif one_epoch and go_on:
+        else:
             self._compile(model, head, 1, falls=False, keep=True)
         judges = []
         if held is not None:
@@ -278,7 +283,7 @@ class TableEstimator(BaseEstimator):
         self.n_iter_ = len(self.history_["loss"])
         self.n_features_in_ = len(record.names)
         self._names, self._named, self._target_names = record.names, record.named, record.target_names
-        self._wide = record.wide
+        self._wide, self._rare = record.wide, record.rare
         if record.named:
             self.feature_names_in_ = np.array(record.names, dtype=object)
         elif hasattr(self, "feature_names_in_"):
@@ -303,12 +308,12 @@ class TableEstimator(BaseEstimator):
             raise DataError(f"X has no column that tells rows apart, so nothing can be learned. It has: {listed}.")
         return schema
 
-    def _looked_at(self, encoded: Encoded, y: np.ndarray, encoder: Encoder) -> list[str]:
+    def _looked_at(self, table: Table, encoded: Encoded, y: np.ndarray, encoder: Encoder) -> list[str]:
         """What deserves a look, warned of and noted."""
-        found = [*leaks(encoded.x, y, encoder.features), *repeats(encoded.x, encoded.codes, y)]
+        found = [*leaks(encoded.x, y, encoder.features), *repeats(table, y)]
         for note in found:
             warnings.warn(note, DataWarning, stacklevel=5)
-        return [*found, *encoded.notes]
+        return [*found, *encoder.notes]
 
     def _seed(self) -> int:
         """A seed drawn from `random_state`."""
@@ -331,12 +336,13 @@ class TableEstimator(BaseEstimator):
         rows = read_rows(X, owner, fewest=0)
         table = check_columns(rows, self._names, named=self._named, ignored=self._target_names, owner=owner)
         encoded = self.encoder_.encode(table)
-        for note in encoded.notes:
+        for note in strangers(self.encoder_, table, self._rare) if encoded.notes else ():
             warnings.warn(note, DataWarning, stacklevel=4)
         model = self.model_
+        network = model._ready_network("predict")
         with limited(self._threads()):
             return get_engine().predict(
-                *(model._network, model._state.weights, encoded.x), codes=encoded.codes, batch_size=256
+                network, model._weights(network), encoded.x, codes=encoded.codes, batch_size=ROWS
             )
 
     def _scored(self, X: Any, y: Any) -> tuple[Any, Any]:
@@ -369,13 +375,13 @@ class TableEstimator(BaseEstimator):
     def n_outputs_(self) -> int:
         """Units of the last layer."""
         check_is_fitted(self)
-        return int(self.model_.output_shape[1])
+        return self.model_.plan().network.outputs
 
     @property
     def out_activation_(self) -> str:
         """The activation of the last layer."""
         check_is_fitted(self)
-        return str(self.model_._network.last_activation.kind)
+        return self.model_.plan().network.last_activation.kind
 
     @property
     def loss_curve_(self) -> list[float]:
@@ -449,12 +455,12 @@ class TableEstimator(BaseEstimator):
         raise NotImplementedError
 
 
-def _separated(X: Any, y: Any, owner: str, *, several: bool) -> tuple[Rows, Any, tuple[str, ...]]:
+def _separated(X: Any, y: Any, owner: str, *, several: bool, fewest: int = 1) -> tuple[Rows, Any, tuple[str, ...]]:
     """X without the target's columns, the target, and its columns' names if it came as these."""
     names = (y,) if isinstance(y, str) else ()
     if several and isinstance(y, (list, tuple)) and y and all(isinstance(name, str) for name in y):
         names = tuple(y)
-    rows = read_rows(X, owner)
+    rows = read_rows(X, owner, fewest=fewest)
     if not names:
         return rows, y, ()
     if not rows.named:

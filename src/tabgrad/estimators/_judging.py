@@ -35,7 +35,8 @@ class Judge(Callback):
         model = self.model
         self._plan = model.plan()
         self._rows = matrix(*self._given, loss=self._plan.loss, network=self._plan.network)
-        self._best, self._weights, self._wait = np.inf, None, 0
+        self._best, self._wait = np.inf, 0
+        self._weights: list[np.ndarray] | None = None
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Score, note the values among those of the epoch, keep the weights or count them as no better."""

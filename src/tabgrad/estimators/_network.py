@@ -77,7 +77,8 @@ def smoothed(loss: Loss, label_smoothing: float) -> Loss:
     if isinstance(loss, losses.SparseCategoricalCrossentropy):
         return losses.CategoricalCrossentropy(from_logits=loss.from_logits, label_smoothing=label_smoothing)
     if "label_smoothing" in [entry.name for entry in fields(loss)]:
-        return replace(loss, label_smoothing=label_smoothing)
+        changes: dict[str, Any] = {"label_smoothing": label_smoothing}
+        return replace(loss, **changes)
     raise ArgumentError(
         f"'label_smoothing' needs a cross-entropy, and {type(loss).__name__} is none. Use 0 or another loss."
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any
 
@@ -67,7 +67,9 @@ def read_rows(X: Any, owner: str, *, fewest: int = 1) -> Rows:
     elif isinstance(X, Mapping) and not issparse(X):  # SciPy's dok_matrix is a dict
         rows = Rows(Table.of(dict(X)), named=True, ordered=False)
     elif is_frame(X):
-        rows = Rows(Table.of(X), named=all(isinstance(name, str) for name in X.columns), ordered=True)
+        table = Table.of(X)
+        names = getattr(X, "column_names", X.columns)  # PyArrow's columns are not their names
+        rows = Rows(table, named=all(isinstance(name, str) for name in names), ordered=True)
     else:
         array = check_array(X, dtype=None, ensure_all_finite=False, ensure_min_samples=fewest, estimator=owner)
         rows = Rows(Table.of(array), named=False, ordered=True)
@@ -77,7 +79,7 @@ def read_rows(X: Any, owner: str, *, fewest: int = 1) -> Rows:
 
 def is_frame(X: Any) -> bool:
     """Whether X has columns of its own: a frame of pandas, Polars, PyArrow, ...."""
-    return hasattr(X, "columns") and not isinstance(X, np.ndarray)
+    return hasattr(type(X), "columns") and not isinstance(X, np.ndarray)
 
 
 def check_columns(rows: Rows, seen: Sequence[str], *, named: bool, ignored: Sequence[str], owner: str) -> Table:
@@ -111,7 +113,7 @@ def check_columns(rows: Rows, seen: Sequence[str], *, named: bool, ignored: Sequ
             raise DataError(
                 f"X has {len(rows.table.names)} features, but {owner} is expecting {len(seen)} features as input."
             )
-        return rows.table
+        return replace(rows.table, columns=dict(zip(seen, rows.table.columns.values(), strict=True)))
     table = rows.table
     if table.names == tuple(seen):
         return table

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
 from tabgrad._refusals import SHOWN, shown
+from tabgrad.encode.categorical import Worded
+from tabgrad.encode.encoder import Encoder
+from tabgrad.table import Table, Words
 
-__all__ = ["leaks", "repeats"]
+__all__ = ["leaks", "rare_levels", "repeats", "strangers"]
 
 LEAK = 0.9999  # |r|, beyond which a column is the target in other units
 FEWEST_ROWS = 20  # in fewer, a column may follow the target by chance
@@ -50,23 +53,53 @@ def _correlations(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Pearson's r of each column with each target; 0 where one of both does not vary."""
     left, right = (values - values.mean(axis=0) for values in (x.astype(np.float64), y.astype(np.float64)))
     sizes = np.sqrt((left**2).sum(axis=0))[:, None] * np.sqrt((right**2).sum(axis=0))
-    return np.divide(left.T @ right, sizes, out=np.zeros(sizes.shape), where=sizes > 0)
+    r: np.ndarray = np.divide(left.T @ right, sizes, out=np.zeros(sizes.shape), where=sizes > 0)
+    return r
 
 
-def repeats(x: np.ndarray, codes: np.ndarray | None, y: np.ndarray) -> Iterator[str]:
+def repeats(table: Table, y: np.ndarray) -> Iterator[str]:
     """A sentence where many rows are repetitions of others, features and target alike.
 
-    Equal rows have equal products with fixed random numbers; that different ones have, too, is as likely as that two
-    draws of a float64 are the same.
+    Equal rows have equal sums of products with fixed random numbers; that different ones have, too, is as likely as
+    that two draws of a float64 are the same.
     """
-    parts = [x, *([] if codes is None else [codes]), y.reshape(len(y), -1)]
-    draw, keys = np.random.default_rng(0), np.zeros(len(x))
-    for part in parts:
-        for column in part.T:  # one by one: a product of matrices may round equal rows differently
-            keys += column * draw.standard_normal()
-    repeated = len(x) - len(np.unique(keys))
-    if len(x) >= FEWEST_ROWS and repeated >= MANY_REPEATS * len(x):
+    draw, keys = np.random.default_rng(0), np.zeros(len(table))
+    for column in (*table.columns.values(), *y.reshape(len(y), -1).T):
+        numbers = column.codes if isinstance(column, Words) else column
+        numbers = numbers.view(np.int64) if numbers.dtype.kind == "M" else numbers
+        with np.errstate(over="ignore"):
+            keys += np.nan_to_num(numbers.astype(np.float64), nan=-1e9) * draw.standard_normal()
+    repeated = len(table) - len(np.unique(keys))
+    if len(table) >= FEWEST_ROWS and repeated >= MANY_REPEATS * len(table):
         yield (
-            f"{repeated:,} of {len(x):,} rows ({repeated / len(x):.0%}) repeat others, target included. Scores on rows "
-            "held out are too good where repetitions fall on both sides: drop them, or count them by sample_weight."
+            f"{repeated:,} of {len(table):,} rows ({repeated / len(table):.0%}) repeat others, target included. Scores "
+            "on rows held out are too good where repetitions fall on both sides: drop them, or count them by "
+            "sample_weight."
         )
+
+
+def rare_levels(encoder: Encoder, table: Table) -> dict[str, tuple[str, ...]]:
+    """For each column of words the levels that are in the table and have no place in the encoder: too few rows."""
+    return {name: tuple(sorted(found)) for name, found in _without_place(encoder, table) if found}
+
+
+def strangers(encoder: Encoder, table: Table, rare: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    """A sentence for each column of words with levels that training had not, nor too seldom to keep them."""
+    for name, levels in _without_place(encoder, table):
+        known = set(rare.get(name, ()))
+        found = {level: rows for level, rows in levels.items() if level not in known}
+        if found:
+            rows = sum(found.values())
+            listed = ", ".join(f"{shown(level)} ({count})" for level, count in list(found.items())[:SHOWN])
+            more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+            plural, verb = ("s", "") if rows > 1 else ("", "s")
+            yield (
+                f"{rows} row{plural} of {shown(name)} in {table.name} hold{verb} what training had not: {listed}{more}."
+            )
+
+
+def _without_place(encoder: Encoder, table: Table) -> Iterator[tuple[str, dict[str, int]]]:
+    for column in encoder.columns:
+        values = table.columns[column.name]
+        if isinstance(column, Worded) and isinstance(values, Words):
+            yield column.name, column.unseen(values)

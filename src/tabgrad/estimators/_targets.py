@@ -60,10 +60,11 @@ def read_values(y: Any, owner: str) -> Values:
     """
     y = _given(y, owner)
     if isinstance(y, Table):
-        columns = list(y.columns.values())
-        if text := [name for name, values in y.columns.items() if len(columns) > 1 and isinstance(values, Words)]:
+        if len(y.names) == 1:
+            return y[y.names[0]]
+        if text := [name for name, values in y.columns.items() if isinstance(values, Words)]:
             raise DataError(f"Several targets must all hold numbers. Got text in {', '.join(map(shown, text[:5]))}.")
-        return columns[0] if len(columns) == 1 else np.column_stack(columns)
+        return np.column_stack([values for values in y.columns.values() if isinstance(values, np.ndarray)])
     shape = _shape(y)
     if len(shape) > 2 or (len(shape) == 2 and not shape[1]):
         raise DataError(f"y must have the shape (rows,) or (rows, outputs). Got {shape}.")
@@ -74,13 +75,14 @@ def _given(y: Any, owner: str) -> Any:
     """What is there and dense."""
     if y is None:
         raise DataError(f"This {owner} estimator requires y to be passed, but the target y is None.")
+    if isinstance(y, (Table, Words)):
+        return y
     if type(y).__module__.startswith("scipy.sparse"):
         raise DataError("y must be dense. Got a sparse matrix; convert it: .toarray().")
-    if not hasattr(y, "__len__"):  # whatever else can be an array
-        y = np.asarray(y)
-    if np.ndim(y) == 0 and not isinstance(y, (Table, Words)):
+    values = y if hasattr(y, "__len__") else np.asarray(y)  # whatever else can be an array
+    if isinstance(values, str) or np.ndim(values) == 0:
         raise DataError(f"y should be a 1d array, with a value for each row of X. Got {shown(y)}.")
-    return y
+    return values
 
 
 def _shape(y: Any) -> tuple[int, ...]:

@@ -56,7 +56,9 @@ def class_factors(class_weight: Any, classes: np.ndarray, index: np.ndarray, wei
     """
     if isinstance(class_weight, str):
         totals = np.bincount(index, weight, minlength=len(classes))
-        return np.divide(weight.sum(), len(classes) * totals, out=np.zeros(len(classes)), where=totals > 0)
+        balanced: np.ndarray = np.zeros(len(classes))
+        np.divide(weight.sum(), len(classes) * totals, out=balanced, where=totals > 0)
+        return balanced
     factors, labels = np.ones(len(classes)), classes.tolist()
     assert isinstance(class_weight, Mapping)
     if strange := [label for label in class_weight if label not in labels]:
@@ -99,8 +101,10 @@ def distinct(table: Table, y: np.ndarray, weight: np.ndarray | None) -> tuple[np
 
 def _ranks(values: np.ndarray | Words) -> np.ndarray:
     """Integers in the order of the values, equal where the values are; what is missing is one value."""
+    ranks: np.ndarray
     if isinstance(values, Words):
         order = np.argsort(np.argsort(np.array(values.levels, dtype=object))) if values.levels else np.empty(0, int)
-        return np.append(order, -1)[values.codes]
-    ranks: np.ndarray = np.unique(values, return_inverse=True)[1].ravel()
+        ranks = np.append(order, -1)[values.codes]
+        return ranks
+    ranks = np.unique(values, return_inverse=True)[1].ravel()
     return ranks

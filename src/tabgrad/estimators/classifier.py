@@ -60,7 +60,7 @@ class Classifier(ClassifierMixin, TableEstimator):
         Passes over the rows. "auto": as many as make 3,000 steps, between 20 and 200.
     early_stopping : bool or "auto", default "auto"
         Hold rows out, score them after each epoch, stop when the loss on them no longer falls, and go back to the
-        weights with which it was least. "auto": from 500 rows on; a tenth of fewer says little.
+        weights with which it was least. "auto": from 200 rows on; a tenth of fewer says too little.
     validation_fraction : float, default 0.1
         Share of the rows to hold out; every class gives its share.
     patience : int or "auto", default "auto"
@@ -294,7 +294,7 @@ class Classifier(ClassifierMixin, TableEstimator):
 
     def _probabilities(self, outputs: np.ndarray) -> np.ndarray:
         """A network's outputs as probabilities."""
-        return probabilities(outputs, self.model_.loss)
+        return probabilities(outputs, self.model_.plan().loss)
 
     # ---- What a classifier does differently ------------------------------------------------------------------------
 
@@ -354,8 +354,16 @@ class Classifier(ClassifierMixin, TableEstimator):
         return np.asarray(counts / counts.sum())
 
     def _learned(self, y: np.ndarray, target: ClassTarget, model: Sequential) -> np.ndarray:
-        units = model._network.outputs
-        if model.loss.target == "labels":
+        plan = model.plan()
+        units = plan.network.outputs
+        alone = units == 1 and len(target.classes) == 2 and plan.loss.target not in ("labels", "one_hot")
+        if units != len(target.classes) and not alone:
+            raise DataError(
+                f"The target has {len(target.classes)} classes, and the network {units} output"
+                f"{'s' if units > 1 else ''} under {type(plan.loss).__name__}. Give its last layer "
+                f"{len(target.classes)} units; a function 'model' that has an argument 'outputs' is told how many."
+            )
+        if plan.loss.target == "labels":
             return y
         return np.eye(units, dtype=np.float32)[y] if units > 1 else y.astype(np.float32)[:, np.newaxis]
 

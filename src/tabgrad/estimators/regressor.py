@@ -37,8 +37,8 @@ class Regressor(RegressorMixin, TableEstimator):
     ----------
     hidden_layer_sizes, activation, dropout, model, optimizer, learning_rate, schedule, batch_size, epochs
         As for `Classifier`; so are `early_stopping`, `validation_fraction` (rows held out at random), `patience`, `l1`,
-        `l2`, `weight_decay`, `use_ema`, `callbacks`, `shuffle`, `numeric`, `kinds`, `random_state`, `n_jobs`, `verbose` and
-        `warm_start`.
+        `l2`, `weight_decay`, `use_ema`, `callbacks`, `shuffle`, `numeric`, `kinds`, `random_state`, `n_jobs`,
+        `verbose` and `warm_start`.
     loss : str, Loss, callable or None, default None
         None: the squared error. "mae", "huber", "log_cosh": outliers count less; ``losses.Quantile(0.9)``, or several
         quantiles, each a column of the prediction; "poisson" for counts, "gamma_deviance" and "tweedie_deviance" for
@@ -126,17 +126,15 @@ class Regressor(RegressorMixin, TableEstimator):
         self.warm_start = warm_start
 
     def __sklearn_tags__(self) -> Tags:
-        """Several outputs are possible; some losses need a target above zero."""
+        """Several outputs are possible, except where each predicts the one target; some losses need it above zero."""
         tags = super().__sklearn_tags__()
-        tags.target_tags.multi_output = True
-        tags.target_tags.positive_only = self._loss_is_positive()
-        return tags
-
-    def _loss_is_positive(self) -> bool:
         try:
-            return self.loss is not None and positive(losses.get(self.loss))
+            loss = losses.get(self.loss or "mse")
         except (TabgradError, TypeError, ValueError):  # any rubbish may stand there until fit
-            return False
+            loss = losses.get("mse")
+        tags.target_tags.multi_output = not loss.shared_target
+        tags.target_tags.positive_only = positive(loss)
+        return tags
 
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Train one more epoch on these rows, at a constant learning rate.
@@ -190,11 +188,10 @@ class Regressor(RegressorMixin, TableEstimator):
     def _answers(
         self, y: Any, kept: np.ndarray | None, classes: Any, target: ValueTarget | None
     ) -> tuple[ValueTarget | None, np.ndarray]:
+        loss = value_head(1, self.loss).loss
         ValueTarget.fit(y)  # refuses what is no number, and names the rows
         values = np.asarray(y, np.float64)
-        if target is not None and (values.ndim == 2) != self._wide:
-            raise DataError(f"y must have the shape of the first fit. Got {values.shape}.")
-        _check_sign(values, losses.get(self.loss or "mse"))
+        _check_sign(values, loss)
         values = values.reshape(len(values), -1)
         return target, values if kept is None else values[kept]
 
