@@ -102,4 +102,7 @@ def _without_place(encoder: Encoder, table: Table) -> Iterator[tuple[str, dict[s
     for column in encoder.columns:
         values = table.columns[column.name]
         if isinstance(column, Worded) and isinstance(values, Words):
-            yield column.name, column.unseen(values)
+            known = set(column.levels)
+            rows = zip(values.levels, values.counts().tolist(), strict=True)
+            found = [(level, count) for level, count in rows if count and level not in known]
+            yield column.name, dict(sorted(found, key=lambda each: (-each[1], each[0])))
