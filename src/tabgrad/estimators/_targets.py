@@ -38,25 +38,24 @@ def read_labels(y: Any, owner: str) -> Any:
         return y
     array = np.asarray(y)
     if shape[1] == 1:
-        warnings.warn(
-            "A column-vector y was passed when a 1d array was expected. Please change the shape of y to (n_samples,), "
-            "for example using ravel().",
-            DataConversionWarning,
-            stacklevel=5,
-        )
-        return array[:, 0]
+        return _only_column(array)
     one_hot = array.dtype.kind in "fiub" and np.isin(array, (0, 1)).all() and (array.sum(axis=1) == 1).all()
     fix = "The rows are one-hot: give y.argmax(axis=1)." if one_hot else "Train a Classifier for each column."
     raise DataError(f"y should be a 1d array of labels, got an array of shape {shape} instead. {fix}")
 
 
-def read_values(y: Any, owner: str) -> Values:
-    """Numbers of shape (rows,) or (rows, outputs), not yet looked at; words stay words.
+def read_values(y: Any, owner: str, *, several: bool = True) -> Values:
+    """Numbers of shape (rows,) or, where there may be several, (rows, outputs), not yet looked at; words stay words.
 
     Raises
     ------
     DataError
         No y, more than two axes, text among several columns.
+
+    Warns
+    -----
+    DataConversionWarning
+        y is one column of two axes where it is to be one.
     """
     y = _given(y, owner)
     if isinstance(y, Table):
@@ -68,7 +67,21 @@ def read_values(y: Any, owner: str) -> Values:
     shape = _shape(y)
     if len(shape) > 2 or (len(shape) == 2 and not shape[1]):
         raise DataError(f"y must have the shape (rows,) or (rows, outputs). Got {shape}.")
-    return np.asarray(y) if len(shape) == 2 else values_of(y, "y")
+    if len(shape) == 2:
+        return np.asarray(y) if several or shape[1] > 1 else _only_column(np.asarray(y))
+    return values_of(y, "y")
+
+
+def _only_column(y: np.ndarray) -> np.ndarray:
+    """The column of a table of one, with scikit-learn's warning."""
+    warnings.warn(
+        "A column-vector y was passed when a 1d array was expected. Please change the shape of y to (n_samples,), for "
+        "example using ravel().",
+        DataConversionWarning,
+        stacklevel=6,
+    )
+    column: np.ndarray = y[:, 0]
+    return column
 
 
 def _given(y: Any, owner: str) -> Any:

@@ -183,7 +183,7 @@ class Regressor(RegressorMixin, TableEstimator):
     # ---- What a regressor does differently -------------------------------------------------------------------------
 
     def _read(self, y: Any) -> Any:
-        return read_values(y, type(self).__name__)
+        return read_values(y, type(self).__name__, several=self.__sklearn_tags__().target_tags.multi_output)
 
     def _answers(
         self, y: Any, kept: np.ndarray | None, classes: Any, target: ValueTarget | None
