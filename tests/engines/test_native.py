@@ -127,8 +127,8 @@ def test_a_program_says_what_it_was_not_made_for() -> None:
         program.gradient(0)
     refused = {
         "a layer must be 8 values": ("relu", 3),
-        "wrong number of constants": ("affine", 3, 0, 0, True, (), (1.0, 2.0), ()),
-        "needs its constants": ("affine", 3, 0, 0, True, (), (), ()),
+        "the wrong number of constants": ("affine", 3, 0, 0, True, (), (1.0, 2.0), ()),
+        "wrong number of constants": ("affine", 3, 0, 0, True, (), (), ()),
         "does not know 'join'": ("join", 3, 0, 0, True, (), (), ()),
         "does not know 'swoosh'": ("swoosh", 4, 0, 0, True, (), (), ()),
     }
