@@ -6,12 +6,11 @@ import os
 from typing import Any
 
 from tabgrad import store
-from tabgrad.errors import ModelFileError
 from tabgrad.store import Content
 
 
 def load(filepath: str | os.PathLike[str]) -> Any:
-    """The model in a file: what `save` of a `Sequential`, a ``Classifier`` or a ``Regressor`` wrote.
+    """The model in a file: what `save` of a `Sequential`, a `Classifier` or a `Regressor` wrote.
 
     Nothing in the file is run, and every bit that has turned is noticed. See :doc:`/model_file`.
 
@@ -46,9 +45,14 @@ def load(filepath: str | os.PathLike[str]) -> Any:
 
 def model_of(content: Content) -> Any:
     """The model that a content is of: a fixed table, in which a file's kind is looked up."""
-    if content.kind == "sequential":
-        from tabgrad.models import Sequential
+    if content.kind == "classifier":
+        from tabgrad.estimators.classifier import Classifier
 
-        return Sequential._from_content(content)
-    what = f"holds a {content.kind}, which this version of tabgrad does not know."
-    raise ModelFileError(what, content.name, "Use a newer tabgrad.")
+        return Classifier._from_content(content)
+    if content.kind == "regressor":
+        from tabgrad.estimators.regressor import Regressor
+
+        return Regressor._from_content(content)
+    from tabgrad.models import Sequential
+
+    return Sequential._from_content(content)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import warnings
 from collections.abc import Mapping
@@ -14,6 +15,8 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from tabgrad import store
+from tabgrad._checks import check
 from tabgrad.callbacks.history import History
 from tabgrad.encode.categorical import MAX_ONE_HOT
 from tabgrad.encode.encoder import Encoded, Encoder
@@ -25,11 +28,13 @@ from tabgrad.estimators._judging import Judge
 from tabgrad.estimators._network import Head, Shape, built, takes_codes
 from tabgrad.estimators._parameters import check_parameters
 from tabgrad.estimators._rows import Rows, check_columns, read_rows
+from tabgrad.estimators._saving import FITTED, arguments_of, content_of, restore
 from tabgrad.estimators._settings import batch_of, epochs_of, optimizer_of, patience_of, stops_early
 from tabgrad.estimators._suspicions import leaks, rare_levels, repeats, strangers
 from tabgrad.estimators._weights import distinct, row_weights
 from tabgrad.layers import Dense
 from tabgrad.models import Sequential
+from tabgrad.store import Content
 from tabgrad.table import Kind, Schema, Table, Words, infer
 from tabgrad.table.split import holdout
 from tabgrad.table.table import values_of
@@ -66,6 +71,7 @@ class Fitted:
     target_names: tuple[str, ...]
     wide: bool
     rare: Mapping[str, tuple[str, ...]]
+    fingerprint: str
     notes: list[str]
 
 
@@ -187,7 +193,8 @@ class TableEstimator(BaseEstimator):
         model = self._model(shape, head, target, sample, seed, go_on=go_on)
         rare = self._rare if go_on else rare_levels(encoder, sample.table)
         wide = isinstance(raw, np.ndarray) and raw.ndim == 2
-        record = Fitted(model, encoder, schema, target, table.names, rows.named, target_names, wide, rare, notes)
+        facts = (table.names, rows.named, target_names, wide, rare, table.fingerprint(), notes)
+        record = Fitted(model, encoder, schema, target, *facts)
         self._train(record, head, sample, encoded, held, one_epoch=one_epoch, go_on=go_on)
         return self
 
@@ -283,7 +290,7 @@ class TableEstimator(BaseEstimator):
         self.n_iter_ = len(self.history_["loss"])
         self.n_features_in_ = len(record.names)
         self._names, self._named, self._target_names = record.names, record.named, record.target_names
-        self._wide, self._rare = record.wide, record.rare
+        self._wide, self._rare, self._fingerprint = record.wide, record.rare, record.fingerprint
         if record.named:
             self.feature_names_in_ = np.array(record.names, dtype=object)
         elif hasattr(self, "feature_names_in_"):
@@ -354,6 +361,81 @@ class TableEstimator(BaseEstimator):
         values = self._read(target)
         return rows.table, values.objects() if isinstance(values, Words) else values
 
+    # ---- Files -----------------------------------------------------------------------------------------------------
+
+    def save(self, filepath: str | os.PathLike[str], *, overwrite: bool = True) -> None:
+        """Write all that a fit gave to one file, from which `tabgrad.load` makes the same estimator again.
+
+        Arguments, what the columns are, how they are encoded, the network with what its training carries, history. The
+        file is there as a whole or not at all: a crash leaves the one that was there before. See :doc:`/model_file`.
+
+        Parameters
+        ----------
+        filepath : str or path
+            Ends in ``.tabgrad``.
+        overwrite : bool, default True
+            False: a file that is there already is an error.
+
+        Raises
+        ------
+        NotFittedError
+            There is nothing to save yet.
+        ParameterError
+            An argument was set to what it may not be.
+        ArgumentError
+            The network is compiled with a function of your own, which no file holds; another ending.
+        OSError
+            The disk is full, the folder is missing or may not be written to.
+
+        Warns
+        -----
+        UserWarning
+            Arguments that are no plain data, such as callbacks, are not in the file.
+        """
+        check_is_fitted(self)
+        check_parameters(self)
+        content, left_out = content_of(self, self._kind)
+        if left_out:
+            warnings.warn(
+                f"The file does not hold {', '.join(map(repr, left_out))} of {type(self).__name__}, which a file of "
+                "plain data cannot hold. A loaded one predicts the same, and has the default in its place.",
+                UserWarning,
+                stacklevel=2,
+            )
+        store.write(filepath, content, overwrite=check(overwrite, "overwrite", "save", (bool,)))
+
+    def _to_content(self) -> Content:
+        """What a model file holds of the estimator."""
+        return content_of(self, self._kind)[0]
+
+    @classmethod
+    def _from_content(cls, content: Content) -> Self:
+        """The estimator in a model file."""
+        with store.interpreted(content):
+            made = cls(**arguments_of(content, cls().get_params(deep=False)))
+            check_parameters(made)
+            restore(made, content)
+        return made
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The bytes of a model file, and beside them what a user gave: arguments, requests of metadata."""
+        state: dict[str, Any] = super().__getstate__()
+        if not hasattr(self, "model_"):
+            return state
+        try:
+            data = store.to_bytes(self._to_content())
+        except ArgumentError:  # a loss of the user's own: the pickle may hold what a file does not
+            return state
+        return {**{name: value for name, value in state.items() if name not in FITTED}, "_file": data}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """As `__getstate__` gave it."""
+        super().__setstate__({name: value for name, value in state.items() if name != "_file"})
+        if "_file" in state:
+            content = store.from_bytes(state["_file"], f"The pickle of a {type(self).__name__}")
+            with store.interpreted(content):
+                restore(self, content)
+
     # ---- What there is to look at ----------------------------------------------------------------------------------
 
     @property
@@ -417,6 +499,7 @@ class TableEstimator(BaseEstimator):
 
     # ---- What the two do differently -------------------------------------------------------------------------------
 
+    _kind: ClassVar[str]  # what a file of its is called
     _several: bool  # whether y may be several columns
 
     def _read(self, y: Any) -> Any:

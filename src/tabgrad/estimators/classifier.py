@@ -148,6 +148,7 @@ class Classifier(ClassifierMixin, TableEstimator):
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {**COMMON, **OF_CLASSES}
+    _kind = "classifier"
     _several = False
 
     def __init__(  # noqa: PLR0913  (every setting of network and training)

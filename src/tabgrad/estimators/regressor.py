@@ -66,6 +66,7 @@ class Regressor(RegressorMixin, TableEstimator):
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = COMMON
+    _kind = "regressor"
     _several = True
 
     def __init__(  # noqa: PLR0913  (every setting of network and training)
@@ -235,7 +236,7 @@ class Regressor(RegressorMixin, TableEstimator):
 def _check_sign(y: np.ndarray, loss: Loss) -> None:
     """Refuse targets on the wrong side of zero, with their rows."""
     wrong = y <= 0 if loss.target == "positive" else y < 0
-    if loss.target == "values" or not wrong.any():
+    if loss.target not in ("not_negative", "positive") or not wrong.any():
         return
     rows = np.unique(np.nonzero(wrong)[0])
     listed = ", ".join(map(str, rows[:SHOWN].tolist())) + (", ..." if len(rows) > SHOWN else "")
