@@ -31,7 +31,7 @@ def test_one_hot_with_infrequent_levels_is_scikit_learns():
     peer = OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=3, sparse_output=False)
     peer.fit(train.objects()[:, None])
     record = fit("x", train)
-    assert record == OneHot("x", ("a", "c", "d"), True, False)
+    assert record == OneHot("x", ("a", "c", "d"), True, False, rare=("b", "e", "f"))
     assert record.features == ("x=a", "x=c", "x=d", "x (other)")
     np.testing.assert_array_equal(record.encode(new), peer.transform(new.objects()[:, None]))
 
@@ -40,14 +40,14 @@ def test_one_hot_with_infrequent_levels_is_scikit_learns():
     ("train", "record"),
     [
         (column(5, 4), Binary("x", ("a", "b"), False)),
-        (column(5, 4, 2), Binary("x", ("a", "b"), False)),  # two rows of "c": too few for a place
-        (column(5, 4, 2, 1), OneHot("x", ("a", "b"), True, False)),  # three rows of others: enough
+        (column(5, 4, 2), Binary("x", ("a", "b"), False, rare=("c",))),  # two rows of "c": too few for a place
+        (column(5, 4, 2, 1), OneHot("x", ("a", "b"), True, False, rare=("c", "d"))),  # three rows of others: enough
         (column(5, 4, 3), OneHot("x", ("a", "b", "c"), False, False)),
         (column(*[3] * 8), OneHot("x", tuple("abcdefgh"), False, False)),
         (column(*[3] * 9), Embedded("x", tuple("abcdefghi"), 8)),
         (column(100, 2), Binary("x", ("a", "b"), False)),  # fewer than two levels would be left
         (column(1, 2, 1), OneHot("x", ("a", "b", "c"), False, False)),
-        (column(*[1] * 20), OneHot("x", tuple("abcdefgh"), True, False)),
+        (column(*[1] * 20), OneHot("x", tuple("abcdefgh"), True, False, rare=tuple("ijklmnopqrst"))),
     ],
 )
 def test_which_encoding_a_column_gets(train, record):
@@ -117,21 +117,29 @@ def test_a_million_levels_are_capped(monkeypatch):
     train = Words(np.repeat(np.arange(100), counts).astype(np.int32), tuple(f"{i:03}" for i in range(100)))
     record = fit("x", train)
     assert record.cardinality == 52
+    assert len(record.rare) == 50
     assert record.levels == tuple(f"{i:03}" for i in (*range(10), *range(60, 100)))  # the most frequent; the first
 
 
 def test_the_unseen_are_counted():
     record = OneHot("x", ("a", "b"), False, False)
     new = Words(np.array([0, 1, 2, 2, -1, 3, 3, 3], np.int32), ("a", "?", "!", "new", "without rows"))
-    assert record.unseen(new, 5) == (6, ["new", "!", "?"])
-    assert record.unseen(new, 1) == (6, ["new"])
-    assert record.unseen(words(["a", None]), 5) == (0, [])
+    assert record.unseen(new, 5) == (6, 3, {"new": 3, "!": 2, "?": 1})
+    assert record.unseen(new, 1) == (6, 3, {"new": 3})
+    assert record.unseen(words(["a", None]), 5) == (0, 0, {})
+    assert OneHot("x", ("a", "b"), False, False, rare=("new",)).unseen(new, 5) == (3, 2, {"!": 2, "?": 1})
 
 
 @pytest.mark.parametrize(
     ("make", "error", "message"),
     [
-        (lambda: OneHot("x", ("a", "a"), False, False), ArgumentError, "'levels' of OneHot must be different"),
+        (
+            lambda: OneHot("x", ("a", "a"), False, False),
+            ArgumentError,
+            "'levels' and 'rare' of OneHot must be different",
+        ),
+        (lambda: OneHot("x", ("a",), False, False, rare=("a",)), ArgumentError, "'levels' and 'rare' of OneHot must"),
+        (lambda: OneHot("x", ("a",), False, False, rare=[3]), ArgumentTypeError, "'rare' of OneHot must be strings"),
         (lambda: OneHot("x", ("a", 3), False, False), ArgumentTypeError, "'levels' of OneHot must be strings"),
         (lambda: OneHot("x", "ab", False, False), ArgumentTypeError, "'levels' of OneHot must be strings"),
         (lambda: OneHot("x", ("a",), 1, False), ArgumentTypeError, "'other' of OneHot must be True or False"),

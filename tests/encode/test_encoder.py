@@ -101,6 +101,15 @@ def test_columns_are_known_by_name():
     same(encoder.encode(table.select(table.names[::-1])), encoder.encode(table))
 
 
+def test_an_array_without_the_columns_is_refused():
+    encoder = fitted(Table.of(RNG.normal(size=(9, 3))))
+    with pytest.raises(DataError, match="X has no column 'x2'"):
+        encoder.encode(Table.of(RNG.normal(size=(9, 2))))
+    named = fitted(Table.of({"a": RNG.normal(size=9), "b": RNG.normal(size=9)}))
+    with pytest.raises(DataError, match="X has no columns 'a', 'b'"):
+        named.encode(Table.of(RNG.normal(size=(9, 2))))
+
+
 def test_what_is_dropped_need_not_be_there():
     table = mixed()
     encoded = fitted(table).encode(table.without(["farm", "id"]))
@@ -126,7 +135,7 @@ def test_what_is_unseen_is_noted_with_its_rows():
     new = Table({**table.part(slice(7)).columns, "colour": colour}, name="new.csv")
     encoded = encoder.encode(new)
     assert encoded.notes == (
-        "Levels in new.csv that training had not, or too rarely: 5 rows of 'colour' ('mauve', 'gold', 'pink', ...).",
+        "5 rows of 'colour' in new.csv hold what training had not: 'mauve' (2), 'gold' (1), 'pink' (1) and 1 more.",
     )
     places = [i for i, name in enumerate(encoder.features) if name.startswith("colour=")]
     assert encoded.x[:, places].sum(axis=1).tolist() == [1, 0, 0, 0, 0, 0, 0]
@@ -135,6 +144,14 @@ def test_what_is_unseen_is_noted_with_its_rows():
 def test_levels_without_a_place_are_noted_at_fitting():
     table = Table.of({"x": ["a"] * 5 + ["b"] * 5 + ["c", "d"], "y": np.arange(12.0)})
     assert fitted(table).notes == ("Levels that are too rare for a place of their own: 2 of 4 levels of 'x'.",)
+
+
+def test_what_is_rare_in_the_training_is_not_new_to_it():
+    table = Table.of({"x": ["a"] * 5 + ["b"] * 5 + ["c", "d"], "y": np.arange(12.0)})
+    encoder = fitted(table)
+    assert encoder.encode(table).notes == ()
+    new = Table.of({"x": ["c", "e"], "y": np.zeros(2)})
+    assert encoder.encode(new).notes == ("1 row of 'x' in X holds what training had not: 'e' (1).",)
 
 
 def test_no_rows_give_no_rows():
@@ -188,6 +205,19 @@ def test_numbers_can_be_categories():
     assert encoder.features[:3] == ("zip=1", "zip=2", "zip=3")
     new = Table.of({"zip": [2.0, np.nan, 1.0], "b": np.zeros(3)})
     assert encoder.encode(new).x[:, :3].tolist() == [[0, 1, 0], [0, 0, 0], [1, 0, 0]]
+    text = Table.of({"zip": ["2.0", "x", "1"], "b": np.zeros(3)})
+    assert encoder.encode(text).x[:, :3].tolist() == [[0, 1, 0], [0, 0, 0], [1, 0, 0]]
+
+
+def test_dates_can_be_categories():
+    days = np.array(["2024-01-01", "2024-01-02", "2024-01-03"] * 4, "datetime64[us]")
+    table = Table.of({"day": days, "b": np.arange(12.0)})
+    encoder = Encoder.fit(table, infer(table, {"day": "categorical"}))
+    assert encoder.encode(table).x[:3, :3].tolist() == np.eye(3).tolist()
+
+
+def test_no_is_minus_one_however_it_is_spelled():
+    assert one(["Yes", "no", "Yes", "no"], ["no", "Yes"]) == [-1, 1]
 
 
 # ---- What is refused -------------------------------------------------------------------------------------------------
@@ -362,7 +392,10 @@ def test_copies_encode_alike():
         (lambda data: data["columns"][0].update(scale=[1.0]), "'scale' of Robust must be a number"),
         (lambda data: data["columns"][0].update(median=1e400), "'median' of Robust must be finite"),
         (lambda data: data["columns"][0].update(more=1), "Robust takes no argument 'more'"),
-        (lambda data: data["columns"][5].update(levels=["red", "red"]), "'levels' of OneHot must be different"),
+        (
+            lambda data: data["columns"][5].update(levels=["red", "red"]),
+            "'levels' and 'rare' of OneHot must be different",
+        ),
         (lambda data: data["columns"][6].update(width=10**9), "'width' of Embedded must be"),
         (lambda data: data["columns"][7].update(days=3), "'days' of DateParts must be"),
         (lambda data: data["columns"][8].update(median=99), "'median' of Ordinal must be below"),
@@ -373,6 +406,12 @@ def test_hostile_data_are_refused(change, message):
     change(data)
     with pytest.raises(TabgradError, match=message):
         from_data(data)
+
+
+def test_a_column_stands_there_once():
+    column = Robust("a", 0.0, False, 1.0)
+    with pytest.raises(ArgumentError, match="'names' of Encoder must be different"):
+        Encoder((column, column), ("a", "a"), ("numbers", "numbers"))
 
 
 ANYTHING = st.recursive(

@@ -102,6 +102,11 @@ def test_the_way_out_of_numbers_for_classes_is_named():
         ClassTarget.fit([0.1, 0.2])
 
 
+def test_listed_values_bear_the_files_lines():
+    with pytest.raises(DataError, match=r"got 0\.5 in row 3"):
+        ClassTarget.fit([1, 0.5], first_row=2)
+
+
 def test_messages_bear_the_targets_name_and_the_files_lines():
     with pytest.raises(DataError, match=r"The target 'Class' must have a value .* in row 3\."):
         ClassTarget.fit(["a", None], name="The target 'Class'", first_row=2)
@@ -140,7 +145,7 @@ def test_unknown_classes_are_refused(train, new, message):
         (lambda: ClassTarget((float("nan"),), "float64"), ArgumentError, "must be finite"),
         (lambda: ClassTarget((1, 2), "float64"), ArgumentError, "'dtype' of ClassTarget must be one that holds"),
         (lambda: ClassTarget((1, 2), "os.system"), ArgumentError, "'dtype' of ClassTarget must be one that holds"),
-        (lambda: ClassTarget(("a",), "U999999999"), ArgumentError, "'dtype' of ClassTarget must be one that holds"),
+        (lambda: ClassTarget(("a",), "U99999999"), ArgumentError, "'dtype' of ClassTarget must be one that holds"),
         (lambda: ClassTarget(("a",), "(9,)i8"), ArgumentError, "'dtype' of ClassTarget must be one that holds"),
         (lambda: ClassTarget((1, 300), "int8"), ArgumentError, "'dtype' of ClassTarget, int8, does not hold"),
         (lambda: ClassTarget(("abc",), "U2"), ArgumentError, "'dtype' of ClassTarget, U2, does not hold"),

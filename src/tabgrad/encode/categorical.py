@@ -7,8 +7,8 @@ which nothing could be learned but by heart, share one; missing values have thei
 from __future__ import annotations
 
 import heapq
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Annotated, Any, ClassVar
 
@@ -41,27 +41,36 @@ class Worded(Record):
         The column.
     levels : tuple of str
         Those with a place of their own.
+    rare : tuple of str
+        Those that training had in too few rows for a place of their own, so that they are not taken for new; the 10,000
+        most frequent at most.
     """
 
     name: str
     levels: tuple[str, ...]
+    rare: tuple[str, ...] = field(default=(), kw_only=True)
 
     features: ClassVar[tuple[str, ...]] = ()
 
     def __post_init__(self) -> None:
         """Check the fields; the levels must be different strings."""
         super().__post_init__()
-        levels: Any = self.levels
-        owner = type(self).__name__
-        if not isinstance(levels, (tuple, list)) or not all(isinstance(level, str) for level in levels):
-            raise ArgumentTypeError(f"'levels' of {owner} must be strings. Got {shown(levels)}.")
-        object.__setattr__(self, "levels", tuple(levels))
-        if len(set(levels)) < len(levels):
-            raise ArgumentError(f"'levels' of {owner} must be different. Got {shown(levels)}.")
+        for name in ("levels", "rare"):
+            levels: Any = getattr(self, name)
+            if not isinstance(levels, (tuple, list)) or not all(isinstance(level, str) for level in levels):
+                raise ArgumentTypeError(f"'{name}' of {type(self).__name__} must be strings. Got {shown(levels)}.")
+            object.__setattr__(self, name, tuple(levels))
+        if len({*self.levels, *self.rare}) < len(self.levels) + len(self.rare):
+            both = shown(self.levels + self.rare)
+            raise ArgumentError(f"'levels' and 'rare' of {type(self).__name__} must be different. Got {both}.")
 
     @cached_property
     def _places(self) -> dict[str, int]:
         return {level: place for place, level in enumerate(self.levels)}
+
+    @cached_property
+    def _known(self) -> frozenset[str]:
+        return frozenset((*self.levels, *self.rare))
 
     def places(self, words: Words, *, other: int = NOWHERE, missing: int = NOWHERE, first: int = 0) -> np.ndarray:
         """Of each row the place of its level: `first` + its index in `levels`, `other` for any else, or `missing`."""
@@ -71,12 +80,12 @@ class Worded(Record):
         places: np.ndarray = lookup[words.codes]  # the code of a missing value, -1, is the last
         return places
 
-    def unseen(self, words: Words, most: int) -> tuple[int, list[str]]:
-        """How many rows have a level without a place here, and the `most` most frequent of these levels."""
+    def unseen(self, words: Words, most: int) -> tuple[int, int, dict[str, int]]:
+        """How many rows have levels that training had not, how many levels, and the rows of the `most` frequent."""
         counts = words.counts()
-        new = [place for place, level in enumerate(words.levels) if level not in self._places and counts[place]]
+        new = [place for place, level in enumerate(words.levels) if level not in self._known and counts[place]]
         often = heapq.nsmallest(most, new, key=lambda place: (-counts[place], words.levels[place]))
-        return int(counts[new].sum()), [words.levels[place] for place in often]
+        return int(counts[new].sum()), len(new), {words.levels[place]: int(counts[place]) for place in often}
 
 
 @dataclass(frozen=True)
@@ -291,20 +300,21 @@ def fit(
     >>> from tabgrad.encode.categorical import fit
     >>> from tabgrad.table.columns import words
     >>> fit("colour", words(["red"] * 5 + ["blue"] * 4 + ["green"] * 3 + ["mauve"]))
-    OneHot(name='colour', levels=('blue', 'green', 'red'), other=False, missing=False)
+    OneHot(name='colour', levels=('blue', 'green', 'red'), rare=('mauve',), other=False, missing=False)
     """
     counts = {level: count for level, count in zip(words.levels, words.counts().tolist(), strict=True) if count}
     frequent = [level for level, count in counts.items() if count >= min_rows]
-    kept = frequent if len(frequent) > 1 else _most_frequent(counts, max_one_hot)
+    kept = _most_frequent(frequent, counts, MOST_LEVELS) if len(frequent) > 1 else set()
+    kept = kept or _most_frequent(counts, counts, max_one_hot)
     rank = {level: place for place, level in enumerate(order)}
-    most = _most_frequent({level: counts[level] for level in kept}, MOST_LEVELS)
-    levels = tuple(sorted(most, key=lambda level: (rank.get(level, len(rank)), level)))
-    others = sum(counts.values()) - sum(counts[level] for level in levels)
+    levels = tuple(sorted(kept, key=lambda level: (rank.get(level, len(rank)), level)))
+    left = counts.keys() - kept
+    others, rare = sum(counts[level] for level in left), tuple(sorted(_most_frequent(left, counts, MOST_LEVELS)))
     if len(levels) > max_one_hot:
-        return Embedded(name, levels, width(len(levels)))
+        return Embedded(name, levels, width(len(levels)), rare=rare)
     if len(levels) == 2 and others < min_rows:
-        return Binary(name, levels, indicator)
-    return OneHot(name, levels, others >= min_rows, indicator)
+        return Binary(name, levels, indicator, rare=rare)
+    return OneHot(name, levels, others >= min_rows, indicator, rare=rare)
 
 
 def fit_ordinal(name: str, words: Words, levels: Sequence[str], *, indicator: bool = False) -> Ordinal:
@@ -326,6 +336,6 @@ def width(levels: int) -> int:
     return min(levels, WIDEST)
 
 
-def _most_frequent(counts: dict[str, int], most: int) -> list[str]:
+def _most_frequent(levels: Iterable[str], counts: Mapping[str, int], most: int) -> set[str]:
     """The levels with the most rows; of two with equally many the one that sorts first."""
-    return sorted(counts, key=lambda level: (-counts[level], level))[:most]
+    return set(heapq.nsmallest(most, levels, key=lambda level: (-counts[level], level)))

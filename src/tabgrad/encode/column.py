@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from tabgrad.encode.dates import DateParts
 from tabgrad.encode.numeric import Numeric, Plain, Quantile, Robust, Standard, TwoValues
 from tabgrad.errors import DataError
 from tabgrad.table.columns import MOMENTS, Values, Words, missing
-from tabgrad.table.convert import convert
+from tabgrad.table.convert import convert, number
 from tabgrad.table.schema import Column, Kind
 from tabgrad.table.table import Table
 
@@ -106,6 +106,8 @@ def read(encoding: Encoding, table: Table, family: str) -> Values:
         return convert(values, Kind.DATE, name, table, encoding.order)
     if isinstance(values, np.ndarray) and values.dtype.kind == "M" and family != "dates" and not _empty(values):
         raise DataError(f"Column {shown(name)} of {table.name} must hold {family}, as in training. Got dates.")
+    if isinstance(values, Words) and family == "numbers":
+        return replace(values, levels=_as_numbers(values.levels))
     return convert(values, Kind.CATEGORICAL, name, table)
 
 
@@ -153,13 +155,24 @@ def shared(encoding: Encoding, table: Table) -> str | None:
     return f"{levels - kept} of {levels} levels of {shown(encoding.name)}" if kept < levels else None
 
 
-def unseen(encoding: Worded, words: Words) -> str | None:
-    """The rows whose levels have no place of their own: ``3 rows of 'zone' ('A', 'B')``; None: there are none."""
-    rows, levels = encoding.unseen(words, NAMED + 1)
+def unseen(encoding: Worded, words: Words, table: Table) -> str | None:
+    """A sentence on the rows whose levels training had not; None where there are none."""
+    rows, levels, found = encoding.unseen(words, NAMED)
     if not rows:
         return None
-    listed = ", ".join(map(shown, levels[:NAMED])) + (", ..." if len(levels) > NAMED else "")
-    return f"{rows} row{'s' if rows > 1 else ''} of {shown(encoding.name)} ({listed})"
+    listed = ", ".join(f"{shown(level)} ({count})" for level, count in found.items())
+    more = f" and {levels - NAMED} more" if levels > NAMED else ""
+    plural, verb = ("s", "") if rows > 1 else ("", "s")
+    where = f"{rows} row{plural} of {shown(encoding.name)} in {table.name}"
+    return f"{where} hold{verb} what training had not: {listed}{more}."
+
+
+def _as_numbers(levels: tuple[str, ...]) -> tuple[str, ...]:
+    """Levels as numbers that are categories are written: 1 for ``1.0``."""
+    read = [number(level) for level in levels]
+    words = convert(np.array([np.nan if value is None else value for value in read]), Kind.CATEGORICAL, "", Table({}))
+    assert isinstance(words, Words)
+    return tuple(level if text is None else text for level, text in zip(levels, words.objects(), strict=True))
 
 
 def _empty(values: Values) -> bool:

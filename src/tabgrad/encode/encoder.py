@@ -249,19 +249,16 @@ class Encoder(Record):
         notes = self._noted(table, strict=strict)
         columns = self._read(table, strict=strict)
         self._encode_numbers([columns[name] for name in self._numeric_names], out, table, strict=strict)
-        new: list[str] = []
         codes = np.empty((len(table), len(self._coded)), np.int32)
         for column in self.columns:
             values: Any = columns[column.name]
-            if isinstance(column, Worded) and (found := one.unseen(column, values)):
-                new.append(found)
+            if isinstance(column, Worded) and (note := one.unseen(column, values, table)):
+                notes.append(note)
             if isinstance(column, Embedded):
                 codes[:, self._starts[column.name]] = column.encode(values)
             elif not isinstance(column, Numeric):
                 start = self._starts[column.name]
                 out[:, start : start + len(column.features)] = column.encode(values)
-        if new:
-            notes.append(f"Levels in {table.name} that training had not, or too rarely: {_several(new)}.")
         return Encoded(out, codes if self._coded else None, tuple(notes))
 
     def check(self, table: Table, *, strict: bool = False) -> None:

@@ -23,11 +23,11 @@ from tabgrad.table.columns import LOSSLESS
 
 __all__ = ["Numeric", "NumericColumns", "Plain", "Quantile", "Robust", "Standard", "TwoValues", "fit", "inexact"]
 
-FINITE = Interval()
 BOUND = 3.0  # of the smooth clipping: what the best tuned networks on tables use, in interquartile ranges
 LARGEST = 1e30  # that leaves here: its products with weights are far from the end of float32, 3e38
 SATURATED = 1e9  # beyond this z the smooth clipping gives its bound, to the last bit of float32
 EXTREME = 1e300  # at fitting only, so that a difference of two numbers is finite
+FINITE, BOUNDED = Interval(), Interval(-EXTREME, EXTREME)
 MOST_SCORE = 4.0  # of a normal score: one row in 30,000 lies beyond
 ROWS_A_QUANTILE, FEWEST_QUANTILES, MOST_QUANTILES = 30, 10, 1000
 BLOCK = 2**15  # numbers encoded at a time: two such arrays of float64 stay in the second-level cache
@@ -295,7 +295,7 @@ class Quantile(Numeric):
     def __post_init__(self) -> None:
         """Check the fields, and that the quantiles are in order."""
         super().__post_init__()
-        quantiles = check_numbers(self.quantiles, "quantiles", "Quantile", FINITE)
+        quantiles = check_numbers(self.quantiles, "quantiles", "Quantile", BOUNDED)
         if len(quantiles) < 2:
             raise ArgumentError(f"'quantiles' of Quantile must be at least two. Got {quantiles}.")
         if any(later < earlier for earlier, later in pairwise(quantiles)):
@@ -311,17 +311,34 @@ class Quantile(Numeric):
         return cls(name, float(np.median(x)), indicator, tuple(quantiles.tolist()))
 
     @cached_property
-    def _knots(self) -> tuple[np.ndarray, np.ndarray]:
-        return np.array(self.quantiles), np.linspace(0, 1, len(self.quantiles))
+    def _steps(self) -> tuple[np.ndarray, ...]:
+        """The different quantiles, and of each step between them begin, ranks there, length, rank at the end.
+
+        Before the first quantile there is a step as well, and one behind the last. Where quantiles are one number, it
+        has a middle rank and a last one, from which the next step goes on.
+        """
+        knots, first, count = np.unique(self.quantiles, return_index=True, return_counts=True)
+        low, high = np.array([first, first + count - 1]) / (len(self.quantiles) - 1)
+        columns = [
+            (knots[0], *knots),
+            (0, *(low + high) / 2),
+            (0, *high),
+            (1, *np.diff(knots), 1),
+            (0, *low[1:], high[-1]),
+        ]
+        return knots, *map(np.array, columns)
 
     def scores(self, x: np.ndarray) -> np.ndarray:
         """The normal scores of numbers, none of which is missing."""
         from scipy.special import ndtri  # where it is needed: SciPy takes longer to load than all of this package
 
-        knots, p = self._knots
-        # Interpolating from below and from above meets in the middle of quantiles that are one number.
-        ranks = 0.5 * (np.interp(x, knots, p) - np.interp(-x, -knots[::-1], -p[::-1]))
-        scores: np.ndarray = np.clip(ndtri(ranks.clip(0, 1)), -MOST_SCORE, MOST_SCORE)  # rounding left [0, 1]
+        knots, begin, middle, last, length, following = self._steps
+        x = x.clip(-EXTREME, EXTREME)
+        step = np.searchsorted(knots, x, "right")
+        start, rank = begin[step], last[step]
+        between = rank + (x - start) / length[step] * (following[step] - rank)
+        ranks = np.where(x == start, middle[step], between)
+        scores: np.ndarray = np.clip(ndtri(ranks), -MOST_SCORE, MOST_SCORE)
         return scores
 
 
