@@ -135,16 +135,12 @@ class Classifier(ClassifierMixin, TableEstimator):
     --------
     >>> import pandas as pd
     >>> from tabgrad import Classifier
-    >>> frame = pd.DataFrame(
-    ...     {
-    ...         "hours": [1, 2, 3, 7, 8, None] * 10,
-    ...         "subject": ["maths", "maths", "art", "art", "maths", "art"] * 10,
-    ...         "passed": ["no", "no", "no", "yes", "yes", "yes"] * 10,
-    ...     }
-    ... )
+    >>> hours = [hour / 10 for hour in range(60)]
+    >>> passed = ["yes" if hour > 3 else "no" for hour in hours]
+    >>> frame = pd.DataFrame({"hours": hours, "subject": ["maths", "art"] * 30, "passed": passed})
     >>> classifier = Classifier(epochs=50, random_state=0).fit(frame, "passed")
-    >>> classifier.predict(frame.head(4)).tolist()
-    ['no', 'no', 'no', 'yes']
+    >>> classifier.predict(frame.iloc[[0, 20, 40, 59]]).tolist()
+    ['no', 'no', 'yes', 'yes']
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {**COMMON, **OF_CLASSES}
