@@ -1,5 +1,6 @@
 """Models in files: what comes back is the same and trains on bit for bit; what no file can be is refused at once."""
 
+import ast
 import copy
 import json
 import pickle
@@ -29,6 +30,14 @@ GOLDEN = sorted((HERE / "golden").glob("*.tabgrad"))
 RANDOM = np.random.default_rng(5)
 X = RANDOM.normal(size=(40, 3)).astype(np.float32)
 Y = X @ [1.0, -2.0, 0.5]
+
+
+def golden(kind):
+    return pytest.mark.parametrize("path", [path for path in GOLDEN if path.stem.startswith(kind)], ids=str)
+
+
+def facts(path):
+    return json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
 
 
 def model(optimizer="adam", loss="mse", fitted=2, **options):
@@ -496,15 +505,15 @@ def test_arrays_made_by_intention(change, message):
     assert "It is from tabgrad None, and this is" in str(error.value)
 
 
-@pytest.mark.parametrize("golden", GOLDEN, ids=lambda path: path.stem)
-def test_every_value_of_a_header_may_be_anything(golden):
-    metadata, rows, body = parts(golden.read_bytes())
+@golden("sequential")
+def test_every_value_of_a_header_may_be_anything(path):
+    metadata, rows, body = parts(path.read_bytes())
     header = json.loads(metadata["header"])
-    refused = 0
-    for path in list(places(header)):
-        within, key = at(header, path[:-1]), path[-1]
+    refused, values = 0, VALUES[:: 2 if "small" in path.stem else 7]
+    for place in list(places(header)):
+        within, key = at(header, place[:-1]), place[-1]
         sound = within[key]
-        for value in VALUES[:: 2 if "small" in golden.stem else 7]:
+        for value in values:
             within[key] = value
             data = packed({**metadata, "header": compact(header)}, rows, body)
             try:
@@ -520,38 +529,66 @@ def test_every_value_of_a_header_may_be_anything(golden):
 # ---- Golden files ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
-def test_golden_files_load_for_ever(path):
-    loaded = tabgrad.load(path)
-    facts = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
-    rows = facts["rows"]
-    rows = [np.array(each) for each in rows] if "rich" in path.stem else rows
-    np.testing.assert_allclose(loaded.predict(rows), facts["predictions"], rtol=2e-6, atol=1e-7)
-    assert (loaded.state.step, loaded.epochs_done, loaded.seed) == (facts["step"], facts["epochs_done"], facts["seed"])
-    assert loaded.history.history["loss"] == facts["loss"]
-    assert loaded.learning_rate == facts["learning_rate"]
-    assert repr(loaded.optimizer) == facts["optimizer"]
-    targets = np.arange(len(facts["predictions"])) % 2
+@golden("sequential")
+def test_golden_networks_load_for_ever(path):
+    loaded, saved = tabgrad.load(path), facts(path)
+    rows = saved["rows"] if "small" in path.stem else [np.array(each) for each in saved["rows"]]
+    np.testing.assert_allclose(loaded.predict(rows), saved["predictions"], rtol=2e-6, atol=1e-7)
+    assert (loaded.state.step, loaded.epochs_done, loaded.seed) == (saved["step"], saved["epochs_done"], saved["seed"])
+    assert loaded.history.history["loss"] == saved["loss"]
+    assert loaded.learning_rate == saved["learning_rate"]
+    assert repr(loaded.optimizer) == saved["optimizer"]
+    targets = np.arange(len(saved["predictions"])) % 2
     assert np.isfinite(loaded.fit(rows, targets, epochs=1, verbose=0).history["loss"]).all()
+
+
+@golden("classifier")
+def test_golden_classifiers_load_for_ever(path):
+    loaded, saved = tabgrad.load(path), facts(path)
+    assert loaded.predict(saved["rows"]).tolist() == saved["predictions"]
+    assert_estimator(loaded, saved)
+
+
+@golden("regressor")
+def test_golden_regressors_load_for_ever(path):
+    loaded, saved = tabgrad.load(path), facts(path)
+    np.testing.assert_allclose(loaded.predict(saved["rows"]), saved["predictions"], rtol=2e-6, atol=1e-7)
+    assert_estimator(loaded, saved)
+
+
+def assert_estimator(loaded, saved):
+    np.testing.assert_allclose(loaded._outputs(saved["rows"]), saved["outputs"], rtol=2e-6, atol=1e-6)
+    assert list(loaded.encoder_.features) == saved["features"]
+    assert loaded.loss_curve_ == saved["loss"]
+    assert repr(loaded.table_schema_) == saved["schema"]
+    assert repr(loaded) == saved["parameters"]
 
 
 def test_there_are_golden_files_of_this_version():
     version = ".".join(tabgrad.__version__.split(".")[:2])
     kinds = {path.stem.removesuffix(f"-{version}") for path in GOLDEN if path.stem.endswith(f"-{version}")}
-    assert {"sequential-small", "sequential-rich"} <= kinds
+    assert {"sequential-small", "sequential-rich", "classifier", "regressor"} <= kinds
 
 
-def test_every_turned_bit_and_every_cut_of_a_golden_file_is_noticed():
-    data = (HERE / "golden" / "sequential-small-0.1.tabgrad").read_bytes()
-    model_of(store.from_bytes(data))
+@pytest.mark.parametrize("name", ["sequential-small-0.1", "classifier-0.1"])
+def test_every_turned_bit_and_every_cut_of_a_golden_file_is_noticed(name):
+    data = bytearray((HERE / "golden" / f"{name}.tabgrad").read_bytes())
+    model_of(store.from_bytes(bytes(data)))
     for bit in range(8 * len(data)):
-        turned = bytearray(data)
-        turned[bit // 8] ^= 1 << bit % 8
-        with pytest.raises(ModelFileError):
-            store.from_bytes(bytes(turned))
+        data[bit // 8] ^= 1 << bit % 8
+        assert not_loaded(data), f"bit {bit} turned"
+        data[bit // 8] ^= 1 << bit % 8
     for length in range(len(data)):
-        with pytest.raises(ModelFileError):
-            store.from_bytes(data[:length])
+        assert not_loaded(data[:length]), f"{length} bytes"
+    store.from_bytes(bytes(data))
+
+
+def not_loaded(data):
+    try:
+        store.from_bytes(data)
+    except ModelFileError:
+        return True
+    return False
 
 
 # ---- Processes of their own ------------------------------------------------------------------------------------------
@@ -563,54 +600,44 @@ def run(program, *arguments, **options):
 
 
 def test_mutants_in_a_memory_of_their_own():
-    command = [sys.executable, HERE / "mutants.py", "--count", "3000", "--seed", "2"]
+    command = [sys.executable, HERE / "mutants.py", "--count", "2000", "--seed", "2"]
     said = subprocess.run(command, check=False, capture_output=True, text=True, timeout=100)
     assert said.returncode == 0, said.stderr
     counts = json.loads(said.stdout)
-    assert counts["refused"] > 2000
-    assert counts["another model"] > 50
+    assert counts["refused"] > 1500
+    assert counts["another model"] > 30
     assert len(DAMAGE) == 4
 
 
 WATCHED = """
 import sys
-
 import tabgrad
 from tabgrad import _checks, _record
-path, again = sys.argv[1:3]
-tabgrad.load(again)  # whatever is imported late is imported now
-for record in _record._KNOWN.values():  # Python compiles annotations of ours when they are first asked for
-    _checks._constraints(record)
-
 events = []
+def load(path):
+    events.clear()
+    model = tabgrad.load(path)
+    return type(model).__name__, [f"{event} {arguments[0] if arguments else ''}" for event, arguments in events]
+for path in sys.argv[1:]:  # what is imported late is imported now
+    load(path)
+for record in _record._KNOWN.values():  # and annotations of ours that Python compiles when they are first asked for
+    _checks._constraints(record)
 sys.addaudithook(lambda event, arguments: events.append((event, arguments)))
-model = tabgrad.load(path)
-found = [(event, arguments[:1]) for event, arguments in events]
-for event, arguments in found:
-    print(event, *arguments)
-print("loaded", model.name)
+for path in sys.argv[1:]:
+    print(load(path))
 """
-NEVER = (
-    "os.system",
-    "subprocess.Popen",
-    "socket.",
-    "exec",
-    "compile",
-    "import",
-    "pickle.find_class",
-    "ctypes.",
-)
+NEVER = ("os.", "subprocess.", "socket.", "exec", "compile", "import", "pickle.", "marshal.", "ctypes.")
 
 
 def test_loading_opens_the_file_and_does_nothing_else(tmp_path):
-    hostile = tmp_path / "m.tabgrad"
-    model(name="os; __import__('socket')").save(hostile)
-    golden = GOLDEN[0]
-    for path, again in ((hostile, golden), (golden, hostile)):
-        *events, last = run(WATCHED, path, again).splitlines()
-        assert last.startswith("loaded ")
-        assert [line for line in events if line.startswith("open ")] == [f"open {path}"]
-        assert [line for line in events if line.startswith(NEVER)] == []
+    named = tmp_path / "m.tabgrad"
+    model(name="os; __import__('socket')").save(named)
+    paths = [named, *GOLDEN]
+    for path, line in zip(paths, run(WATCHED, *paths).splitlines(), strict=True):
+        kind, events = ast.literal_eval(line)
+        assert kind.lower() == ("sequential" if path is named else path.stem.partition("-")[0])
+        assert [event for event in events if event.startswith("open ")] == [f"open {path}"]
+        assert [event for event in events if event.startswith(NEVER)] == []
 
 
 FIRST = """
@@ -623,7 +650,8 @@ print(*sorted(name for name in set(sys.modules) - before if name.partition(".")[
 
 
 def test_loading_needs_no_part_of_training_that_is_optional():
-    loaded = {name.partition(".")[0] for name in run(FIRST, GOLDEN[0]).split()}
+    networks = next(path for path in GOLDEN if path.stem.startswith("sequential"))
+    loaded = {name.partition(".")[0] for name in run(FIRST, networks).split()}
     assert loaded <= {"tabgrad", "numpy"}
 
 

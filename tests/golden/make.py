@@ -1,6 +1,6 @@
 """Writes the golden files of a version: models, rows and what they predict. Those of a version are written once.
 
-python tests/golden/make.py 0.1
+python tests/golden/make.py 0.1 [names of models, else all]
 """
 
 import json
@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tabgrad import Classifier, Regressor
 from tabgrad.layers import (
     Activation,
     BatchNormalization,
@@ -57,25 +58,73 @@ def rich():
     return model, [numeric[:4].tolist(), codes[:4].tolist()]
 
 
-def main():
-    (version,) = sys.argv[1:]
-    for make in (small, rich):
-        model, rows = make()
-        path = HERE / f"sequential-{make.__name__}-{version}.tabgrad"
-        if path.exists():
-            sys.exit(f"{path} is there already, and must load for ever")
-        model.save(path)
-        state = model.state
-        facts = {
-            "rows": rows,
-            "predictions": model.predict(rows if make is small else [np.array(each) for each in rows]).tolist(),
-            "step": state.step,
+def table():
+    """Numbers with gaps, words, dates and truth values."""
+    random = np.random.default_rng(2)
+    columns = {
+        "hours": random.normal(size=60).round(3).tolist(),
+        "subject": random.choice(["maths", "art", "<music>"], 60).tolist(),
+        "street": random.choice([f"street {number}" for number in range(10)], 60).tolist(),
+        "old": random.choice([True, False], 60).tolist(),
+        "born": (np.datetime64("2001-01-01", "D") + random.integers(0, 9999, 60)).astype(str).tolist(),
+    }
+    for place in (3, 8, 20, 31):
+        columns["hours"][place] = columns["subject"][place + 1] = None
+    return columns
+
+
+def taught(estimator, target):
+    """An estimator fitted to the table, and its first rows."""
+    columns = table()
+    estimator.fit(columns, target(columns))
+    return estimator, {name: values[:6] for name, values in columns.items()}
+
+
+def classifier():
+    """Three classes, settings that are records."""
+    settings = {"optimizer": SGD(momentum=0.9), "class_weight": {"art": 2.0}, "random_state": 5, "epochs": 3}
+    return taught(Classifier((4,), **settings), lambda columns: [word or "none" for word in columns["subject"]])
+
+
+def regressor():
+    """Two targets."""
+    values = np.random.default_rng(3).normal(size=(60, 2)).round(3)
+    return taught(Regressor((3,), random_state=5, epochs=2), lambda columns: values)
+
+
+def facts_of(model, rows):
+    """What a loaded model must say again."""
+    if isinstance(model, Sequential):
+        given = [np.array(each) for each in rows] if isinstance(rows[0][0], list) else rows
+        return {
+            "predictions": model.predict(given).tolist(),
+            "step": model.state.step,
             "epochs_done": model.epochs_done,
             "seed": model.seed,
             "learning_rate": model.learning_rate,
             "loss": model.history.history["loss"],
             "optimizer": repr(model.optimizer),
         }
+    return {
+        "predictions": model.predict(rows).tolist(),
+        "outputs": model._outputs(rows).tolist(),
+        "features": model.encoder_.features,
+        "loss": model.loss_curve_,
+        "schema": repr(model.table_schema_),
+        "parameters": repr(model),
+    }
+
+
+def main():
+    version, *names = sys.argv[1:]
+    forms = {"sequential-small": small, "sequential-rich": rich, "classifier": classifier, "regressor": regressor}
+    for name in names or forms:
+        model, rows = forms[name]()
+        path = HERE / f"{name}-{version}.tabgrad"
+        if path.exists():
+            sys.exit(f"{path} is there already, and must load for ever")
+        model.save(path)
+        facts = {"rows": rows, **facts_of(model, rows)}
         path.with_suffix(".json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
 
 
