@@ -103,11 +103,16 @@ def many_fits(*, fits: int, settled: int) -> dict[str, Any]:
 
 
 def model_file(*, rounds: int) -> dict[str, Any]:
-    """Save and load a trained classifier many times, as files; return the seconds of each, and the file's size."""
+    """Save and load a network and a `Classifier` many times, as files; return the seconds of each, and the sizes."""
     random = np.random.default_rng(0)
-    X, y = random.normal(size=(500, 54)), np.eye(7)[random.integers(0, 7, 500)]
-    model = keras_like.build(_names(), PROGRAMS["classifier"], features=54)
-    model.fit(X, y, epochs=2, verbose=0)
+    X, y = random.normal(size=(500, 54)), random.integers(0, 7, 500)
+    network = keras_like.build(_names(), PROGRAMS["classifier"], features=54)
+    network.fit(X, np.eye(7)[y], epochs=2, verbose=0)
+    estimator = tabgrad.Classifier((64, 64), epochs=2, random_state=0).fit(X, y)
+    return {"network": _files_of(network, X, rounds), "estimator": _files_of(estimator, X, rounds)}
+
+
+def _files_of(model: Any, X: np.ndarray, rounds: int) -> dict[str, Any]:
     path = Path("model.tabgrad").absolute()
     seconds: dict[str, list[float]] = {"save": [], "load": []}
     for _ in range(1 + rounds):

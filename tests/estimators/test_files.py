@@ -89,7 +89,7 @@ def same(one, other):
     if isinstance(one, Classifier):
         assert np.array_equal(one.predict_proba(rows), other.predict_proba(rows))
         assert (one.classes_.dtype, one.classes_.tolist()) == (other.classes_.dtype, other.classes_.tolist())
-    for name in ("encoder_", "table_schema_", "target_", "notes_", "history_", "n_iter_", "n_features_in_", "_rare"):
+    for name in ("encoder_", "table_schema_", "target_", "notes_", "history_", "n_iter_", "n_features_in_"):
         assert repr(getattr(one, name)) == repr(getattr(other, name)), name
     names = [getattr(each, "feature_names_in_", np.array([])).tolist() for each in (one, other)]
     assert names[0] == names[1]

@@ -30,7 +30,7 @@ from tabgrad.estimators._parameters import check_parameters
 from tabgrad.estimators._rows import Rows, check_columns, read_rows
 from tabgrad.estimators._saving import FITTED, arguments_of, content_of, restore
 from tabgrad.estimators._settings import batch_of, epochs_of, optimizer_of, patience_of, stops_early
-from tabgrad.estimators._suspicions import leaks, rare_levels, repeats, strangers
+from tabgrad.estimators._suspicions import leaks, repeats
 from tabgrad.estimators._weights import distinct, row_weights
 from tabgrad.layers import Dense
 from tabgrad.models import Sequential
@@ -70,7 +70,6 @@ class Fitted:
     named: bool
     target_names: tuple[str, ...]
     wide: bool
-    rare: Mapping[str, tuple[str, ...]]
     fingerprint: str
     notes: list[str]
 
@@ -191,9 +190,8 @@ class TableEstimator(BaseEstimator):
         head = self._head(target)
         shape = Shape(len(encoder.features), encoder.cardinalities, encoder.widths, head.units)
         model = self._model(shape, head, target, sample, seed, go_on=go_on)
-        rare = self._rare if go_on else rare_levels(encoder, sample.table)
         wide = isinstance(raw, np.ndarray) and raw.ndim == 2
-        facts = (table.names, rows.named, target_names, wide, rare, table.fingerprint(), notes)
+        facts = (table.names, rows.named, target_names, wide, table.fingerprint(), notes)
         record = Fitted(model, encoder, schema, target, *facts)
         self._train(record, head, sample, encoded, held, one_epoch=one_epoch, go_on=go_on)
         return self
@@ -290,7 +288,7 @@ class TableEstimator(BaseEstimator):
         self.n_iter_ = len(self.history_["loss"])
         self.n_features_in_ = len(record.names)
         self._names, self._named, self._target_names = record.names, record.named, record.target_names
-        self._wide, self._rare, self._fingerprint = record.wide, record.rare, record.fingerprint
+        self._wide, self._fingerprint = record.wide, record.fingerprint
         if record.named:
             self.feature_names_in_ = np.array(record.names, dtype=object)
         elif hasattr(self, "feature_names_in_"):
@@ -343,7 +341,7 @@ class TableEstimator(BaseEstimator):
         rows = read_rows(X, owner, fewest=0)
         table = check_columns(rows, self._names, named=self._named, ignored=self._target_names, owner=owner)
         encoded = self.encoder_.encode(table)
-        for note in strangers(self.encoder_, table, self._rare) if encoded.notes else ():
+        for note in encoded.notes:
             warnings.warn(note, DataWarning, stacklevel=4)
         model = self.model_
         network = model._ready_network("predict")

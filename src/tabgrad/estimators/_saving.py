@@ -30,11 +30,11 @@ TARGETS: dict[str, type] = {"classifier": ClassTarget, "regressor": ValueTarget}
 
 FITTED = (
     *("model_", "encoder_", "table_schema_", "target_", "notes_", "history_", "n_iter_", "n_features_in_"),
-    *("_names", "_named", "_target_names", "_wide", "_rare", "_fingerprint", "feature_names_in_"),
+    *("_names", "_named", "_target_names", "_wide", "_fingerprint", "feature_names_in_"),
 )
 """What a fit gives, and a file holds."""
 
-PARTS = ("parameters", "schema", "encoder", "target", "history", "notes", "named", "target_names", "wide", "rare")
+PARTS = ("parameters", "schema", "encoder", "target", "history", "notes", "named", "target_names", "wide")
 NOT_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 
 
@@ -60,7 +60,6 @@ def content_of(estimator: TableEstimator, kind: str) -> tuple[Content, list[str]
             "named": estimator._named,
             "target_names": list(estimator._target_names),
             "wide": estimator._wide,
-            "rare": {name: list(levels) for name, levels in estimator._rare.items()},
         },
         "model": network.header,
     }
@@ -97,7 +96,6 @@ def restore(estimator: TableEstimator, content: Content) -> None:
     estimator.n_features_in_ = len(encoder.names)
     estimator._names, estimator._target_names = encoder.names, _texts(data["target_names"])
     estimator._named, estimator._wide = (check(data[name], name, "the file", (bool,)) for name in ("named", "wide"))
-    estimator._rare = {name: _texts(levels) for name, levels in data["rare"].items()}
     estimator._fingerprint = check(data["fingerprint"], "fingerprint", "the file", (str,))
     if estimator._named:
         estimator.feature_names_in_ = np.array(encoder.names, dtype=object)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from tabgrad._refusals import SHOWN, shown
-from tabgrad.encode.categorical import Worded
-from tabgrad.encode.encoder import Encoder
 from tabgrad.table import Table, Words
 
-__all__ = ["leaks", "rare_levels", "repeats", "strangers"]
+__all__ = ["leaks", "repeats"]
 
 LEAK = 0.9999  # |r|, beyond which a column is the target in other units
 FEWEST_ROWS = 20  # in fewer, a column may follow the target by chance
@@ -76,33 +74,3 @@ def repeats(table: Table, y: np.ndarray) -> Iterator[str]:
             "on rows held out are too good where repetitions fall on both sides: drop them, or count them by "
             "sample_weight."
         )
-
-
-def rare_levels(encoder: Encoder, table: Table) -> dict[str, tuple[str, ...]]:
-    """For each column of words the levels that are in the table and have no place in the encoder: too few rows."""
-    return {name: tuple(sorted(found)) for name, found in _without_place(encoder, table) if found}
-
-
-def strangers(encoder: Encoder, table: Table, rare: Mapping[str, Sequence[str]]) -> Iterator[str]:
-    """A sentence for each column of words with levels that training had not, nor too seldom to keep them."""
-    for name, levels in _without_place(encoder, table):
-        known = set(rare.get(name, ()))
-        found = {level: rows for level, rows in levels.items() if level not in known}
-        if found:
-            rows = sum(found.values())
-            listed = ", ".join(f"{shown(level)} ({count})" for level, count in list(found.items())[:SHOWN])
-            more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
-            plural, verb = ("s", "") if rows > 1 else ("", "s")
-            yield (
-                f"{rows} row{plural} of {shown(name)} in {table.name} hold{verb} what training had not: {listed}{more}."
-            )
-
-
-def _without_place(encoder: Encoder, table: Table) -> Iterator[tuple[str, dict[str, int]]]:
-    for column in encoder.columns:
-        values = table.columns[column.name]
-        if isinstance(column, Worded) and isinstance(values, Words):
-            known = set(column.levels)
-            rows = zip(values.levels, values.counts().tolist(), strict=True)
-            found = [(level, count) for level, count in rows if count and level not in known]
-            yield column.name, dict(sorted(found, key=lambda each: (-each[1], each[0])))
