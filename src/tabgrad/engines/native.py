@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
 from itertools import count
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -85,6 +85,9 @@ class NativeEngine:
     """Runs plans on the compiled kernels; see `tabgrad.engines.base.Engine`."""
 
     name = "native"
+
+    def __init__(self) -> None:
+        self._kept: list[_Kept] = []  # the program of the last prediction: a row at a time would mostly make programs
 
     def fit(self, job: Job, *, threads: int | None = None) -> Result:
         """One run."""
@@ -170,10 +173,31 @@ class NativeEngine:
     ) -> np.ndarray:
         """The network's outputs; the batch size changes nothing here."""
         rows = min(max(len(x), 1), SCORING_ROWS)
-        program = _native_program(network, None, rows, _useful(threads, network, rows))
-        _write_weights(program, weights, network)
-        outputs: np.ndarray = program.predict(x, codes)
+        key = (network, weights, rows, _useful(threads, network, rows))
+        kept = self._kept.pop() if self._kept else None  # whoever takes it has it alone
+        if kept is None or not kept.serves(*key):
+            program = _native_program(network, None, rows, key[-1])
+            _write_weights(program, weights, network)
+            kept = _Kept(*key, program)
+        outputs: np.ndarray = kept.program.predict(x, codes)
+        if isinstance(weights, tuple):  # never changed in place, unlike a list
+            self._kept[:] = [kept]
         return outputs
+
+
+class _Kept(NamedTuple):
+    """A program, and what it was made for."""
+
+    network: Network
+    weights: Sequence[np.ndarray]
+    rows: int
+    threads: int
+    program: _native.Program
+
+    def serves(self, network: Network, weights: Sequence[np.ndarray], rows: int, threads: int) -> bool:
+        """Whether it is the program for these."""
+        same = network is self.network and weights is self.weights
+        return same and (rows, threads) == (self.rows, self.threads)
 
 
 class _NativeSession:

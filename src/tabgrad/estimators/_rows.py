@@ -62,6 +62,8 @@ def read_rows(X: Any, owner: str, *, fewest: int = 1) -> Rows:
     ValueError
         What is no table, is sparse or complex, holds infinity, has too few rows or no column.
     """
+    if type(X) is np.ndarray and X.ndim == 2 and X.dtype.kind in "fiu" and len(X) >= fewest and X.shape[1]:
+        return Rows(Table.of(X), named=False, ordered=True)  # scikit-learn's look would take longer than the rest
     if isinstance(X, Table):
         rows = Rows(X, named=True, ordered=False)
     elif isinstance(X, Mapping) and not issparse(X):  # SciPy's dok_matrix is a dict

@@ -291,7 +291,7 @@ class Classifier(ClassifierMixin, TableEstimator):
 
     def _probabilities(self, outputs: np.ndarray) -> np.ndarray:
         """A network's outputs as probabilities."""
-        return probabilities(outputs, self.model_.plan().loss)
+        return probabilities(outputs, self.model_._ready_compiled("predict").loss)
 
     # ---- What a classifier does differently ------------------------------------------------------------------------
 

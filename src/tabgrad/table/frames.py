@@ -32,10 +32,14 @@ def columns_of(data: Any, name: str) -> tuple[dict[str, Values], tuple[str, ...]
             raise DataError(f"{name} must be in memory. Got a {kind}: call .collect() first.") from None
         return None
     names = unique([str(column) for column in frame.columns], name)
+    plain = _numpy_columns(data, frame)
     columns: dict[str, Values] = {}
     notes: list[str] = []
     problems: list[str] = []
     for column, series in zip(names, frame.iter_columns(), strict=True):
+        if plain[len(columns) + len(problems)]:
+            columns[column] = np.asarray(series.to_native())
+            continue
         try:
             columns[column] = _values(series, f"Column {shown(column)} of {name}", notes)
         except DataError as error:
@@ -43,6 +47,27 @@ def columns_of(data: Any, name: str) -> tuple[dict[str, Values], tuple[str, ...]
     if problems:
         raise DataError(" ".join(problems))
     return columns, tuple(notes)
+
+
+def block_of(data: Any) -> tuple[list[str], np.ndarray] | None:
+    """The names and the one array of numbers that a frame of pandas is; None where it is not one."""
+    if type(data).__module__.partition(".")[0] != "pandas" or getattr(data, "ndim", 0) != 2:
+        return None
+    dtypes = set(data.dtypes)
+    dtype = dtypes.pop() if len(dtypes) == 1 else None
+    if not isinstance(dtype, np.dtype) or dtype.kind not in "fiu" or dtype.itemsize < 4 or not dtype.isnative:
+        return None
+    return [str(column) for column in data.columns], data.to_numpy()
+
+
+def _numpy_columns(data: Any, frame: nw.DataFrame[Any]) -> list[bool]:
+    """For each column whether it is an array of NumPy's numbers already, of which nothing need be asked."""
+    if not frame.implementation.is_pandas():
+        return [False] * len(frame.columns)
+    return [
+        isinstance(dtype, np.dtype) and dtype.kind in "fiub" and dtype.itemsize != 2 and dtype.isnative
+        for dtype in data.dtypes
+    ]
 
 
 def series_of(data: Any, name: str) -> Values | None:

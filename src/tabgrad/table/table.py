@@ -73,8 +73,11 @@ class Table:
             return _of_array(data, name)
         if type(data).__module__.startswith("scipy.sparse"):
             raise DataError(f"{name} must be dense. Got a sparse matrix; convert it: .toarray().")
-        from tabgrad.table.frames import columns_of  # imports narwhals
+        from tabgrad.table.frames import block_of, columns_of  # imports narwhals
 
+        block = block_of(data)
+        if block is not None and block[0]:
+            return Table(_views(block[1], unique(block[0], name)), name=name, block=block[1])
         found = columns_of(data, name)
         if found is not None:
             columns, notes = found
