@@ -85,6 +85,49 @@ def grid_search(**settings: Any) -> dict[str, Any]:
     return keras_like.grid_search(names, **settings)
 
 
+def classifier_fit(*, table: str, seed: int) -> dict[str, Any]:
+    """Fit the classifier with its defaults a few times; the time of each, and the test's log-loss."""
+    from sklearn.metrics import log_loss
+
+    data = load(table)
+    labels, truth = (data[f"y_{part}"].argmax(axis=1) for part in ("train", "test"))
+    tabgrad.Classifier(epochs=1).fit(data["X_train"][:500], labels[:500])
+    seconds = []
+    for _ in range(3):
+        start = time.perf_counter()
+        fitted = tabgrad.Classifier(random_state=seed).fit(data["X_train"], labels)
+        seconds.append(time.perf_counter() - start)
+    return {"seconds_per_step": seconds, "score": float(log_loss(truth, fitted.predict_proba(data["X_test"])))}
+
+
+def classifier_predict() -> dict[str, Any]:
+    """Predict, warm, with networks of the default size: a row as an array and as frames, a million rows."""
+    import pandas as pd
+
+    random = np.random.default_rng(0)
+    X, y = random.normal(size=(2000, 16)), random.integers(0, 7, 2000)
+    frame = pd.DataFrame(X, columns=[f"c{place}" for place in range(16)])
+    mixed = frame.assign(town=random.choice(["a", "b", "c"], 2000), street=random.integers(0, 40, 2000).astype(str))
+    many = random.normal(size=(1_000_000, 16))
+    cases = {
+        "one row of 16 numbers, an array": (X, X[:1], 500),
+        "one row of 16 numbers, a frame of pandas": (frame, frame.head(1), 100),
+        "one row of 16 numbers and 2 words, a frame of pandas": (mixed, mixed.head(1), 100),
+        "a million rows of 16 numbers": (X, many, 1),
+    }
+    seconds: dict[str, list[float]] = {}
+    for name, (table, rows, count) in cases.items():
+        fitted = tabgrad.Classifier(epochs=1, random_state=0).fit(table, y)
+        fitted.predict(rows)
+        seconds[name] = []
+        for _ in range(5):
+            start = time.perf_counter()
+            for _ in range(count):
+                fitted.predict(rows)
+            seconds[name].append((time.perf_counter() - start) / count)
+    return {"seconds": seconds}
+
+
 def two_fits() -> dict[str, Any]:
     """Time building and fitting a small network twice: the first fit of this process and the second."""
     return {"seconds": [_small_fit(seed) for seed in range(2)]}

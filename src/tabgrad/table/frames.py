@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import narwhals.stable.v2 as nw
@@ -32,16 +33,16 @@ def columns_of(data: Any, name: str) -> tuple[dict[str, Values], tuple[str, ...]
             raise DataError(f"{name} must be in memory. Got a {kind}: call .collect() first.") from None
         return None
     names = unique([str(column) for column in frame.columns], name)
-    plain = _numpy_columns(data, frame)
     columns: dict[str, Values] = {}
     notes: list[str] = []
     problems: list[str] = []
-    for column, series in zip(names, frame.iter_columns(), strict=True):
-        if plain[len(columns) + len(problems)]:
-            columns[column] = np.asarray(series.to_native())
-            continue
+    for column, series in zip(names, _columns(data, frame), strict=True):
         try:
-            columns[column] = _values(series, f"Column {shown(column)} of {name}", notes)
+            columns[column] = (
+                series
+                if isinstance(series, np.ndarray)
+                else _values(series, f"Column {shown(column)} of {name}", notes)
+            )
         except DataError as error:
             problems.append(str(error))
     if problems:
@@ -60,14 +61,14 @@ def block_of(data: Any) -> tuple[list[str], np.ndarray] | None:
     return [str(column) for column in data.columns], data.to_numpy()
 
 
-def _numpy_columns(data: Any, frame: nw.DataFrame[Any]) -> list[bool]:
-    """For each column whether it is an array of NumPy's numbers already, of which nothing need be asked."""
+def _columns(data: Any, frame: nw.DataFrame[Any]) -> Iterator[Any]:
+    """The columns in their order; of pandas those that are NumPy's numbers as they are, since nothing need be asked."""
     if not frame.implementation.is_pandas():
-        return [False] * len(frame.columns)
-    return [
-        isinstance(dtype, np.dtype) and dtype.kind in "fiub" and dtype.itemsize != 2 and dtype.isnative
-        for dtype in data.dtypes
-    ]
+        yield from frame.iter_columns()
+        return
+    for dtype, (_, series) in zip(data.dtypes, data.items(), strict=True):
+        numpy = isinstance(dtype, np.dtype) and dtype.kind in "fiub" and dtype.itemsize != 2 and dtype.isnative
+        yield np.asarray(series) if numpy else nw.from_native(series, series_only=True)
 
 
 def series_of(data: Any, name: str) -> Values | None:

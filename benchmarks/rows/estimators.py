@@ -1,0 +1,56 @@
+"""`Classifier` beside scikit-learn's pipeline, and what a prediction costs: of a row, of a million."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterator
+
+from processes import CORES, Bench, Job
+from verdict import Row, compared, failed, judged, spread
+
+BARS = {
+    "one row of 16 numbers, an array": 100e-6,
+    "one row of 16 numbers, a frame of pandas": 2e-3,
+    "one row of 16 numbers and 2 words, a frame of pandas": 2e-3,
+    "a million rows of 16 numbers": 1.0,
+}
+
+
+def estimators(bench: Bench) -> Iterator[Row]:
+    """Fit both with their defaults and all cores, in turns; then time predictions of a fitted classifier."""
+    arguments = {"table": bench.table("beans"), "seed": 0}
+    jobs = {
+        "tabgrad": Job("tabgrad", "classifier_fit", arguments, CORES),
+        "scikit-learn": Job("sklearn_mlp", "classifier_fit", arguments, CORES),
+    }
+    runs = bench.interleave(jobs)
+    what = "Classifier().fit on Dry Bean; StandardScaler and MLPClassifier(early_stopping=True)"
+    yield compared("estimators", f"{what}: wall time", *runs.values(), bar=1.0, scored="test log-loss")
+    if not any(each.failure for each in runs.values()):
+        ours, theirs = (each.score for each in runs.values())
+        yield Row(
+            "estimators",
+            f"{what}: log-loss",
+            ours=f"{ours:.4f}",
+            theirs=f"scikit-learn {theirs:.4f}",
+            measured=f"{ours / theirs:.3g}x",
+            bar="<= 1x",
+            verdict=judged(ours <= theirs),
+        )
+    predicted = bench.interleave({"tabgrad": Job("tabgrad", "classifier_predict", {}, CORES)})["tabgrad"]
+    for name, bar in BARS.items():
+        said = f"predict, {name}, encoding included, warm"
+        if predicted.failure:
+            yield failed("estimators", said, f"< {spread([bar])}", predicted.failure)
+            continue
+        best = [min(each["seconds"][name]) for each in predicted.results]
+        middle = statistics.median(best)
+        yield Row(
+            "estimators",
+            said,
+            ours=spread(best),
+            measured=spread([middle]),
+            bar=f"< {spread([bar])}",
+            verdict=judged(middle < bar),
+            samples={"best": best},
+        )
