@@ -69,7 +69,12 @@ $(STAMPS)/build: $(NATIVE) CMakeLists.txt pyproject.toml $(STAMPS)/tools
 
 build: $(STAMPS)/build
 
+# The models of the demonstration lie in build/demo.
 demo: build $(STAMPS)/requires-examples
+	@mkdir -p build/demo
+	@for job in "dry_bean Class" "concrete compressive_strength"; do set -- $$job; \
+	  echo; echo "== tabgrad fit examples/data/$$1.csv.gz --target $$2 --out build/demo/$$1.tabgrad --overwrite"; \
+	  $(BIN)/tabgrad fit examples/data/$$1.csv.gz --target $$2 --out build/demo/$$1.tabgrad --overwrite || exit 1; done
 	@for example in 01_linear_regression 02_classification 03_grid_search; do \
 	  echo; echo "== examples/$$example.py"; $(BIN)/python examples/$$example.py || exit 1; done
 
@@ -96,10 +101,11 @@ docs: build $(STAMPS)/requires-docs
 	$(BIN)/python -m sphinx -q -W --keep-going -E -b html -d build/doctrees docs build/docs
 	@echo "build/docs/index.html"
 
-# The tables that are taken from the code: the README's list of parts, and the names of Keras in docs/; tests fail
-# where they lag.
+# What is taken from the code: the README's list of parts, the help of the command line and the names of Keras in docs/;
+# tests fail where they lag.
 readme: build $(STAMPS)/requires-test
 	$(BIN)/python docs/parts.py --write
+	$(BIN)/python docs/command_line.py --write
 	$(BIN)/python docs/keras_names.py --write
 
 # The suite with the share of lines and branches that it runs; the bar stands in pyproject.toml.

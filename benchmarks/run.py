@@ -29,6 +29,7 @@ ROWS: dict[str, Callable[[Bench], Iterator[Row]]] = {
     "grid": grid.grid,
     "estimators": estimators.estimators,
     "import": startup.importing,
+    "command_line": startup.command_line,
     "first_fit": startup.first_fit,
     "model_file": files.model_file,
     "memory": steady.memory,

@@ -57,6 +57,34 @@ def importing(bench: Bench) -> Iterator[Row]:
     )
 
 
+def command_line(bench: Bench) -> Iterator[Row]:
+    """Time `tabgrad --help` from start to end, the interpreter's start among it."""
+    what = f"tabgrad --help, interpreter start included, {IMPORTS} times"
+    say(f"tabgrad --help, {IMPORTS} times")
+    scripts = {"nothing": "pass", "typer": "import typer", "help": "from tabgrad.cli import main; main(['--help'])"}
+    seconds: dict[str, list[float]] = {name: [] for name in scripts}
+    try:
+        for script in scripts.values():
+            _interpret(bench, script)
+        for _ in range(IMPORTS):
+            for name, script in scripts.items():
+                seconds[name].append(_interpret(bench, script)[0])
+    except MeasurementError as error:
+        yield failed("command_line", what, "< 0.15 s", str(error))
+        return
+    median, best = statistics.median(seconds["help"]), min(seconds["help"])
+    yield Row(
+        "command_line",
+        what,
+        ours=spread(seconds["help"]),
+        theirs=f"import typer alone {spread(seconds['typer'])}, python alone {spread(seconds['nothing'])}",
+        measured=f"{median:.3f} s, best {best:.3f} s",
+        bar="< 0.15 s",
+        verdict=judged(median < 0.15),
+        samples=seconds,
+    )
+
+
 def first_fit(bench: Bench) -> Iterator[Row]:
     """Build and fit a small network twice in each of several processes."""
     what = f"first fit of a process over the second, {PROCESSES} processes"

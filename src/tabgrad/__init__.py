@@ -8,8 +8,6 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-import numpy as _numpy  # noqa: F401  (what every use of the package needs)
-
 if TYPE_CHECKING:
     from tabgrad import (
         activations,

@@ -11,6 +11,7 @@ from tabgrad._refusals import shown
 from tabgrad.errors import DataError
 from tabgrad.table import memory
 from tabgrad.table.cells import csv_cells, csv_field, unformulated
+from tabgrad.table.columns import words
 from tabgrad.table.csv import Layout, Rows, refuse_unknown, rows_of, typed
 from tabgrad.table.dialect import SAMPLE, dialect_of
 from tabgrad.table.encodings import text_of
@@ -60,8 +61,8 @@ class CsvParts:
                 first = rows.line + int(rows.records.lines[0]) if rows.in_step else number
                 number += len(rows)
                 yield Part(Table(columns, rows.notes, self.name, first), _raw(rows))
-        if number == 1:
-            raise DataError(f"{self.name} holds names, {shown(list(self.names))}, but no row below them.")
+        if number == 1:  # nothing to predict is no mistake: the answer is nothing, too
+            yield Part(Table({name: words([]) for name in self.names}, (), self.name, self._dialect.line), [])
 
     def with_columns(self, adding: Adding) -> Iterator[bytes]:
         """The file, each row with more fields behind its own: encoding, line ends and quotation marks stay."""

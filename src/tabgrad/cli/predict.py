@@ -1,0 +1,130 @@
+"""``tabgrad predict``: every row as it came, in its order, with what the model says of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tabgrad._refusals import shown
+from tabgrad.cli.exits import UsageError
+from tabgrad.cli.models import completed, is_classifier, load_estimator, targets_of
+from tabgrad.cli.places import refuse_place
+from tabgrad.cli.screen import LiveLine, Screen, amount, printable
+from tabgrad.cli.settings import Predict
+from tabgrad.cli.tables import reading
+from tabgrad.table.columns import Values, Words
+from tabgrad.table.schema import Column, Kind, Schema
+from tabgrad.table.table import Table
+
+if TYPE_CHECKING:
+    from tabgrad.estimators import Classifier, Regressor
+
+__all__ = ["predict"]
+
+ROWS = 100_000  # read, predicted and written together
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet takes a text for that begins so
+
+
+def predict(settings: Predict, screen: Screen) -> None:
+    """Do what `tabgrad predict` is asked for."""
+    from tabgrad.table.parts import add_columns
+
+    if settings.json and settings.out is None:
+        raise UsageError("--json says what was done, and the rows go to the standard output. Give them --out FILE.")
+    target = "-" if settings.out is None else os.path.expanduser(settings.out)
+    if settings.out is not None:
+        refuse_place(target, [settings.table, settings.model], overwrite=settings.overwrite)
+    model = load_estimator(settings.model)
+    with screen.line() as line:
+        work = _Work(model, settings, line)
+        rows = add_columns(
+            settings.table,
+            target,
+            work,
+            rows=ROWS,
+            escape=not settings.raw,
+            kinds=kinds_of(model.table_schema_),
+            **reading(settings),
+        )
+    if not settings.raw:
+        _tell_of_formulas(work.names, model, screen)
+    if settings.json:
+        screen.data({"out": settings.out, "rows": rows, "columns": list(work.names)})
+    elif settings.out is not None:
+        screen.say(
+            f"{amount(rows, 'row')} in {settings.out}, with {', '.join(map(shown, work.names[:4]))}"
+            f"{', ...' if len(work.names) > 4 else ''} added"
+        )
+
+
+class _Work:
+    """What is added to each part of the rows."""
+
+    def __init__(self, model: Classifier | Regressor, settings: Predict, line: LiveLine) -> None:
+        self._model, self._settings, self._line, self._done = model, settings, line, 0
+        self.names = added_names(model, settings)
+
+    def __call__(self, table: Table) -> dict[str, Values]:
+        """The new columns of some rows."""
+        if clash := [name for name in self.names if name in table.columns]:
+            raise UsageError(
+                f"{table.name} has a column {shown(clash[0])} already, and your own are never changed. Give the new "
+                "ones other names with --prefix, for instance --prefix new_."
+            )
+        columns = self._columns(completed(self._model, table))
+        self._done += len(table)
+        if self._line.due():
+            self._line.draw(amount(self._done, "row"))
+        return dict(zip(self.names, columns, strict=True))
+
+    def _columns(self, table: Table) -> list[Values]:
+        model = self._model
+        if not is_classifier(model):
+            values = np.asarray(model.predict(table), np.float64).reshape(len(table), -1)
+            return list(values.T)
+        probabilities = np.asarray(model.predict_proba(table))
+        taken, classes = probabilities.argmax(axis=1), model.classes_
+        text = classes.dtype.kind in "OUT"
+        labels = Words(taken.astype(np.int32), tuple(classes.tolist())) if text else classes[taken]
+        return [labels, *(probabilities.T if self._settings.proba else ())]
+
+
+def added_names(model: Classifier | Regressor, settings: Predict) -> list[str]:
+    """What the new columns are called."""
+    if is_classifier(model):
+        names = ["prediction"]
+        names += [f"probability_{label}" for label in model.classes_.tolist()] if settings.proba else []
+    elif settings.proba:
+        raise UsageError("--proba is for classes, and this model predicts numbers. Leave it out.")
+    else:
+        targets = targets_of(model)
+        several = [f"prediction_{name}" for name in targets or map(str, range(len(model.target_.mean)))]
+        names = ["prediction"] if len(several) == 1 else several
+    return [f"{settings.prefix}{name}" for name in names]
+
+
+def kinds_of(schema: Schema) -> dict[str, str]:
+    """How the columns that the model uses are read: as numbers, dates or exact texts."""
+    return {column.name: _kind(column) for column in schema.used}
+
+
+def _kind(column: Column) -> str:
+    if column.kind == Kind.DATE:
+        return column.order or "date"
+    numbers = column.kind == Kind.NUMERIC or column.levels == ("0", "1")
+    return "numeric" if numbers else "categorical"
+
+
+def _tell_of_formulas(names: Sequence[str], model: Any, screen: Screen) -> None:
+    classes = model.classes_.tolist() if is_classifier(model) else []
+    changed = [label for label in classes if isinstance(label, str) and label.startswith(FORMULA)]
+    if changed:
+        several = len(changed) > 1
+        screen.note(
+            f"{amount(len(changed), 'class', 'classes')} would be {'formulas' if several else 'a formula'} to a "
+            f"spreadsheet, and {'are' if several else 'is'} written with a ' before {'them' if several else 'it'}, as "
+            f"'{printable(changed[0])}. --raw leaves it away."
+        )

@@ -1,0 +1,244 @@
+"""What the user sees: results on the standard output, all else on the standard error.
+
+Names and values come from files: control characters are shown as escapes and never sent to a terminal, and nothing is
+taken for Rich's markup. Without a terminal, with ``NO_COLOR`` or ``TERM=dumb``, the text is plain.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+import textwrap
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self, TextIO
+
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
+WIDTH_OF_FILES = 110  # columns of text that goes to a file or a pipe
+INDENT = 2
+LONGEST = 40  # characters of a name
+REDRAWS = 15  # a second, of the live line
+SECONDS_BETWEEN_LINES = 5.0  # where no terminal can draw a line again
+
+
+def printable(text: Any, most: int = LONGEST) -> str:
+    r"""A name or value as a line of a screen can hold it: control characters escaped, cut where it is long.
+
+    Examples
+    --------
+    >>> from tabgrad.cli.screen import printable
+    >>> print(printable("a\x1b[31m\nb"))
+    a\x1b[31m\nb
+    """
+    safe = "".join(each if each.isprintable() else repr(each)[1:-1] for each in str(text)[: 4 * most])
+    return safe if len(safe) <= most else f"{safe[: most - 3]}..."
+
+
+def message(text: str) -> str:
+    """A message as it may go to a terminal: its lines stay, other control characters are escaped."""
+    return "".join(each if each.isprintable() or each == "\n" else repr(each)[1:-1] for each in text)
+
+
+def figure(value: float) -> str:
+    """A score in four significant digits.
+
+    Examples
+    --------
+    >>> from tabgrad.cli.screen import figure
+    >>> figure(0.92341), figure(51234.6), figure(0.0000123), figure(7.0), figure(float("nan"))
+    ('0.9234', '51235', '1.23e-05', '7', '-')
+    """
+    if not math.isfinite(value):
+        return "-" if math.isnan(value) else str(value)
+    if value == int(value) and abs(value) < 1e15:
+        return f"{int(value)}"
+    if value == 0 or 1e-3 <= abs(value) < 1e7:
+        digits = max(0, 3 - math.floor(math.log10(abs(value)))) if abs(value) >= 1 else 4
+        return f"{value:.{digits}f}"
+    return f"{value:.3g}"
+
+
+def amount(count: int, noun: str, plural: str | None = None) -> str:
+    """``1 row``, ``13,611 rows``."""
+    return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Cells in columns, without lines around them.
+
+    Parameters
+    ----------
+    rows : tuple of tuple of str or Text
+    right : tuple of int
+        The places of the columns of numbers.
+    titled : bool
+        Whether the first row is that of the titles.
+    """
+
+    rows: tuple[tuple[Text, ...], ...]
+    right: tuple[int, ...] = ()
+    titled: bool = False
+
+    def lines(self, width: int, indent: int = 0) -> Iterator[Text]:
+        """The lines for a screen of some width; where it is too narrow, the last column goes on below itself."""
+        widths = [max(cell.cell_len for cell in column) for column in zip(*self.rows, strict=True)]
+        begin = indent + sum(widths[:-1]) + len(GAP) * (len(widths) - 1)
+        room = max(width - begin - 1, NARROWEST)
+        for place, row in enumerate(self.rows):
+            parts = _wrapped(row[-1], room) if len(row) - 1 not in self.right else [row[-1]]
+            line = Text(" " * indent)
+            for column, cell in enumerate((*row[:-1], parts[0])):
+                space = " " * (widths[column] - cell.cell_len)
+                before, after = (space, "") if column in self.right else ("", space)
+                line = Text.assemble(line, GAP if column else "", before, cell, after)
+            for text in (line, *(Text.assemble(" " * begin, part) for part in parts[1:])):
+                text.rstrip()
+                if self.titled and not place:
+                    text.stylize("dim")
+                yield text
+
+
+GAP = "  "
+NARROWEST = 24  # columns that the last column of a grid has at least
+
+
+def grid(rows: Iterable[Sequence[Any]], header: Sequence[str] | None = None, right: Sequence[int] = ()) -> Grid:
+    """Cells in columns; control characters in them are escaped."""
+    lines = [*([header] if header else []), *rows]
+    cells = (tuple(cell if isinstance(cell, Text) else Text(printable(cell, 400)) for cell in row) for row in lines)
+    return Grid(tuple(cells), tuple(right), titled=bool(header))
+
+
+def _wrapped(cell: Text, room: int) -> list[Text]:
+    if cell.cell_len <= room:
+        return [cell]
+    return [Text(line, style=cell.style) for line in textwrap.wrap(cell.plain, room)]
+
+
+class Screen:
+    """Both streams of a command.
+
+    Parameters
+    ----------
+    quiet : bool
+        Say nothing on the standard error but errors.
+    """
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self.quiet = quiet
+        for stream in (sys.stdout, sys.stderr):
+            if hasattr(stream, "reconfigure") and stream.errors == "strict":
+                stream.reconfigure(errors="backslashreplace")  # a terminal without the characters of a name
+        self._out, self._err = _console(sys.stdout), _console(sys.stderr)
+        self._begun = False
+
+    @property
+    def live(self) -> bool:
+        """Whether a line on the standard error can be drawn again."""
+        return self._err.is_terminal and not self._err.is_dumb_terminal and not self.quiet
+
+    def error(self, text: str) -> None:
+        """What went wrong; the one thing that is always said."""
+        self._print(Text.assemble(("Error: ", "bold red"), message(text)))
+
+    def note(self, text: str) -> None:
+        """Something that the user should know."""
+        if not self.quiet:
+            self._print(Text.assemble(("! ", "bold yellow"), message(text)))
+
+    def say(self, text: str = "", style: str = "") -> None:
+        """A line of text."""
+        if not self.quiet:
+            self._print(Text(message(text), style=style))
+
+    def heading(self, text: str) -> None:
+        """The title of what follows."""
+        if not self.quiet:
+            before = "\n" if self._begun else ""
+            self._print(Text(f"{before}{message(text)}", style="bold"))
+
+    def show(self, content: Grid) -> None:
+        """A grid on the standard error."""
+        if not self.quiet:
+            for line in content.lines(self._err.width, INDENT):
+                self._err.print(line, soft_wrap=True)
+
+    def result(self, content: Grid | str = "", style: str = "") -> None:
+        """What was asked for, on the standard output."""
+        lines = [Text(message(content), style)] if isinstance(content, str) else content.lines(self._out.width, INDENT)
+        for line in lines:
+            self._out.print(line, soft_wrap=True)
+
+    def data(self, content: Any) -> None:
+        """What was asked for as one JSON document on the standard output; NaN is null."""
+        sys.stdout.write(json.dumps(_finite(content), indent=2, allow_nan=False) + "\n")
+        sys.stdout.flush()
+
+    def line(self) -> LiveLine:
+        """A line that lives while something takes its time."""
+        return LiveLine(self._err, shown=not self.quiet, live=self.live)
+
+    def _print(self, text: Text) -> None:
+        self._begun = True
+        self._err.print(text, soft_wrap=not self._err.is_terminal)
+
+
+class LiveLine:
+    """A line that is drawn again and again; without a terminal, a line of its own now and then."""
+
+    def __init__(self, console: Console, *, shown: bool, live: bool) -> None:
+        self._console, self._shown = console, shown
+        self._live = Live(console=console, transient=True, auto_refresh=False) if live else None
+        self._drawn = time.monotonic() if self._live is None else -math.inf
+
+    def __enter__(self) -> Self:
+        """Begin."""
+        if self._live is not None:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, place: TracebackType | None
+    ) -> None:
+        """Take it away."""
+        if self._live is not None:
+            self._live.stop()
+
+    def due(self) -> bool:
+        """Whether the line may be drawn again: making its text costs time as well."""
+        between = 1 / REDRAWS if self._live is not None else SECONDS_BETWEEN_LINES
+        return self._shown and time.monotonic() - self._drawn >= between
+
+    def draw(self, text: str) -> None:
+        """Show a text in it."""
+        self._drawn = time.monotonic()
+        line = Text(f"  {message(text)}", no_wrap=True, overflow="ellipsis")
+        if self._live is not None:
+            self._live.update(line, refresh=True)
+        else:
+            self._console.print(line, soft_wrap=True)
+
+
+def _console(stream: TextIO) -> Console:
+    width = None if stream.isatty() else WIDTH_OF_FILES
+    return Console(file=stream, width=width, markup=False, emoji=False, highlight=False)
+
+
+def _finite(content: Any) -> Any:
+    """Plain data that JSON can hold."""
+    if isinstance(content, dict):
+        return {str(key): _finite(value) for key, value in content.items()}
+    if isinstance(content, (list, tuple)):
+        return [_finite(value) for value in content]
+    if hasattr(content, "tolist"):  # NumPy's numbers and arrays
+        return _finite(content.tolist())
+    if isinstance(content, float) and not math.isfinite(content):
+        return None
+    return content
