@@ -180,7 +180,8 @@ class OneHot(Worded):
 class Embedded(Worded):
     """A code for each level, whose row of a table `tabgrad.layers.Embedding` learns.
 
-    Code 0 is for rare and unseen levels, 1 for missing values, then come the levels.
+    Code 0 is for rare and unseen levels, 1 for missing values, then come the levels. A code that no training row has
+    keeps the row that its table began with, which is near 0, as an `Embedding` is initialised: neither this nor that.
 
     Parameters
     ----------

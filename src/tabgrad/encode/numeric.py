@@ -31,6 +31,7 @@ FINITE, BOUNDED = Interval(), Interval(-EXTREME, EXTREME)
 MOST_SCORE = 4.0  # of a normal score: one row in 30,000 lies beyond
 ROWS_A_QUANTILE, FEWEST_QUANTILES, MOST_QUANTILES = 30, 10, 1000
 BLOCK = 2**15  # numbers encoded at a time: two such arrays of float64 stay in the second-level cache
+FEWEST_ROWS = 64  # at a time, however wide the table: below, a sweep over a column is all overhead
 
 
 @dataclass(frozen=True)
@@ -477,7 +478,7 @@ class NumericColumns:
         DataError
             Without a place, which `tabgrad.encode.Encoder.check` finds: a number is infinite, or an integer no float64.
         """
-        rows, step = len(out), max(BLOCK // max(len(self.records), 1), 1)
+        rows, step = len(out), max(BLOCK // max(len(self.records), 1), FEWEST_ROWS)
         whole = isinstance(columns, np.ndarray)
         arrays = columns if whole else [columns[place] for place in self.order]
         wide = any(map(_wide, [columns] if isinstance(columns, np.ndarray) else columns))

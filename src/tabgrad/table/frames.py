@@ -85,6 +85,9 @@ def series_of(data: Any, name: str) -> Values | None:
 
 
 def _values(series: nw.Series[Any], name: str, notes: list[str]) -> Values:
+    native = series.to_native()
+    if isinstance(getattr(native, "dtype", None), np.dtype) and native.dtype.kind in "fiub":
+        return column_of(native.to_numpy(), name)  # pandas over NumPy: the array is there, whatever asking would cost
     dtype = series.dtype
     if isinstance(dtype, (nw.Categorical, nw.Enum)):
         return _categories(series)
