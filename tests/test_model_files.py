@@ -20,7 +20,7 @@ from tabgrad import losses, metrics, store
 from tabgrad._loading import model_of
 from tabgrad.callbacks import LambdaCallback, ModelCheckpoint
 from tabgrad.errors import ArgumentError, ArgumentTypeError, ModelFileError, NotReadyError
-from tabgrad.layers import Dense, Dropout, Input
+from tabgrad.layers import Dense, Dropout, Input, Residual
 from tabgrad.models import Sequential, load_model, save_model
 from tabgrad.optimizers import LBFGS, SGD, Adam
 from tabgrad.optimizers.schedules import CosineDecay, Function
@@ -349,8 +349,11 @@ def test_what_cannot_be_written(tmp_path):
         odd.save(path, optimizer=False)
     with pytest.raises(ArgumentTypeError, match="'include_optimizer' of save must be True or False"):
         odd.save(path, include_optimizer="no")
-    twins = Sequential([Dense(1, input_dim=3, name="a/kernel")])
-    assert same(twins, through(twins))
+    names = Sequential([Dense(1, input_dim=3, name="a/kernel")])
+    assert same(names, through(names))
+    twins = Sequential([Residual([Dense(3)], input_shape=(3,), name="a"), Dense(3, name="a/0_dense")])
+    with pytest.raises(ArgumentError, match="Two arrays of the model are called 'a/0_dense/kernel'"):
+        twins.save(path)
 
 
 def test_another_thread_waits():
@@ -439,6 +442,7 @@ NOT_MODELS = {
     "a class of somebody else": (("network", "layers", 0, "class"), "os.system", "Unknown class 'os.system'"),
     "a class with a nearest": (("network", "layers", 0, "class"), "layers.Dens", "Did you mean 'layers.Dense'"),
     "the same name twice": (("network", "layers"), [NAMED, NAMED], "must have different names"),
+    "the same name later": (("network", "layers"), [{"class": "layers.Flatten"}, NAMED, NAMED], "different names"),
     "Input in the middle": (
         ("network", "layers", 1),
         {"class": "layers.Input", "shape": [4]},

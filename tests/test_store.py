@@ -207,6 +207,14 @@ def test_a_header_of_too_many_values(monkeypatch):
     refused(MADE, "holds too many values")
 
 
+def test_what_does_not_fit_into_the_memory(monkeypatch):
+    def fail(*_):
+        raise MemoryError
+
+    monkeypatch.setattr(store, "_arrays", fail)
+    refused(MADE, "does not fit into the memory. Load it on a larger machine")
+
+
 def test_a_header_that_is_too_long(monkeypatch):
     monkeypatch.setattr(store, "LARGEST_HEADER", 500)
     refused(MADE, "too few for what its beginning says")

@@ -10,7 +10,7 @@ from tabgrad.store import Content
 
 
 def load(filepath: str | os.PathLike[str]) -> Any:
-    """The model in a file: what `save` of a `Sequential`, a `Classifier` or a `Regressor` wrote.
+    """The model in a file: what `save` of a `Sequential`, a ``Classifier`` or a ``Regressor`` wrote.
 
     Nothing in the file is run, and every bit that has turned is noticed. See :doc:`/model_file`.
 

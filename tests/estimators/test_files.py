@@ -59,12 +59,12 @@ FITTED = {
     "an array": lambda: Classifier(**SETTINGS).fit(FRAME[["hours"]].to_numpy(), LABELS),
     "a column's name": lambda: Classifier(**SETTINGS).fit(FRAME.assign(label=LABELS), "label"),
     "settings": lambda: classifier(
-        hidden_layer_sizes=[8, 4],
+        hidden_layer_sizes=np.array([8, 4]),
         optimizer=SGD(CosineDecay(0.1, 100), momentum=0.9),
         class_weight={"yes": 2.0, "no": 1},
         metrics=["accuracy"],
         kinds={"street": "categorical", "subject": ["mu\nsic", "maths", "<script>"]},
-        label_smoothing=0.1,
+        label_smoothing=np.float64(0.1),
         early_stopping=True,
         numeric="quantile",
     ),
@@ -110,8 +110,9 @@ def test_estimators_come_back(form, tmp_path):
     loaded = tabgrad.load(tmp_path / "m.tabgrad")
     assert type(loaded) is type(first)
     assert same(first, loaded)
-    assert repr(loaded) == repr(first)
-    assert repr(loaded.get_params()) == repr(first.get_params())
+    if form != "settings":  # whose NumPy numbers and array are Python's own afterwards
+        assert repr(loaded) == repr(first)
+        assert repr(loaded.get_params()) == repr(first.get_params())
     assert same(first, pickle.loads(pickle.dumps(first)))  # noqa: S301
     assert same(first, copy.deepcopy(first))
     assert store.to_bytes(loaded._to_content()) == store.to_bytes(first._to_content())
@@ -281,6 +282,11 @@ def test_a_network_of_other_columns_or_not_compiled():
     with pytest.raises(ModelFileError, match="must be built and compiled"):
         model_of(store.from_bytes(made("classifier", header, weights, "{}")))
     numbers = Classifier(**SETTINGS).fit(FRAME[["hours"]], LABELS)._to_content()
+    fewer = json.loads(HEADER)
+    fewer["model"]["network"]["layers"][0]["input_dim"] = [5]
+    tables = {name: array[:5] if "embedding" in name else array for name, array in CONTENT.arrays.items()}
+    with pytest.raises(ModelFileError, match="must have a row for each of the encoder's codes"):
+        model_of(store.from_bytes(made("classifier", fewer, tables, "{}")))
     mixed = {**json.loads(HEADER), "model": numbers.header["model"]}
     with pytest.raises(ModelFileError, match=r"The network takes \d+ columns and 0 of codes, the encoder gives"):
         model_of(store.from_bytes(made("classifier", mixed, dict(numbers.arrays), "{}")))
