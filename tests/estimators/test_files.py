@@ -89,7 +89,7 @@ def same(one, other):
     if isinstance(one, Classifier):
         assert np.array_equal(one.predict_proba(rows), other.predict_proba(rows))
         assert (one.classes_.dtype, one.classes_.tolist()) == (other.classes_.dtype, other.classes_.tolist())
-    for name in ("encoder_", "table_schema_", "target_", "notes_", "history_", "n_iter_", "n_features_in_"):
+    for name in ("encoder_", "table_schema_", "target_", "notes_", "scores_", "history_", "n_iter_"):
         assert repr(getattr(one, name)) == repr(getattr(other, name)), name
     names = [getattr(each, "feature_names_in_", np.array([])).tolist() for each in (one, other)]
     assert names[0] == names[1]
@@ -116,6 +116,14 @@ def test_estimators_come_back(form, tmp_path):
     assert same(first, pickle.loads(pickle.dumps(first)))  # noqa: S301
     assert same(first, copy.deepcopy(first))
     assert store.to_bytes(loaded._to_content()) == store.to_bytes(first._to_content())
+
+
+def test_scores_of_rows_held_out_are_kept():
+    first = classifier()
+    assert first.scores_ == {}
+    first.scores_ = {"accuracy": np.float64(0.75), "log loss": float("inf")}
+    assert through(first).scores_ == first.scores_
+    assert first.fit(FRAME, LABELS).scores_ == {}
 
 
 def test_training_goes_on():

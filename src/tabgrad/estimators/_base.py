@@ -89,6 +89,7 @@ class TableEstimator(BaseEstimator):
     target_: Any
     history_: dict[str, list[float]]
     notes_: tuple[str, ...]
+    scores_: dict[str, float]
     n_features_in_: int
     n_iter_: int
 
@@ -283,7 +284,7 @@ class TableEstimator(BaseEstimator):
         """What a fit gave, once it has given something: a fit that fails leaves what was there."""
         before = past if one_epoch else {}
         self.model_, self.encoder_, self.table_schema_ = record.model, record.encoder, record.schema
-        self.target_, self.notes_ = record.target, tuple(record.notes)
+        self.target_, self.notes_, self.scores_ = record.target, tuple(record.notes), {}
         self.history_ = {name: [*before.get(name, []), *values] for name, values in history.history.items()}
         self.n_iter_ = len(self.history_["loss"])
         self.n_features_in_ = len(record.names)

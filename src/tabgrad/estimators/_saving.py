@@ -29,12 +29,15 @@ TARGETS: dict[str, type] = {"classifier": ClassTarget, "regressor": ValueTarget}
 """What an estimator of a kind learns."""
 
 FITTED = (
-    *("model_", "encoder_", "table_schema_", "target_", "notes_", "history_", "n_iter_", "n_features_in_"),
+    *("model_", "encoder_", "table_schema_", "target_", "notes_", "scores_", "history_", "n_iter_", "n_features_in_"),
     *("_names", "_named", "_target_names", "_wide", "_fingerprint", "feature_names_in_"),
 )
 """What a fit gives, and a file holds."""
 
-PARTS = ("parameters", "schema", "encoder", "target", "history", "notes", "named", "target_names", "wide")
+PARTS = (
+    *("parameters", "schema", "fingerprint", "encoder", "target", "history", "scores", "notes", "named"),
+    *("target_names", "wide"),
+)
 NOT_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 
 
@@ -56,6 +59,7 @@ def content_of(estimator: TableEstimator, kind: str) -> tuple[Content, list[str]
             "encoder": to_data(estimator.encoder_),
             "target": to_data(estimator.target_),
             "history": {name: [_number(value) for value in values] for name, values in estimator.history_.items()},
+            "scores": {name: _number(value) for name, value in estimator.scores_.items()},
             "notes": list(estimator.notes_),
             "named": estimator._named,
             "target_names": list(estimator._target_names),
@@ -84,14 +88,15 @@ def restore(estimator: TableEstimator, content: Content) -> None:
     if header.keys() != {"estimator", "model"}:
         raise ArgumentError("The header must hold estimator and model.")
     data, model = header["estimator"], _model(content)
-    if data.keys() != {*PARTS, "fingerprint"}:
-        raise ArgumentError(f"The estimator must hold {', '.join(PARTS)}, fingerprint. Got {shown(list(data))}.")
+    if data.keys() != set(PARTS):
+        raise ArgumentError(f"The estimator must hold {', '.join(PARTS)}. Got {shown(list(data))}.")
     schema, encoder, target = (from_data(data[name]) for name in ("schema", "encoder", "target"))
     _check_kinds(schema, encoder, target, content.kind)
     _check_fit(model, encoder, target)
     estimator.model_, estimator.encoder_, estimator.table_schema_, estimator.target_ = model, encoder, schema, target
     estimator.notes_ = _texts(data["notes"])
     estimator.history_ = {name: [_read_number(value) for value in values] for name, values in data["history"].items()}
+    estimator.scores_ = {name: _read_number(value) for name, value in data["scores"].items()}
     estimator.n_iter_ = len(estimator.history_["loss"])
     estimator.n_features_in_ = len(encoder.names)
     estimator._names, estimator._target_names = encoder.names, _texts(data["target_names"])

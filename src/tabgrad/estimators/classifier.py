@@ -124,6 +124,8 @@ class Classifier(ClassifierMixin, TableEstimator):
         Of the network, as of scikit-learn's MLPClassifier.
     notes_ : tuple of str
         What was guessed, changed or found suspicious in the rows of the fit.
+    scores_ : dict of float
+        Empty: a place for scores on rows held out, by name, for whoever judges the model. `save` keeps them.
 
     Notes
     -----
