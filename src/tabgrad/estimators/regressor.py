@@ -50,8 +50,8 @@ class Regressor(RegressorMixin, TableEstimator):
     Attributes
     ----------
     n_features_in_, feature_names_in_, table_schema_, encoder_, model_, history_, n_iter_, notes_, scores_, loss_
-        As of `Classifier`; so are `loss_curve_`, `best_loss_`, `validation_scores_`, `best_validation_score_`, `coefs_`,
-        `intercepts_`, `n_layers_`, `n_outputs_` and `out_activation_`.
+        As of `Classifier`; so are `loss_curve_`, `best_loss_`, `validation_scores_`, `best_validation_score_`,
+        `coefs_`, `intercepts_`, `n_layers_`, `n_outputs_` and `out_activation_`.
     target_ : ValueTarget
         What standardises the target.
 
