@@ -128,6 +128,10 @@ def test_text_that_the_encoding_does_not_have(tmp_path):
     assert not (tmp_path / "out.csv").exists()
 
 
+def test_the_first_line_that_excel_writes(tmp_path):
+    assert added(tmp_path, b"sep=;\r\na;b\r\n1;2\r\n")[1] == b"sep=;\r\na;b;new\r\n1;2;0.0\r\n"
+
+
 def test_carriage_returns_alone(tmp_path):
     assert added(tmp_path, b"a,b\r1,2\r3,4\r")[1] == b"a,b,new\r1,2,0.0\r3,4,1.0\r"
 

@@ -132,6 +132,7 @@ READ = {
     "semicolons": (b"a;b\n1;2\n", {"a": [1], "b": [2]}, [r"^The fields of t\.csv are separated by semicolons\.$"]),
     "tabs": (b"a\tb\n1,5\t2\n", {"a": [1.5], "b": [2]}, [r"separated by tabs", "decimal commas are read as points"]),
     "bars": (b"a|b\n1|2\n", {"a": [1], "b": [2]}, [r"separated by vertical bars"]),
+    "Excel's own first line": (b"sep=;\r\na;b\r\n1;2\r\n", {"a": [1], "b": [2]}, [r"'sep=;', says what separates"]),
     "one column": (b"a\n1\n\n3\n\n\n", {"a": [1, None, 3]}, [r"Blank lines of t\.csv are passed over: lines 5, 6\."]),
     "UTF-8 with its mark": (
         b"\xef\xbb\xbfa,b\n1,x\n",

@@ -180,10 +180,10 @@ def typed(rows: Rows, dialect: Dialect, name: str, rules: Rules) -> tuple[dict[s
     DataError
         Every value that does not fit its column.
     """
-    frame = _fields(rows, dialect, name)
+    frame = _fields(rows, dialect, name, rules)
 
     def strings(place: int) -> Strings:
-        return Strings(_gaps(frame.to_series(place), rules), dialect.names[place], rules, rows.place)
+        return Strings(frame.to_series(place), dialect.names[place], rules, rows.place)
 
     places = range(len(dialect.names))
     with ThreadPoolExecutor(min(os.cpu_count() or 1, 8)) as pool:  # Polars lets go of Python's lock
@@ -208,7 +208,8 @@ def _whole(blocks: Iterator[bytes], name: str, size: int | None) -> bytes:
     return memory.joined(chain([first], blocks), name, each)
 
 
-def _fields(rows: Rows, dialect: Dialect, name: str) -> pl.DataFrame:
+def _fields(rows: Rows, dialect: Dialect, name: str, rules: Rules) -> pl.DataFrame:
+    """The fields as text, null where a value is missing."""
     import polars as pl
 
     mark = codecs.BOM_UTF8  # Polars takes one off; here it is the first field's own
@@ -224,14 +225,10 @@ def _fields(rows: Rows, dialect: Dialect, name: str) -> pl.DataFrame:
             f"{name} holds {len(rows)} rows of {len(dialect.names)} fields by its lines, and {frame.shape[0]} of "
             f"{frame.shape[1]} as Polars reads it. Please report this."
         )
-    return frame.rechunk()
-
-
-def _gaps(text: pl.Series, rules: Rules) -> pl.Series:
-    """Null where a value is missing, and nowhere else."""
-    if "" not in rules.missing:
-        text = text.fill_null("")
-    return text.set(text.is_in(list(rules.missing)), None)
+    if tuple(rules.missing) == ("",) and b'""' not in rows.text:  # Polars makes nothing of empty fields alone
+        return frame.rechunk()
+    text = pl.all().fill_null("")
+    return frame.select(pl.when(text.is_in(list(rules.missing))).then(None).otherwise(text).name.keep()).rechunk()
 
 
 def _with_commas_elsewhere(verdict: Verdict, text: Strings) -> Verdict:
@@ -275,7 +272,7 @@ def _refuse_quotes(text: bytes, records: Records, line: int, name: str) -> None:
 
 def _refuse_returns(text: bytes, line: int, name: str, *, quoting: bool) -> None:
     """An error for carriage returns that end no line and stand in no quotation marks: fields would lose them."""
-    if text.count(b"\r") == text.count(b"\r\n"):
+    if b"\r" not in text or text.count(b"\r") == text.count(b"\r\n"):
         return
     array = np.frombuffer(text, np.uint8)
     places = np.flatnonzero(array == RETURN)

@@ -19,6 +19,7 @@ __all__ = ["Dialect", "dialect_of"]
 CALLED = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 RARER = " :^~\x01"  # that a file of one column may mean to be separated by
 SAMPLE = 1 << 16
+_SEPARATOR = re.compile(rb'"?sep=([,;|\t])"?\r?\n', re.IGNORECASE)  # what Excel writes, and asks for
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 
 
@@ -69,15 +70,21 @@ def dialect_of(text: bytes, name: str, delimiter: str | None = None, *, header: 
     DataError
         An empty text; names that are doubled or are numbers; fields that something else separates.
     """
-    if not text.strip():
+    if not text[:SAMPLE].strip() and not text.strip():
         raise DataError(f"{name} is empty: it must hold a line of names, and below it the rows.")
     sample = text if len(text) <= SAMPLE else text[: text.rfind(b"\n", 0, SAMPLE) + 1 or len(text)]
     notes = []
-    if delimiter is None:
+    told = _SEPARATOR.match(sample)
+    if told:
+        delimiter = delimiter or told[1].decode()
+        notes.append(
+            f"The first line of {name}, 'sep={told[1].decode()}', says what separates the fields, and is no row."
+        )
+    elif delimiter is None:
         delimiter = _delimiter(sample, name)
         if delimiter != ",":
             notes.append(f"The fields of {name} are separated by {CALLED[delimiter]}.")
-    elif len(delimiter) != 1 or not delimiter.isascii() or delimiter in '\r\n"':
+    if len(delimiter) != 1 or not delimiter.isascii() or delimiter in '\r\n"':
         raise ArgumentError(f"'delimiter' of read must be one ASCII character, no quotation mark. Got {delimiter!r}.")
     records = scan(sample, delimiter)
     quoting = records.stray is None or records.proper
@@ -85,9 +92,10 @@ def dialect_of(text: bytes, name: str, delimiter: str | None = None, *, header: 
         records = scan(sample, delimiter, quoting=False)
         notes.append(f"No field of {name} begins with a quotation mark: those within fields are taken as they are.")
     empty = blank(sample, records)
+    empty[: told is not None] = True
     first = int(np.argmin(empty))
-    if first:
-        notes.append(f"Blank lines at the beginning of {name} are passed over: {first}.")
+    if first > (told is not None):
+        notes.append(f"Blank lines at the beginning of {name} are passed over: {first - (told is not None)}.")
     fields = _split(text[records.starts[first] : records.ends[first]], delimiter, quoting)
     if not header:
         names = tuple(f"x{place}" for place in range(len(fields)))

@@ -15,7 +15,6 @@ from tabgrad.errors import ArgumentError, DataError, TableFileError
 from tabgrad.table import memory
 from tabgrad.table.columns import Values, unique, words
 from tabgrad.table.files import look
-from tabgrad.table.frames import columns_of
 from tabgrad.table.strings import Rules, Strings, Verdict
 from tabgrad.table.table import Table
 from tabgrad.table.text_numbers import mistakes, numbers
@@ -200,6 +199,8 @@ def _column(told: Any, values: Any, name: str) -> Verdict:
     """A column of Arrow; PostgreSQL's own types as numbers or text."""
     import polars as pl
     import pyarrow as pa
+
+    from tabgrad.table.frames import columns_of  # imports narwhals
 
     called = f"Column {shown(told.name)} of the answer of {name}"
     kind = (told.metadata or {}).get(b"POSTGRESQL:type", b"").decode()

@@ -152,7 +152,7 @@ def _amounts_as_numbers(
 
 def _bare(text: Strings) -> tuple[Strings, tuple[str, ...]]:
     """The column without spaces around its numbers, if it has such and nothing else has."""
-    if not text.any(PADDED):
+    if _floats(text.values).null_count() == text.values.null_count() or not text.any(PADDED):
         return text, ()
     bare = text.values.str.strip_chars()
     bare = bare.set(bare.is_in(list(text.rules.missing)), None)
