@@ -197,7 +197,7 @@ READ = {
     "NA is Namibia": (
         b"country,y\nNA,1\nDE,2\n",
         {"country": ["NA", "DE"], "y": [1, 2]},
-        [r"'country' holds 'NA' \(1 times\), taken for text\. .* missing=\['', 'NA'\]"],
+        [r"'country' holds 'NA' \(once\), taken for text\. .* missing=\['', 'NA'\]"],
     ),
     "integers of 64 bits": (b"a\n9223372036854775807\n-5\n", {"a": [2**63 - 1, -5]}, []),
     "unsigned integers": (b"a\n18446744073709551615\n5\n", {"a": [2**64 - 1, 5]}, []),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -64,6 +63,8 @@ class ColumnarParts:
 
     def with_columns(self, adding: Adding) -> Iterator[bytes]:
         """The file with more columns: written beside its target, then block by block."""
+        import tempfile  # much else comes with it
+
         import polars as pl
 
         new = []

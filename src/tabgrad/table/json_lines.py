@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from types import NoneType
 from typing import Any
+
+import numpy as np
 
 from tabgrad._refusals import SHOWN, shown
 from tabgrad.errors import DataError
@@ -19,7 +23,7 @@ from tabgrad.table.text_columns import dates_or_words, judge
 
 __all__ = ["Line", "lines_of", "read_json_lines", "table_of"]
 
-INFINITE = (math.inf, -math.inf)
+FAMILIES = ({int, float}, {str}, {bool})
 LONGEST = 1 << 26  # bytes of a line
 FIELD = 120  # bytes of memory for a member: an object of Python's in a dict
 
@@ -101,7 +105,7 @@ def lines_of(blocks: Iterator[bytes], name: str) -> Iterator[Line]:
         if not raw.strip():
             continue
         try:
-            members = json.loads(raw, object_pairs_hook=_members, parse_constant=_constant)
+            members = _decoded(raw.decode("utf-8", "surrogatepass"))
         except RecursionError:
             raise DataError(f"Line {number} of {name} is nested too deeply.") from None
         except ValueError as error:
@@ -122,6 +126,12 @@ def _lines(blocks: Iterator[bytes]) -> Iterator[bytes]:
         yield rest
 
 
+def _decoded(text: str) -> Any:
+    """What a line holds. Each pair has a colon outside of text: where there are as many as members, none came twice."""
+    value = PLAIN.decode(text)
+    return value if isinstance(value, dict) and text.count(":") == len(value) else STRICT.decode(text)
+
+
 def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) < len(pairs):
@@ -135,6 +145,10 @@ def _constant(text: str) -> Any:
     raise ValueError(f"{text} is no number of JSON's; a missing one is null")
 
 
+PLAIN = json.JSONDecoder(parse_constant=_constant)
+STRICT = json.JSONDecoder(parse_constant=_constant, object_pairs_hook=_members)
+
+
 def _column(values: list[Any], name: str, rules: Rules, lines: Sequence[Line]) -> Verdict:
     """A member of all objects as a column."""
     import polars as pl
@@ -143,34 +157,44 @@ def _column(values: list[Any], name: str, rules: Rules, lines: Sequence[Line]) -
         return f"line {lines[row].number}"
 
     called = f"Column {shown(name)}"
-    first: dict[type, int] = {}
-    for row, value in enumerate(values):
-        if value is not None:
-            first.setdefault(float if type(value) is int else type(value), row)
-    if len(first) > 1 or first.keys() & {list, dict}:
-        found = ", ".join(f"{shown(values[row])} in {place(row)}" for row in first.values())
-        expected = "values of one kind" if len(first) > 1 else "numbers, text or truth values"
+    types = {*map(type, values)} - {NoneType}
+    if not any(types <= family for family in FAMILIES):
+        first = {kind: next(row for row, value in enumerate(values) if type(value) is kind) for kind in types}
+        found = ", ".join(f"{shown(values[row])} in {place(row)}" for row in sorted(first.values())[:SHOWN])
+        expected = "numbers, text or truth values" if types & {list, dict} else "values of one kind"
         raise DataError(f"{called} must hold {expected}. Got {found}.")
-    if str in first:
+    if str in types:
         series = pl.Series(values, dtype=pl.String)
         text = Strings(series.set(series.is_in(list(rules.missing)), None), name, rules, place)
         return judge(text) if name in rules.kinds else dates_or_words(text)
-    if float not in first:
-        return Verdict(column_of(values, called, 1))
-    infinite = next((row for row, value in enumerate(values) if value in INFINITE), None)
+    if types & {int, float}:
+        return _numbers(values, types, called, place)
+    return Verdict(column_of(values, called))
+
+
+def _numbers(values: list[Any], types: set[type], called: str, place: Callable[[int], str]) -> Verdict:
+    """Integers if all are such, else floats, unless these would change an integer."""
+    if types == {int} and None not in values:
+        for kind in (np.int64, np.uint64):
+            with suppress(OverflowError):
+                return Verdict(np.array(values, kind))
+    try:
+        floats = np.array(values, np.float64)
+    except OverflowError:  # an integer beyond
+        floats = np.array([value if value is None else _float(value) for value in values], np.float64)
+    large = np.flatnonzero(np.abs(floats) >= LOSSLESS).tolist()
+    infinite = next((row for row in large if math.isinf(floats[row])), None)
     if infinite is not None:
         raise DataError(f"{called} must hold finite numbers. Got one beyond float64 in {place(infinite)}.")
-    changed = _changed(values)
+    changed = next((row for row in large if isinstance(values[row], int) and values[row] != int(floats[row])), None)
     if changed is None:
-        return Verdict(column_of(values, called, 1))
+        return Verdict(floats)
     note = f"{called} holds whole numbers beyond float64, as {values[changed]} in {place(changed)}: kept as text."
     return Verdict(words([None if value is None else str(value) for value in values]), (note,))
 
 
-def _changed(values: list[Any]) -> int | None:
-    """The first row whose whole number a column of floats, or of integers if all are such, would change."""
-    whole = all(isinstance(value, int) for value in values)
-    for row, value in enumerate(values):
-        if isinstance(value, int) and abs(value) > LOSSLESS and not (whole and -(2**63) <= value < 2**63):
-            return row
-    return None
+def _float(value: float) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf

@@ -85,7 +85,7 @@ def read(
     Examples
     --------
     >>> import tempfile, pathlib
-    >>> from tabgrad.table.read import read
+    >>> from tabgrad.table import read
     >>> path = pathlib.Path(tempfile.mkdtemp()) / "farms.csv"
     >>> _ = path.write_text("zip;area\n01234;1,5\n98765;\n")
     >>> table = read(path)

@@ -45,7 +45,7 @@ def _words(text: Strings) -> Verdict:
     notes = []
     often = [level for level in values.levels if level in OFTEN_MISSING]
     if often:
-        listed = ", ".join(f"{shown(level)} ({counts[level]} times)" for level in often[:SHOWN])
+        listed = ", ".join(f"{shown(level)} ({_times(counts[level])})" for level in often[:SHOWN])
         missing = [*text.rules.missing, *often[:SHOWN]]
         notes.append(f"{text.called} holds {listed}, taken for text. If that means missing, say missing={missing!r}.")
     if pair := _differ_in_spaces(values.levels):
@@ -53,6 +53,10 @@ def _words(text: Strings) -> Verdict:
             f"{text.called} holds {shown(pair[0])} and {shown(pair[1])}, which differ in spaces alone: kept apart."
         )
     return Verdict(values, tuple(notes))
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
 
 
 def _differ_in_spaces(levels: tuple[str, ...]) -> tuple[str, str] | None:
