@@ -1,6 +1,7 @@
 """Tables part by part, and files with columns added: what was there stays as it is."""
 
 import csv
+import errno
 import gzip
 import io
 import json
@@ -179,14 +180,15 @@ def test_a_column_that_is_there(tmp_path, name):
 
 
 def test_json_lines(tmp_path):
-    content = b'{"a": 1.50, "b": {"deep": [1]}}\n\n  {"a":2}  \n{}\n'
+    content = b'{"a": 1.50, "b": {"deep": [1]}}\r\n\r\n  {"a":2}  \r\n{}\r\n'
     _, out = added(tmp_path, content, lambda _: {k: _three(v) for k, v in VALUES.items()}, "t.jsonl", "o.jsonl",
                    kinds={"a": "numeric"})  # fmt: skip
     first, second, third = out.decode().splitlines()
     assert first.startswith(
         '{"a": 1.50, "b": {"deep": [1]}, "whole": 1, "single": 0.1, "double": 0.1, "truth": true, "day": '
     )
-    assert second.startswith('{"a":2, "whole": -2, "single": null')
+    assert second.startswith('  {"a":2, "whole": -2, "single": null')
+    assert out.count(b"}\r\n") == 3
     assert third.startswith('{"whole": 1')
     assert json.loads(first)["word"] == 'a,"b"\n'
     assert json.loads(second)["day"] is None
@@ -274,6 +276,24 @@ def test_what_fails_leaves_nothing_behind(tmp_path):
         added(tmp_path, b"a\n1\n2\n3\n", fail, rows=1)
     assert (tmp_path / "out.csv").read_text() == "before"
     assert sorted(os.listdir(tmp_path)) == ["out.csv", "t.csv"]
+
+
+@pytest.mark.parametrize("reason", [errno.ENOSPC, errno.EROFS, errno.EIO])
+def test_a_disk_that_is_full_or_must_not_be_written(tmp_path, monkeypatch, reason):
+    def refuse(_):
+        raise OSError(reason, os.strerror(reason))
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    with pytest.raises(TableFileError, match=rf"^'.*out\.csv' cannot be written: {os.strerror(reason)}\.$"):
+        added(tmp_path, b"a\n1\n")
+    assert os.listdir(tmp_path) == ["t.csv"]
+
+
+def test_fields_without_quotation_marks_stay_without(tmp_path):
+    content = b'a,b\n1,5" pipe\n'
+    assert added(tmp_path, content)[1] == b'a,b,new\n1,5" pipe,0.0\n'
+    with pytest.raises(DataError, match=r"t\.csv has no quotation marks around fields, and new ones would need them\."):
+        added(tmp_path, content, lambda _: {"new": words(["x,y"])})
 
 
 def test_a_file_may_be_its_own_target(tmp_path):

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from tabgrad.errors import ArgumentError, DataError, TableFileError
@@ -406,6 +407,23 @@ def test_tables_that_the_field_knows(tmp_path, ending):
     assert kinds == ["i", "i", "words", "f", "words"]
     assert table.notes == ()
     assert table.first_row == 2
+
+
+@pytest.mark.parametrize("name", ["dry_bean", "concrete"])
+def test_the_tables_that_come_with_the_project(name):
+    path = Path(__file__).parents[2] / "examples" / "data" / f"{name}.csv.gz"
+    table, frame = read(path), pd.read_csv(path)
+    assert table.notes == ()
+    assert table.names == tuple(frame.columns)
+    for column in frame:
+        values = table[column]
+        if isinstance(values, Words):
+            assert list(values.objects()) == frame[column].tolist()
+        else:
+            assert values.dtype == frame[column].dtype
+            np.testing.assert_array_max_ulp(values, frame[column].to_numpy(), 1) if values.dtype.kind == "f" else (
+                np.testing.assert_array_equal(values, frame[column])
+            )
 
 
 def test_lines_are_right_behind_rows_of_several_lines(tmp_path):

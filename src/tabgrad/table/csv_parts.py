@@ -74,6 +74,8 @@ class CsvParts:
                 yield self._text.mark + self._head(added, escape=adding.escape)
             cells = [csv_cells(values, self._dialect.delimiter, escape=adding.escape) for values in added.values()]
             texts = [record.decode() for record in part.records or ()]
+            if not self._dialect.quoting and any('"' in cell for column in cells for cell in column):
+                raise DataError(f"{self.name} has no quotation marks around fields, and new ones would need them.")
             lines = map(self._dialect.delimiter.join, zip(texts, *cells, strict=True))
             yield self._encoded(end.join([*lines, ""]))
 

@@ -248,7 +248,11 @@ def zstandard(name: str) -> Any:
 
 
 def _started(path: str, name: str, size: int | None, stream: BinaryIO) -> File:
-    return File(path, name, size, stream.read(BLOCK), stream)
+    try:
+        return File(path, name, size, stream.read(BLOCK), stream)
+    except BaseException:
+        stream.close()
+        raise
 
 
 def _no_array(file: File) -> str:

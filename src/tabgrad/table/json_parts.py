@@ -50,7 +50,7 @@ class JsonParts:
             first = lines[0]
             members = {**{name: None for name in self._rules.kinds if name in self.names}, **first.members}
             table = table_of([replace(first, members=members), *lines[1:]], self.name, self._rules)
-            yield Part(table, [line.raw.strip() for line in lines])
+            yield Part(table, [line.raw.rstrip() for line in lines])
 
     def with_columns(self, adding: Adding) -> Iterator[bytes]:
         """The file, each object with more members behind its own. JSON has no formulas."""
@@ -64,5 +64,7 @@ class JsonParts:
             for record, *values in zip(records or (), *cells, strict=True):
                 members = ", ".join(name + value for name, value in zip(named, values, strict=True))
                 before = record[:-1].decode().rstrip()
-                lines.append(f"{before}{', ' if before != '{' else ''}{members}}}\n")
+                lines.append(
+                    f"{before}{', ' if before.lstrip() != '{' else ''}{members}}}{self._text.newline.decode()}"
+                )
             yield "".join(lines).encode(self._text.encoding)

@@ -93,4 +93,4 @@ def _moments(values: pl.Series) -> _Moments:
     offset = (hours * 60 + rest) * (1 - 2 * behind.cast(pl.Int64))
     right = (hour < 24) & (minute < 60) & (second < 60) & (hours < 24) & (rest < 60)
     moments = day + (((hour * 60 + minute - offset) * 60 + second) * 1_000_000 + part).cast(pl.Duration("us"))
-    return _Moments(moments.set(~right, None), parts["zone"])
+    return _Moments(pl.select(pl.when(right).then(moments)).to_series(), parts["zone"])
