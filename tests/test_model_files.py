@@ -394,7 +394,7 @@ def test_arguments_of_keras(name, message):
 def test_weights_and_models_of_other_kinds(tmp_path):
     trained = model()
     trained.save_weights(tmp_path / "w.safetensors")
-    with pytest.raises(ModelFileError, match=r"w\.safetensors' is not a model file"):
+    with pytest.raises(ModelFileError, match=r"w\.safetensors' is not a model .*load_weights\."):
         tabgrad.load(tmp_path / "w.safetensors")
     content = trained._to_content()
     other = store.Content("regressor", content.header, content.arrays)

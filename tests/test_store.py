@@ -272,7 +272,12 @@ def test_the_longest_name(tmp_path):
     [
         (3, ArgumentTypeError, "'filepath' of save must be a path. Got 3."),
         ("", ArgumentTypeError, "'filepath' of save must be a path. Got ''."),
-        ("model.keras", ArgumentError, "'filepath' of save must end in '.tabgrad'. Got 'model.keras'."),
+        (
+            "model.keras",
+            ArgumentError,
+            "'filepath' of save must end in '.tabgrad'. Got 'model.keras'. Keras's own files are written by "
+            "model.to_keras().save.",
+        ),
     ],
 )
 def test_paths_that_cannot_be_written(path, kind, message):

@@ -27,9 +27,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import platform
 import re
 import stat
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -45,7 +45,7 @@ from tabgrad.errors import ArgumentError, ModelFileError
 
 __all__ = ["ENDING", "Content", "from_bytes", "interpreted", "model_path", "read", "to_bytes", "write"]
 
-ENDING = ".tabgrad"
+ENDING, KERAS_ENDINGS = ".tabgrad", (".keras", ".h5", ".hdf5")
 FORMAT, VERSION = "tabgrad.model", "1"
 KINDS = ("sequential", "classifier", "regressor")
 HEADER_DIGEST = "header.sha256"
@@ -69,6 +69,7 @@ _BEGINNING = re.compile(rb'\{"__metadata__":\{"format":"tabgrad\.model","version
 _LOOK = 80  # bytes of a header that hold its beginning
 
 COPY = "Load a copy of it, or save the model again."
+WEIGHTS = f"{COPY} Weights alone are read by Sequential.load_weights."
 OTHERS = {
     b"PK\x03\x04": "A model of Keras comes over by Sequential.from_keras.",
     b"\x89HDF": "A model of Keras comes over by Sequential.from_keras.",
@@ -132,7 +133,8 @@ def model_path(path: Any, name: str, owner: str) -> str:
     """A path that a model file may have."""
     text = path_of(path, name, owner)
     if not text.endswith(ENDING):
-        raise ArgumentError(f"'{name}' of {owner} must end in '{ENDING}'. Got {shown(text)}.")
+        keras = " Keras's own files are written by model.to_keras().save." if text.endswith(KERAS_ENDINGS) else ""
+        raise ArgumentError(f"'{name}' of {owner} must end in '{ENDING}'. Got {shown(text)}.{keras}")
     return text
 
 
@@ -180,7 +182,7 @@ def _name_of(dtype: np.dtype) -> str:
 def _versions() -> dict[str, str]:
     from tabgrad import __version__
 
-    return {"tabgrad": __version__, "numpy": np.__version__, "python": platform.python_version()}
+    return {"tabgrad": __version__, "numpy": np.__version__, "python": sys.version.split()[0]}
 
 
 def _json(data: Any) -> str:
@@ -312,7 +314,8 @@ def _check_beginning(data: bytes, name: str) -> None:
     """Whether a file begins as a model file of this format number does."""
     found = _BEGINNING.match(data, 8)
     if found is None:
-        hint = next((hint for magic, hint in OTHERS.items() if data.startswith(magic)), COPY)
+        other = WEIGHTS if data[8:10] == b'{"' else COPY
+        hint = next((hint for magic, hint in OTHERS.items() if data.startswith(magic)), other)
         what = "is empty." if not data else "is not a model file of tabgrad, or its beginning is damaged."
         raise ModelFileError(what, name, hint)
     if found[1] != VERSION.encode():
