@@ -85,8 +85,9 @@ class Robust(Affine):
         z = (x - median) / scale
         f(x) = z / sqrt(1 + (z / 3)^2)        between -3 and 3, slope 1 at the median
 
-    with ``scale`` the distance between the quartiles; where they are one number, half the range; where that is 0, 1.
-    Outliers neither set the scale nor leave (-3, 3), yet stay in their order.
+    with ``scale`` the distance between the quartiles; where they are one number, the standard deviation, since half the
+    range would press a long tail to nothing; where that is 0, 1. Outliers do not leave (-3, 3), nor set the scale of a
+    column whose quartiles differ, yet stay in their order.
 
     Parameters
     ----------
@@ -122,7 +123,7 @@ class Robust(Affine):
     def of(cls, name: str, x: np.ndarray, *, indicator: bool = False) -> Robust:
         """Fitted to numbers, none of which is missing."""
         low, median, high = np.percentile(x, [25, 50, 75]).tolist()
-        return cls(name, median, indicator, (high - low) or _range(x) / 2 or 1.0)
+        return cls(name, median, indicator, (high - low) or moments(x)[1])
 
     @property
     def shift(self) -> float:
@@ -422,10 +423,6 @@ def _has_two_values(x: np.ndarray) -> bool:
     low, high = x.min(), x.max()
     first_differ = len(np.unique(x[:100])) > 2  # as of most columns, which need no second look
     return bool(low < high and not first_differ and ((x == low) | (x == high)).all())
-
-
-def _range(x: np.ndarray) -> float:
-    return float(x.max() - x.min())
 
 
 # ---- Encoding --------------------------------------------------------------------------------------------------------
