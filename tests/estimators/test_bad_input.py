@@ -286,8 +286,8 @@ def test_targets_on_the_wrong_side_of_zero():
         (changed(np.ones(ROWS), np.nan, 3), "must be finite numbers. Got nan in row 3"),
         (changed(np.ones(ROWS), np.inf, 3), "must be finite numbers. Got inf in row 3"),
         (np.zeros(ROWS), "must not be zero in every row"),
-        (np.ones(5), "must have a number for each of the 60 rows. Got 5"),
-        (np.ones((ROWS, 2)), "Sample weights must be 1D"),
+        (np.ones(5), "inconsistent numbers of samples: [60, 5]"),
+        (np.ones((ROWS, 2)), "must have the shape (rows,). Got (60, 2)"),
         (["a"] * ROWS, "sample_weight must hold numbers"),
     ],
 )

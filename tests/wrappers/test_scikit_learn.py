@@ -418,7 +418,7 @@ def test_columns_of_one_hot_rows_count_by_their_number():
         (
             {"class_weight": {"setosa": 2, "iris": 3}},
             None,
-            "'class_weight' has 'iris', but the classes are 'setosa', 'ver",
+            "'class_weight' names classes that y does not have: 'iris'.* Known: setosa, ver",
         ),
         ({"class_weight": "even"}, None, "'class_weight' must be a dict, 'balanced' or None. Got 'even'"),
     ],

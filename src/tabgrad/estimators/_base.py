@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from tabgrad import store
 from tabgrad._checks import check
+from tabgrad._row_weights import row_weights
 from tabgrad.callbacks.history import History
 from tabgrad.encode.categorical import MAX_ONE_HOT
 from tabgrad.encode.encoder import Encoded, Encoder
@@ -27,11 +28,11 @@ from tabgrad.errors import ArgumentError, DataError, DataWarning, DivergenceErro
 from tabgrad.estimators._judging import Judge
 from tabgrad.estimators._network import Head, Shape, built, takes_codes
 from tabgrad.estimators._parameters import check_parameters
+from tabgrad.estimators._repetitions import distinct
 from tabgrad.estimators._rows import Rows, check_columns, read_rows
 from tabgrad.estimators._saving import FITTED, arguments_of, content_of, restore
 from tabgrad.estimators._settings import batch_of, epochs_of, optimizer_of, patience_of, stops_early
 from tabgrad.estimators._suspicions import leaks, repeats
-from tabgrad.estimators._weights import distinct, row_weights
 from tabgrad.layers import Dense
 from tabgrad.models import Sequential
 from tabgrad.store import Content

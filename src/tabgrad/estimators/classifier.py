@@ -10,6 +10,7 @@ import numpy as np
 from sklearn.base import ClassifierMixin
 
 from tabgrad import activations, losses
+from tabgrad._row_weights import class_factors
 from tabgrad.activations import Activation
 from tabgrad.encode.target import ClassTarget
 from tabgrad.errors import DataError
@@ -17,7 +18,6 @@ from tabgrad.estimators._base import Sample, TableEstimator, _part
 from tabgrad.estimators._network import Head, class_head
 from tabgrad.estimators._parameters import COMMON, OF_CLASSES
 from tabgrad.estimators._targets import read_labels
-from tabgrad.estimators._weights import class_factors
 from tabgrad.losses import Loss
 from tabgrad.models import Sequential
 from tabgrad.optimizers import Optimizer
@@ -323,7 +323,7 @@ class Classifier(ClassifierMixin, TableEstimator):
             return sample
         rows = np.ones(len(sample.y)) if sample.weight is None else sample.weight
         classes = target.decode(np.arange(len(target.classes)))
-        weight = rows * class_factors(self.class_weight, classes, sample.y, rows)[sample.y]
+        weight = rows * class_factors(self.class_weight, classes, sample.y, rows, type(self).__name__)[sample.y]
         sample = replace(sample, weight=weight)
         return sample if weight.all() else sample.part(np.flatnonzero(weight))
 

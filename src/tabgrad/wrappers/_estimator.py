@@ -8,10 +8,11 @@ from typing import Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.utils import check_array, check_consistent_length, check_random_state
+from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from tabgrad._inputs import is_pair
+from tabgrad._row_weights import row_weights
 from tabgrad.callbacks.history import History
 from tabgrad.errors import ArgumentError, ArgumentTypeError, DataError
 from tabgrad.matrix import Numbers, read, single
@@ -224,15 +225,8 @@ def described(X: np.ndarray, y: np.ndarray, target: Target) -> dict[str, Any]:
 
 def weighted_rows(X: np.ndarray, y: np.ndarray, sample_weight: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
     """The rows that have a weight, with it."""
-    if sample_weight is None:
-        return X, y, None
-    weight = check_array(sample_weight, ensure_2d=False, dtype=np.float64, input_name="sample_weight")
-    if weight.ndim != 1:
-        raise DataError(f"sample_weight must have the shape (rows,). Got {weight.shape}.")
-    check_consistent_length(X, weight)
-    if (weight < 0).any():
-        raise DataError(f"sample_weight must not be negative. Got {weight.min():g} in row {weight.argmin()}.")
+    weight = row_weights(sample_weight, len(X))
+    if weight is None or weight.all():
+        return X, y, weight
     kept = weight > 0
-    if not kept.any():
-        raise DataError("sample_weight must not be zero in every row: nothing would be learned.")
-    return (X, y, weight) if kept.all() else (X[kept], y[kept], weight[kept])
+    return X[kept], y[kept], weight[kept]

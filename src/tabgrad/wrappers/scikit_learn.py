@@ -24,15 +24,13 @@ from typing import Any, Self
 import numpy as np
 from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.utils import Tags, column_or_1d
-from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
-from tabgrad._checks import NOT_NEGATIVE, check
-from tabgrad._refusals import shown
+from tabgrad._row_weights import class_factors
 from tabgrad.errors import ArgumentError, DataError
 from tabgrad.models import Sequential
 from tabgrad.wrappers._estimator import KerasWrapper
-from tabgrad.wrappers._labels import ClassTarget, Target, ValueTarget, check_labels, list_of
+from tabgrad.wrappers._labels import ClassTarget, Target, ValueTarget, check_labels
 
 __all__ = ["KerasClassifier", "KerasRegressor"]
 
@@ -235,19 +233,11 @@ class KerasClassifier(ClassifierMixin, KerasWrapper):
             return weight
         if target.form == "indicator":
             raise DataError("'class_weight' needs rows of one class each. y has rows with none or several labels.")
-        if isinstance(self.class_weight, Mapping):
-            known = set(target.classes.tolist())
-            if strange := [label for label in self.class_weight if label not in known]:
-                raise DataError(
-                    f"'class_weight' has {list_of(strange)}, but the classes are {list_of(target.classes)}."
-                )
-            for label, value in self.class_weight.items():
-                check(value, f"class_weight[{shown(label)}]", type(self).__name__, (float,), NOT_NEGATIVE)
-            if not any(self.class_weight.get(label, 1) for label in known):
-                raise ArgumentError("'class_weight' must not be 0 for every class: nothing would be learned.")
-        elif self.class_weight != "balanced":
+        if not isinstance(self.class_weight, Mapping) and self.class_weight != "balanced":
             raise ArgumentError(f"'class_weight' must be a dict, 'balanced' or None. Got {self.class_weight!r}.")
-        each: np.ndarray = compute_sample_weight(self.class_weight, target.classes[target.indices(y)])
+        index = target.indices(y)
+        owner, alike = type(self).__name__, np.ones(len(index))
+        each: np.ndarray = class_factors(self.class_weight, target.classes, index, alike, owner)[index]
         return each if weight is None else weight * each
 
 

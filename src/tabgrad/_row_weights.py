@@ -1,4 +1,4 @@
-"""What rows count for: their own weights, those of their classes, and rows that repeat."""
+"""What rows count for, as scikit-learn's users say it: weights of their own, and of their classes by labels."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ import numpy as np
 from tabgrad._checks import NOT_NEGATIVE, check, known_name
 from tabgrad._refusals import SHOWN, shown
 from tabgrad.errors import ArgumentError, DataError, UnknownNameError
-from tabgrad.table import Table, Words
 
-__all__ = ["class_factors", "distinct", "row_weights"]
+__all__ = ["class_factors", "row_weights"]
 
 
 def row_weights(sample_weight: Any, rows: int) -> np.ndarray | None:
@@ -30,9 +29,12 @@ def row_weights(sample_weight: Any, rows: int) -> np.ndarray | None:
     except (TypeError, ValueError) as error:
         raise DataError(f"sample_weight must hold numbers. {error}.") from error
     if weight.ndim != 1:
-        raise DataError(f"Sample weights must be 1D array or scalar: sample_weight has the shape {weight.shape}.")
+        raise DataError(f"sample_weight must have the shape (rows,). Got {weight.shape}.")
     if len(weight) != rows:
-        raise DataError(f"sample_weight must have a number for each of the {rows} rows. Got {len(weight)}.")
+        raise DataError(
+            f"Found input variables with inconsistent numbers of samples: {[rows, len(weight)]}. sample_weight must have a "
+            "number for each row."
+        )
     for wrong, what in ((~np.isfinite(weight), "be finite numbers"), (weight < 0, "not be negative")):
         if wrong.any():
             found = ", ".join(f"{weight[row]:g} in row {row}" for row in np.flatnonzero(wrong)[:SHOWN].tolist())
@@ -43,7 +45,9 @@ def row_weights(sample_weight: Any, rows: int) -> np.ndarray | None:
     return weight
 
 
-def class_factors(class_weight: Any, classes: np.ndarray, index: np.ndarray, weight: np.ndarray) -> np.ndarray:
+def class_factors(
+    class_weight: Any, classes: np.ndarray, index: np.ndarray, weight: np.ndarray, owner: str
+) -> np.ndarray:
     """What each class's rows count for, float64 of shape (classes,).
 
     "balanced": ``W / (classes * W_c)``, ``W`` being the weight of all rows and ``W_c`` that of the rows of the class,
@@ -65,7 +69,7 @@ def class_factors(class_weight: Any, classes: np.ndarray, index: np.ndarray, wei
         raise DataError(f"'class_weight' names classes that y does not have: {_strange(strange, labels)}")
     for label, value in class_weight.items():
         name = f"class_weight[{shown(label)}]"
-        factors[labels.index(label)] = check(value, name, "Classifier", (float,), NOT_NEGATIVE)
+        factors[labels.index(label)] = check(value, name, owner, (float,), NOT_NEGATIVE)
     if not factors.any():
         raise ArgumentError("'class_weight' must not be 0 for every class: nothing would be learned.")
     return factors
@@ -80,31 +84,3 @@ def _strange(strange: list[Any], labels: list[Any]) -> str:
             near = f" {error}"
     listed = f"The classes are {', '.join(map(shown, labels[:8]))}{', ...' if len(labels) > 8 else ''}."
     return f"{', '.join(map(shown, strange[:5]))}.{near or f' {listed}'}"
-
-
-def distinct(table: Table, y: np.ndarray, weight: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
-    """The different rows, in an order that depends on their values alone, and the sum of the weights of each.
-
-    Returns
-    -------
-    places : array of int64
-        Where each different row stands first, in the order of the columns' values.
-    weights : array of float64
-    """
-    columns = [
-        *(_ranks(values) for values in table.columns.values()),
-        *(_ranks(column) for column in y.reshape(len(y), -1).T),
-    ]
-    _, places, group = np.unique(np.column_stack(columns), axis=0, return_index=True, return_inverse=True)
-    return places, np.bincount(group.ravel(), weight, minlength=len(places)).astype(np.float64)
-
-
-def _ranks(values: np.ndarray | Words) -> np.ndarray:
-    """Integers in the order of the values, equal where the values are; what is missing is one value."""
-    ranks: np.ndarray
-    if isinstance(values, Words):
-        order = np.argsort(np.argsort(np.array(values.levels, dtype=object))) if values.levels else np.empty(0, int)
-        ranks = np.append(order, -1)[values.codes]
-        return ranks
-    ranks = np.unique(values, return_inverse=True)[1].ravel()
-    return ranks
