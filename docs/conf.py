@@ -81,7 +81,7 @@ def link_or_literal(app: Any, environment: Any, node: Any, content: Any) -> Any:
     return content if re.fullmatch(r"[a-z_][a-z_0-9*]*", target) or target in FOREIGN else None
 
 
-FOREIGN = {"numpy.random.RandomState"}
+FOREIGN = {"numpy.random.RandomState", "NotFittedError"}
 
 
 def _full_names(target: str) -> list[str]:
@@ -91,6 +91,7 @@ def _full_names(target: str) -> list[str]:
 
 MODULES = ["models", "layers", "losses", "optimizers", "metrics", "callbacks", "activations", "initializers"]
 MODULES += ["optimizers.schedules", "regularizers", "plan", "errors", "wrappers.scikit_learn", "table", "table.parts"]
+MODULES += ["estimators"]
 
 
 def setup(app: Any) -> None:

@@ -32,8 +32,8 @@ def row_weights(sample_weight: Any, rows: int) -> np.ndarray | None:
         raise DataError(f"sample_weight must have the shape (rows,). Got {weight.shape}.")
     if len(weight) != rows:
         raise DataError(
-            f"Found input variables with inconsistent numbers of samples: {[rows, len(weight)]}. sample_weight must have a "
-            "number for each row."
+            f"Found input variables with inconsistent numbers of samples: {[rows, len(weight)]}. sample_weight must "
+            "have a number for each row."
         )
     for wrong, what in ((~np.isfinite(weight), "be finite numbers"), (weight < 0, "not be negative")):
         if wrong.any():

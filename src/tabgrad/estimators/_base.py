@@ -133,7 +133,7 @@ class TableEstimator(BaseEstimator):
         ------
         DataError
             With the column, the row and what to do: what no table can be, a target with gaps, weights below zero.
-        ParameterError
+        ArgumentError
             With every argument of the constructor that is not what it may be.
 
         Warns
@@ -380,7 +380,7 @@ class TableEstimator(BaseEstimator):
         ------
         NotFittedError
             There is nothing to save yet.
-        ParameterError
+        ArgumentError
             An argument was set to what it may not be.
         ArgumentError
             The network is compiled with a function of your own, which no file holds; another ending.
