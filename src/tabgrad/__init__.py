@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from tabgrad import (
         activations,
         callbacks,
+        encode,
+        estimators,
         initializers,
         layers,
         losses,
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
         models,
         optimizers,
         regularizers,
+        table,
     )
     from tabgrad._loading import load
     from tabgrad._seeds import set_random_seed
@@ -37,6 +40,8 @@ __all__ = [
     "__version__",
     "activations",
     "callbacks",
+    "encode",
+    "estimators",
     "initializers",
     "layers",
     "load",
@@ -46,6 +51,7 @@ __all__ = [
     "optimizers",
     "regularizers",
     "set_random_seed",
+    "table",
 ]
 
 # Where a name that is no submodule lives.
