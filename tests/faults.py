@@ -20,10 +20,15 @@ import tempfile
 import time
 import tomllib
 import venv
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+NOT_RUN = "no test ran:"
 
 
 @dataclass(frozen=True)
@@ -92,12 +97,21 @@ class Copy:
             return ""
         lines = [line for line in (ran.stdout + ran.stderr).splitlines() if line.strip()]
         failed = [line for line in lines if re.match(r"(FAILED|ERROR) ", line)]
-        return (failed or lines or [f"exit status {ran.returncode}"])[0][:160]
+        ended = [f"{NOT_RUN} {(lines or ['no word'])[0]}" if ran.returncode > 0 else f"signal {-ran.returncode}"]
+        return (failed or ended)[0][:160]
 
-    def replace(self, file: str, old: str, new: str) -> None:
-        """Put one piece of a file in the place of another."""
-        path = self.root / file
-        path.write_text(path.read_text().replace(old, new))
+    @contextmanager
+    def broken_by(self, fault: Fault) -> Iterator[None]:
+        """With the fault put into its files; afterwards they are what they were."""
+        sound = {self.root / file: (self.root / file).read_text() for file, _, _ in fault.edits}
+        for file, old, new in fault.edits:
+            path = self.root / file
+            path.write_text(path.read_text().replace(old, new))
+        try:
+            yield
+        finally:
+            for path, text in sound.items():
+                path.write_text(text)
 
 
 def main() -> int:
@@ -124,15 +138,13 @@ def main() -> int:
 def _noticed(copy: Copy, fault: Fault) -> bool:
     """Put the fault in, test, take it out, say what came."""
     start = time.monotonic()
-    for file, sound, faulty in fault.edits:
-        copy.replace(file, sound, faulty)
-    refused = copy.build() if fault.native else ""
-    failure = "" if refused else copy.test(peers=fault.in_both_engines)
-    for file, sound, faulty in fault.edits:
-        copy.replace(file, faulty, sound)
-    verdict = "caught" if failure else "DOES NOT COMPILE" if refused else "UNNOTICED"
+    with copy.broken_by(fault):
+        refused = copy.build() if fault.native else ""
+        failure = "" if refused else copy.test(peers=fault.in_both_engines)
+    ran = failure and not failure.startswith(NOT_RUN)
+    verdict = "caught" if ran else "DOES NOT COMPILE" if refused else "DOES NOT RUN" if failure else "UNNOTICED"
     print(f"{verdict}  {fault.name}  ({time.monotonic() - start:.0f} s)  {failure or refused}", flush=True)
-    return bool(failure)
+    return bool(ran)
 
 
 if __name__ == "__main__":
