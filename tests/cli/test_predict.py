@@ -134,6 +134,14 @@ def test_levels_that_training_had_not_are_counted(run, here, shelf):
     assert ran.err.count("'violet'") == 1
 
 
+def test_a_long_table_is_noted_once(run, here, shelf, monkeypatch):
+    write(here / "t.csv", (shelf / "more.csv").read_text().replace(",red,", ",violet,").splitlines())
+    monkeypatch.setattr(predicting, "ROWS", 20)
+    ran = run("predict", shelf / "flowers.tabgrad", "t.csv")
+    assert ran.err.count("'violet'") == 1
+    assert "! The same goes for rows after the first 20, in 2 of 2 parts.\n" in ran.err
+
+
 def test_names_that_clash_are_refused(run, here, shelf):
     lines = (shelf / "more.csv").read_text().splitlines()
     write(here / "t.csv", [f"{lines[0]},prediction", *(f"{line},mine" for line in lines[1:])])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -39,7 +40,7 @@ def predict(settings: Predict, screen: Screen) -> None:
         refuse_place(target, [settings.table, settings.model], overwrite=settings.overwrite)
     model = load_estimator(settings.model)
     with screen.line() as line:
-        work = _Work(model, settings, line)
+        work = _Work(model, settings, line, screen)
         rows = add_columns(
             settings.table,
             target,
@@ -49,8 +50,9 @@ def predict(settings: Predict, screen: Screen) -> None:
             kinds=kinds_of(model.table_schema_),
             **reading(settings),
         )
+    work.tell_of_later_parts()
     if not settings.raw:
-        _tell_of_formulas(work.names, model, screen)
+        _tell_of_formulas(model, screen)
     if settings.json:
         screen.data({"out": settings.out, "rows": rows, "columns": list(work.names)})
     elif settings.out is not None:
@@ -63,8 +65,9 @@ def predict(settings: Predict, screen: Screen) -> None:
 class _Work:
     """What is added to each part of the rows."""
 
-    def __init__(self, model: Classifier | Regressor, settings: Predict, line: LiveLine) -> None:
-        self._model, self._settings, self._line, self._done = model, settings, line, 0
+    def __init__(self, model: Classifier | Regressor, settings: Predict, line: LiveLine, screen: Screen) -> None:
+        self._model, self._settings, self._line, self._screen = model, settings, line, screen
+        self._done = self._parts = self._noted = 0
         self.names = added_names(model, settings)
 
     def __call__(self, table: Table) -> dict[str, Values]:
@@ -74,11 +77,30 @@ class _Work:
                 f"{table.name} has a column {shown(clash[0])} already, and your own are never changed. Give the new "
                 "ones other names with --prefix, for instance --prefix new_."
             )
-        columns = self._columns(completed(self._model, table))
+        with warnings.catch_warnings(record=True) as caught:
+            columns = self._columns(completed(self._model, table))
+        self._note([str(warning.message) for warning in caught])
         self._done += len(table)
         if self._line.due():
             self._line.draw(amount(self._done, "row"))
         return dict(zip(self.names, columns, strict=True))
+
+    def _note(self, notes: Sequence[str]) -> None:
+        """Say what was noticed in the first part, and count the others in which something was."""
+        self._parts += 1
+        if self._parts > 1:
+            self._noted += bool(notes)
+            return
+        for note in notes:
+            self._screen.note(note)
+
+    def tell_of_later_parts(self) -> None:
+        """One line for all parts after the first: a long file would fill the screen."""
+        if self._noted:
+            self._screen.note(
+                f"The same goes for rows after the first {ROWS:,}, in {self._noted} of "
+                f"{amount(self._parts - 1, 'part')}."
+            )
 
     def _columns(self, table: Table) -> list[Values]:
         model = self._model
@@ -118,7 +140,7 @@ def _kind(column: Column) -> str:
     return "numeric" if numbers else "categorical"
 
 
-def _tell_of_formulas(names: Sequence[str], model: Any, screen: Screen) -> None:
+def _tell_of_formulas(model: Any, screen: Screen) -> None:
     classes = model.classes_.tolist() if is_classifier(model) else []
     changed = [label for label in classes if isinstance(label, str) and label.startswith(FORMULA)]
     if changed:
