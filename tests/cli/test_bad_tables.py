@@ -75,6 +75,13 @@ def test_infinity_is_refused_with_its_line(run, here, value):
     assert re.search(r"\b5\b", ran.err)  # the header is line 1
 
 
+def test_infinity_of_a_parquet_file_is_refused_with_its_row(run, here):
+    a = [float(row) if row != 3 else float("inf") for row in range(40)]
+    pl.DataFrame({"a": a, "y": [0, 1] * 20}).write_parquet("t.parquet")
+    ran = run("fit", "t.parquet", "--target", "y", code=3)
+    assert "t.parquet holds infinite numbers: 'a' in row 3." in ran.err
+
+
 def test_numbers_beyond_float32_do_no_harm(run, here):
     ran = fits(run, table(a={3: "1e38", 4: "-1e300"}))
     (accuracy,) = re.findall(r"accuracy +(\S+)", ran.out)[:1]

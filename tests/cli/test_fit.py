@@ -110,8 +110,11 @@ def test_one_seed_one_model(run, here, shelf):
     words = ("fit", shelf / "flowers.csv", "--target", "kind", *FAST, "--quiet", "--out")
     for name, seed in (("a", 3), ("b", 3), ("c", 4)):
         run(*words, f"{name}.tabgrad", "--seed", seed)
-    a, b, c = ((here / f"{name}.tabgrad").read_bytes() for name in "abc")
+    for name, seed in (("d", 3), ("e", 4)):
+        run(*words, f"{name}.tabgrad", "--seed", seed, "--test-size", 0)  # the same rows
+    a, b, c, d, e = ((here / f"{name}.tabgrad").read_bytes() for name in "abcde")
     assert a == b != c
+    assert d != e
 
 
 def test_settings_reach_the_estimator(run, here, shelf):
@@ -186,6 +189,8 @@ def test_weights_of_rows_count(run, here):
     other = run("fit", "weighted.csv", *words, "--test", "weighted.csv", "--weights", "w").data["report"]
     supports = [[row["support"] for row in report["classes"].values()] for report in (one, other)]
     assert supports[0] == supports[1] == [40, 40, 80]
+    bare = run("fit", "weighted.csv", *words, "--drop", "w").data["history"]
+    assert run("fit", "weighted.csv", *words, "--weights", "w").data["history"] != bare
     assert "w" not in [c["name"] for c in run("fit", "weighted.csv", *words, "--weights", "w").data["columns"]]
 
 
@@ -209,6 +214,7 @@ def test_rows_without_a_target_are_left_out_on_request(run, here):
 def test_repeated_rows_are_told(run, here):
     write(here / "t.csv", [*flowers(60), *flowers(60)[1:]])
     ran = run("fit", "t.csv", "--target", "kind", *FAST, "--drop", "id")
+    assert run("fit", "t.csv", "--target", "kind", *FAST, "--drop", "id", "--quiet", "--out", "q.tabgrad").err == ""
     assert re.search(r"! \d+ of the 24 rows held out stand among the training rows as well", ran.err)
 
 
