@@ -48,15 +48,13 @@ class ColumnarParts:
             self._frame = opened(source, form)
             self.names = tuple(self._frame.collect_schema())
             self._length = int(self._frame.select(pl.len()).collect().item()) if self.names else 0
-        if not self._length:
-            raise DataError(f"{name} holds no row.")
         if lacking := [each for each in rules.kinds if each not in self.names]:
             raise DataError(absent(lacking, self.names, name))
         self._wanted = list(rules.kinds) or list(self.names)
 
     def __iter__(self) -> Iterator[Part]:
         """The rows as tables."""
-        for begin in range(0, self._length, self._rows):
+        for begin in range(0, max(self._length, 1), self._rows):  # of no row an empty part: the answer is nothing, too
             with damage(self.name, self.form):
                 frame = self._frame.select(self._wanted).slice(begin, self._rows).collect()
             yield Part(replace(Table.of(frame, self.name), first_row=begin), None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 from tabgrad._checks import COUNT, check
 from tabgrad._files import write_whole
 from tabgrad._refusals import shown
-from tabgrad.errors import ArgumentError, TableFileError
+from tabgrad.errors import ArgumentError
 from tabgrad.table import files, memory
 from tabgrad.table.answer_parts import AnswerParts
 from tabgrad.table.columnar_parts import ColumnarParts
@@ -139,7 +139,7 @@ def add_columns(
 
     Raises
     ------
-    TableFileError
+    OSError
         The target cannot be written: no such folder, no permission, no space.
     ArgumentError
         The target's ending names another format.
@@ -179,17 +179,8 @@ def add_columns(
             sys.stdout.buffer.writelines(content)
             sys.stdout.buffer.flush()
         else:
-            _write(path, content)
+            write_whole(path, content)
     return done
-
-
-def _write(path: str, content: Iterable[bytes]) -> None:
-    try:
-        write_whole(path, content)
-    except TableFileError:
-        raise
-    except OSError as error:
-        raise TableFileError(f"{path!r} cannot be written: {error.strerror or error}.") from None
 
 
 def _refuse_ending(path: str, found: Parts) -> None:
