@@ -7,7 +7,7 @@ import sys
 import warnings
 from collections.abc import Mapping
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -147,56 +147,80 @@ class TableEstimator(BaseEstimator):
         self, X: Any, y: Any, sample_weight: Any, *, go_on: bool, classes: Any = None, one_epoch: bool = False
     ) -> Self:
         check_parameters(self)
+        rows, answers, target_names = self._given(X, y, go_on=go_on)
+        target, sample = self._counted(rows.table, answers, sample_weight, classes, self.target_ if go_on else None)
+        seed = self._seed()
+        sample, held = self._divided(sample, seed, one_epoch=one_epoch)
+        target = self._fitted(target, sample)
+        notes = list(rows.table.notes)
+        if go_on:
+            schema, encoder = self.table_schema_, self.encoder_
+            encoded = encoder.encode(sample.table)
+        else:
+            schema, encoder = self._understood(sample.table, rows)
+            encoded = encoder.encode(sample.table)
+            notes += self._looked_at(sample.table, encoded, sample.y, encoder)
+        head = self._head(target)
+        if go_on:
+            model = self._same_model(encoder, head, seed)
+        else:
+            model = self._new_model(encoder, head, seed)
+            if self.model is None:
+                _begin_at(model, self._start(head, target, sample))
+        wide = isinstance(answers, np.ndarray) and answers.ndim == 2
+        facts = (rows.table.names, rows.named, target_names, wide, rows.table.fingerprint(), notes)
+        self._train(
+            *(Fitted(model, encoder, schema, target, *facts), head, sample, encoded, held),
+            one_epoch=one_epoch,
+            go_on=go_on,
+        )
+        return self
+
+    def _given(self, X: Any, y: Any, *, go_on: bool) -> tuple[Rows, Any, tuple[str, ...]]:
+        """X, its columns held against those of the fit before where this one goes on; y; its columns' names."""
         owner = type(self).__name__
         rows, y, target_names = _separated(X, y, owner, several=self._several, fewest=FEWEST_ROWS)
         if go_on:
             table = check_columns(rows, self._names, named=self._named, ignored=self._target_names, owner=owner)
-        else:
-            table = rows.table
-        raw = self._read(y)
-        if len(raw) != len(table):
+            rows = replace(rows, table=table)
+        answers = self._read(y)
+        if len(answers) != len(rows.table):
             raise DataError(
-                f"Found input variables with inconsistent numbers of samples: {[len(table), len(raw)]}. X and y must "
-                "have the same rows."
+                f"Found input variables with inconsistent numbers of samples: {[len(rows.table), len(answers)]}. X and "
+                "y must have the same rows."
             )
+        return rows, answers, target_names
+
+    def _counted(self, table: Table, answers: Any, sample_weight: Any, classes: Any, known: Any) -> tuple[Any, Sample]:
+        """The rows that count for something, with what they count for; and the target, as far as it is known."""
         weight = row_weights(sample_weight, len(table))
         kept = None if weight is None or weight.all() else np.flatnonzero(weight)
-        target, answers = self._answers(raw, kept, classes, self.target_ if go_on else None)
+        target, y = self._answers(answers, kept, classes, known)
         if weight is not None and kept is not None:
             table, weight = table.part(kept), weight[kept]
-        sample = self._weighted(Sample(table, answers, weight), target)
+        sample = self._weighted(Sample(table, y, weight), target)
         if len(sample.table) < FEWEST_ROWS:
             raise DataError(
                 f"Found array with {len(sample.table)} sample(s) (n_samples={len(sample.table)}) while a minimum of "
-                f"{FEWEST_ROWS} is required by {owner}: nothing can be learned from 1 sample."
+                f"{FEWEST_ROWS} is required by {type(self).__name__}: nothing can be learned from 1 sample."
             )
-        seed = self._seed()
+        return target, sample
+
+    def _divided(self, sample: Sample, seed: int, *, one_epoch: bool) -> tuple[Sample, Sample | None]:
+        """The rows to train on, equal ones as one where each step takes all; and those held out, if there are any."""
         if self.batch_size == -1:
             places, weights = distinct(sample.table, sample.y, sample.weight)
             sample = Sample(sample.table.part(places), sample.y[places], weights)
-        held = None
-        if not one_epoch and stops_early(self.early_stopping, len(sample.table)):
-            train, held_places = holdout(len(sample.table), self.validation_fraction, seed, self._strata(sample.y))
-            sample, held = sample.part(train), sample.part(held_places)
-        target = self._fitted(target, sample)
-        notes = list(table.notes)
-        if go_on:
-            schema, encoder = self.table_schema_, self.encoder_
-        else:
-            schema = self._schema(sample.table, rows)
-            most = MAX_ONE_HOT if takes_codes(self.model) else sys.maxsize
-            encoder = Encoder.fit(sample.table, schema, numeric=self.numeric, max_one_hot=most)
-        encoded = encoder.encode(sample.table)
-        if not go_on:
-            notes += self._looked_at(sample.table, encoded, sample.y, encoder)
-        head = self._head(target)
-        shape = Shape(len(encoder.features), encoder.cardinalities, encoder.widths, head.units)
-        model = self._model(shape, head, target, sample, seed, go_on=go_on)
-        wide = isinstance(raw, np.ndarray) and raw.ndim == 2
-        facts = (table.names, rows.named, target_names, wide, table.fingerprint(), notes)
-        record = Fitted(model, encoder, schema, target, *facts)
-        self._train(record, head, sample, encoded, held, one_epoch=one_epoch, go_on=go_on)
-        return self
+        if one_epoch or not stops_early(self.early_stopping, len(sample.table)):
+            return sample, None
+        train, held = holdout(len(sample.table), self.validation_fraction, seed, self._strata(sample.y))
+        return sample.part(train), sample.part(held)
+
+    def _understood(self, table: Table, rows: Rows) -> tuple[Schema, Encoder]:
+        """What the columns of the rows of training are, and how they become numbers."""
+        schema = self._schema(table, rows)
+        most = MAX_ONE_HOT if takes_codes(self.model) else sys.maxsize
+        return schema, Encoder.fit(table, schema, numeric=self.numeric, max_one_hot=most)
 
     def _train(
         self,
@@ -214,16 +238,8 @@ class TableEstimator(BaseEstimator):
         batch = min(batch_of(self.batch_size, rows), rows)
         steps = -(-rows // batch)
         epochs = 1 if one_epoch else epochs_of(self.epochs, steps)
-        patience = patience_of(self.patience, epochs)
-        if not model.compiled or not one_epoch or not go_on:
-            self._compile(model, head, steps * epochs, falls=not one_epoch)
-        else:
-            self._compile(model, head, 1, falls=False, keep=True)
-        judges = []
-        if held is not None:
-            seen = record.encoder.encode(held.table)
-            answers = self._learned(held.y, record.target, model)
-            judges.append(Judge(_inputs(seen), answers, _normalized(held.weight), patience))
+        self._compile(model, head, steps * epochs, falls=not one_epoch, keep=one_epoch and go_on)
+        judges = [] if held is None else [self._judge(record, held, patience_of(self.patience, epochs))]
         options: dict[str, Any] = {
             "batch_size": None if model.optimizer is not None and model.optimizer.whole else batch,
             "epochs": epochs,
@@ -232,22 +248,27 @@ class TableEstimator(BaseEstimator):
             "shuffle": bool(self.shuffle),
             "sample_weight": _normalized(sample.weight),
         }
-        past = dict(self.history_) if go_on else {}
+        before = dict(self.history_) if one_epoch and go_on else {}
         try:
             with limited(self._threads()):
                 history = model.fit(_inputs(encoded), self._learned(sample.y, record.target, model), **options)
         except KeyboardInterrupt:
             if model.history is not None and model.history.epoch:
-                self._keep(record, model.history, past, one_epoch=one_epoch)
+                self._keep(record, model.history, before)
             raise
         if not history.epoch:
             raise DivergenceError(
                 f"The loss stopped being finite in the first epoch of {type(self).__name__}, so nothing was learned. "
                 f"Give a smaller learning_rate than {self.learning_rate or 'the default'}, or numeric='robust'."
             )
-        self._keep(record, history, past, one_epoch=one_epoch)
+        self._keep(record, history, before)
 
-    def _compile(self, model: Sequential, head: Head, steps: int, *, falls: bool, keep: bool = False) -> None:
+    def _judge(self, record: Fitted, held: Sample, patience: int) -> Judge:
+        """Who scores each epoch on the rows held out."""
+        seen, answers = record.encoder.encode(held.table), self._learned(held.y, record.target, record.model)
+        return Judge(_inputs(seen), answers, _normalized(held.weight), patience)
+
+    def _compile(self, model: Sequential, head: Head, steps: int, *, falls: bool, keep: bool) -> None:
         """Compile the model, unless it is the user's own and was; with `keep` only where something has changed."""
         if self.model is not None and model.compiled:
             return
@@ -263,27 +284,27 @@ class TableEstimator(BaseEstimator):
             return
         model.compile(optimizer, head.loss, metrics=self.metrics)
 
-    def _model(self, shape: Shape, head: Head, target: Target, sample: Sample, seed: int, *, go_on: bool) -> Sequential:
-        """The network to train: a new one, or the one that there is."""
+    def _new_model(self, encoder: Encoder, head: Head, seed: int) -> Sequential:
+        """A network for what the encoder gives."""
+        shape = Shape(len(encoder.features), encoder.cardinalities, encoder.widths, head.units)
         made = built(self, shape, head, seed)
         if not made.built:
             made.build(_shape_of(shape))
-        if not go_on:
-            if self.model is None:
-                _begin_at(made, self._start(head, target, sample))
-            return made
-        if self.model is None and [layer.record for layer in made.layers] != [
-            layer.record for layer in self.model_.layers
-        ]:
-            raise ArgumentError(
-                f"{type(self).__name__} goes on training the network that there is, and its layers have changed: "
-                f"{made!r} instead of {self.model_!r}. Use warm_start=False."
-            )
+        return made
+
+    def _same_model(self, encoder: Encoder, head: Head, seed: int) -> Sequential:
+        """The network of the fit before, if it is still the one that the parameters ask for."""
+        if self.model is None:
+            asked = self._new_model(encoder, head, seed)
+            if [layer.record for layer in asked.layers] != [layer.record for layer in self.model_.layers]:
+                raise ArgumentError(
+                    f"{type(self).__name__} goes on training the network that there is, and its layers have changed: "
+                    f"{asked!r} instead of {self.model_!r}. Use warm_start=False."
+                )
         return deepcopy(self.model_)
 
-    def _keep(self, record: Fitted, history: History, past: Mapping[str, list[float]], *, one_epoch: bool) -> None:
+    def _keep(self, record: Fitted, history: History, before: Mapping[str, list[float]]) -> None:
         """What a fit gave, once it has given something: a fit that fails leaves what was there."""
-        before = past if one_epoch else {}
         self.model_, self.encoder_, self.table_schema_ = record.model, record.encoder, record.schema
         self.target_, self.notes_, self.scores_ = record.target, tuple(record.notes), {}
         self.history_ = {name: [*before.get(name, []), *values] for name, values in history.history.items()}
