@@ -428,6 +428,22 @@ def test_predictions_may_be_taken_in_many_threads():
     assert all((one == expected).all() for one in found)
 
 
+def test_what_is_kept_between_predictions_belongs_to_one_network():
+    X, y = load_iris(return_X_y=True)
+    one, other = (classifier(random_state=seed).fit(X, y) for seed in (0, 1))
+    whole = [fitted.predict_proba(X) for fitted in (one, other)]
+    for row in (0, 70, 140):
+        for fitted, expected in zip((one, other), whole, strict=True):
+            np.testing.assert_array_equal(fitted.predict_proba(X[row : row + 1]), expected[row : row + 1])
+    one.partial_fit(X, y)
+    assert (one.predict_proba(X[:1]) != whole[0][:1]).any()
+    np.testing.assert_array_equal(one.predict_proba(X[:1]), one.predict_proba(X)[:1])
+    native = one.predict_proba(X)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TABGRAD_ENGINE", "reference")
+        np.testing.assert_allclose(one.predict_proba(X), native, atol=1e-5)
+
+
 def test_probabilities_are_sums_of_one():
     X, y = load_iris(return_X_y=True)
     for settings in ({}, {"loss": "hinge"}, {"loss": "categorical_hinge"}, {"loss": "binary_crossentropy"}):

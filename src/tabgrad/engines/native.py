@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
 from itertools import count
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -87,7 +87,8 @@ class NativeEngine:
     name = "native"
 
     def __init__(self) -> None:
-        self._kept: list[_Kept] = []  # the program of the last prediction: a row at a time would mostly make programs
+        # What the last prediction and the last scoring ran on: a row at a time would mostly make programs.
+        self._predicting, self._scoring = _Keeper(), _Keeper()
 
     def fit(self, job: Job, *, threads: int | None = None) -> Result:
         """One run."""
@@ -150,8 +151,10 @@ class NativeEngine:
         self, plan: Plan, weights: Sequence[np.ndarray], rows: Matrix, *, batch_size: int, threads: int | None = None
     ) -> np.ndarray:
         """What the values are made of."""
-        size = min(batch_size, len(rows)) if plan.has_functions else SCORING_ROWS
-        program = _native_program(plan.network, plan, size, _useful(threads, plan.network, size))
+        size = min(batch_size if plan.has_functions else SCORING_ROWS, len(rows))
+        useful = _useful(threads, plan.network, size)
+        key = (plan, size, useful)
+        program = self._scoring.take(key) or _native_program(plan.network, plan, size, useful)
         _write_weights(program, weights, plan.network)
         sums = program.evaluate(
             *(rows.x, rows.codes, rows.y, rows.weight),
@@ -159,6 +162,7 @@ class NativeEngine:
             score=_functions(plan, rows, rows),
             scoring_rows=size,
         )
+        self._scoring.keep(key, program, useful)
         return np.array(sums)
 
     def predict(
@@ -173,31 +177,41 @@ class NativeEngine:
     ) -> np.ndarray:
         """The network's outputs; the batch size changes nothing here."""
         rows = min(max(len(x), 1), SCORING_ROWS)
-        key = (network, weights, rows, _useful(threads, network, rows))
-        kept = self._kept.pop() if self._kept else None  # whoever takes it has it alone
-        if kept is None or not kept.serves(*key):
-            program = _native_program(network, None, rows, key[-1])
+        useful = _useful(threads, network, rows)
+        key = (network, weights, rows, useful)
+        program = self._predicting.take(key)
+        if program is None:
+            program = _native_program(network, None, rows, useful)
             _write_weights(program, weights, network)
-            kept = _Kept(*key, program)
-        outputs: np.ndarray = kept.program.predict(x, codes)
+        outputs: np.ndarray = program.predict(x, codes)
         if isinstance(weights, tuple):  # never changed in place, unlike a list
-            self._kept[:] = [kept]
+            self._predicting.keep(key, program, useful)
         return outputs
 
 
-class _Kept(NamedTuple):
-    """A program, and what it was made for."""
+class _Keeper:
+    """Keeps one program for the next call that needs the same; whoever takes it has it alone.
 
-    network: Network
-    weights: Sequence[np.ndarray]
-    rows: int
-    threads: int
-    program: _native.Program
+    One with threads of its own is not kept: in a forked process they would not be there.
+    """
 
-    def serves(self, network: Network, weights: Sequence[np.ndarray], rows: int, threads: int) -> bool:
-        """Whether it is the program for these."""
-        same = network is self.network and weights is self.weights
-        return same and (rows, threads) == (self.rows, self.threads)
+    def __init__(self) -> None:
+        self._kept: list[tuple[tuple[Any, ...], _native.Program]] = []
+
+    def take(self, key: tuple[Any, ...]) -> _native.Program | None:
+        """The program of this key, if it is there: records and arrays by identity, numbers by value."""
+        try:
+            known, program = self._kept.pop()
+        except IndexError:
+            return None
+        same = all(
+            one == other if isinstance(one, int) else one is other for one, other in zip(known, key, strict=True)
+        )
+        return program if same else None
+
+    def keep(self, key: tuple[Any, ...], program: _native.Program, threads: int) -> None:
+        """For the next call."""
+        self._kept[:] = [(key, program)] if threads == 1 else []
 
 
 class _NativeSession:

@@ -12,6 +12,8 @@ from tabgrad.engines.select import get_engine
 
 __all__ = ["Judge"]
 
+FEW_ROWS = 1024  # that are scored before threads are there
+
 
 class Judge(Callback):
     """Scores the weights, or their running averages where the optimizer keeps some, and stops when they get no better.
@@ -42,7 +44,8 @@ class Judge(Callback):
         """Score, note the values among those of the epoch, keep the weights or count them as no better."""
         model, plan = self.model, self._plan
         weights = model.get_averages() if plan.optimizer.use_ema else model.get_weights()
-        values = get_engine().evaluate(plan, weights, self._rows, batch_size=len(self._rows))
+        threads = 1 if len(self._rows) <= FEW_ROWS else None
+        values = get_engine().evaluate(plan, weights, self._rows, batch_size=len(self._rows), threads=threads)
         if logs is not None:
             logs |= {f"val_{name}": value for name, value in zip(model.metrics_names, values, strict=True)}
         if values[0] < self._best:
