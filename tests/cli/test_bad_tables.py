@@ -310,6 +310,19 @@ def test_what_columns_mean_is_guessed_and_shown(run, here):
     assert re.search(r"! .*'share'", ran.err)
 
 
+def test_what_a_message_advises_is_an_option_that_helps(run, here):
+    """The reader's advice about arguments is given, and taken, as options."""
+    lines = table(zip=lambda row: f"0{row % 9}123", a={3: "?", 4: "?"})
+    ran = fits(run, lines, code=3)
+    short = [*lines[:5], lines[5].rsplit(",", 1)[0], *lines[6:]]
+    assert "--on-short-row fill" in fits(run, short, code=3).err
+    (advice,) = re.findall(r"say (--missing '' --missing '\?')", ran.err)
+    ran = fits(run, lines, "--missing", "", "--missing", "?")
+    assert advice == "--missing '' --missing '?'"
+    (kind,) = re.findall(r"--kind (zip=numeric)", ran.err)
+    assert re.search(r"numeric +3 +a, b, zip", fits(run, lines, "--missing", "?", "--kind", kind).err)
+
+
 def test_nested_values_of_a_parquet_file_are_refused(run, here):
     pl.DataFrame({"a": [[1, 2], [3]] * 20, "y": [0, 1] * 20}).write_parquet("t.parquet")
     ran = run("fit", "t.parquet", "--target", "y", code=3)

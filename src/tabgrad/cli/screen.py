@@ -20,6 +20,8 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from tabgrad.cli.wording import as_options
+
 WIDTH_OF_FILES = 110  # columns of text that goes to a file or a pipe
 INDENT = 2
 LONGEST = 40  # characters of a name
@@ -146,12 +148,12 @@ class Screen:
 
     def error(self, text: str) -> None:
         """What went wrong; the one thing that is always said."""
-        self._print(Text.assemble(("Error: ", "bold red"), message(text)))
+        self._print(Text.assemble(("Error: ", "bold red"), message(as_options(text))))
 
     def note(self, text: str) -> None:
         """Something that the user should know."""
         if not self.quiet:
-            self._print(Text.assemble(("! ", "bold yellow"), message(text)))
+            self._print(Text.assemble(("! ", "bold yellow"), message(as_options(text))))
 
     def say(self, text: str = "", style: str = "") -> None:
         """A line of text."""
