@@ -108,6 +108,7 @@ REFUSED = {
     "an array of JSON": (b'[{"a": 1}]', r"t\.csv is a JSON document, not JSON lines"),
     "half a character": ("a\nü".encode()[:-1], r"ends within a character of UTF-8, in line 2"),
     "a gzip stream cut off": (PACKED[:-4000], r"t\.csv is cut off: its gzip stream ends too early, after \d+ bytes\."),
+    "a gzip stream and something else": (gzip.compress(b"a\n1\n") + b"more", r"t\.csv is damaged: gzip finds an error"),
     "a gzip stream damaged": (
         PACKED[:3000] + b"\0" * 50 + PACKED[3050:],
         r"t\.csv is damaged: gzip finds an error after",
@@ -286,6 +287,7 @@ READ = {
         {"Unnamed: 0": [0, 1], "a": [5, 6]},
         [r"1 column of t\.csv without a name: called 'Unnamed: 0' \(the 1st\)"],
     ),
+    "a gzip stream that zeros fill up": (gzip.compress(b"a,b\n1,2\n") + bytes(2**21), {"a": [1], "b": [2]}, []),
     "several gzip streams": (gzip.compress(b"a,b\n1,2\n") + gzip.compress(b"3,4\n"), {"a": [1, 3], "b": [2, 4]}, []),
 }
 

@@ -193,7 +193,7 @@ def _gunzipped(file: File) -> Iterator[bytes]:
                 if unpacking.eof:  # one member has ended: another follows, or zeros that fill a tape
                     if not rest.strip(b"\0"):
                         break
-                    rest, unpacking = unpacking.unused_data or rest, zlib.decompressobj(wbits=31)
+                    unpacking = zlib.decompressobj(wbits=31)
                 content = unpacking.decompress(rest, BLOCK)
                 given += len(content)
                 if content:
