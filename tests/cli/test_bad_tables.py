@@ -180,7 +180,8 @@ SMALL = {
     "empty": (b"", "empty"),
     "blank lines": (b"\n\n\n", "t.csv"),
     "a header alone": (b"a,b,y\n", "no row"),
-    "one row": (b"a,b,y\n1,2,3\n", "2"),
+    "one row": (b"a,b,y\n1,2,3\n", "t.csv has 1 row to learn from and to judge by. At least 3 are needed."),
+    "two rows": (b"a,b,y\n1,2,3\n4,5,6\n", "t.csv has 2 rows to learn from"),
     "one column": (b"y\n1\n2\n3\n", "t.csv has no column to learn from beside the target."),
 }
 

@@ -7,9 +7,11 @@ import io
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from datetime import date, datetime, timedelta
 
 import numpy as np
@@ -279,6 +281,25 @@ def test_the_table_is_not_written_over(run, here, shelf):
     ran = run("predict", shelf / "flowers.tabgrad", "t.csv", "--out", "t.csv", "--overwrite", code=2)
     assert "is read by this command and is not overwritten" in ran.err
     assert (here / "t.csv").read_bytes() == before
+
+
+def test_a_database_is_a_table(run, here, shelf):
+    pytest.importorskip("adbc_driver_sqlite")
+    frame = pl.read_csv(shelf / "flowers.csv")
+    with closing(sqlite3.connect("garden.db")) as database:
+        database.execute(f"create table flowers ({', '.join(frame.columns)})")
+        database.executemany(f"insert into flowers values ({', '.join('?' * frame.width)})", frame.rows())
+        database.commit()
+    query = ("sqlite:///garden.db", "--query", "select * from flowers")
+    run("fit", *query, "--target", "kind", "--epochs", 30, "--quiet", "--drop", "id")
+    out = rows_of(run("predict", "model.tabgrad", *query).out)
+    assert out[0] == [*frame.columns, "prediction"]
+    assert [row[-2] for row in out[1:]] == frame["kind"].to_list()
+    assert sum(row[-1] == row[-2] for row in out[1:]) > 220
+    assert (
+        "Error: --query must say what to read from garden.db"
+        in run("fit", "sqlite:///garden.db", "--target", "kind", "--overwrite", code=2).err
+    )
 
 
 # ---- Model files -----------------------------------------------------------------------------------------------------

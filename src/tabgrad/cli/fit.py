@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from tabgrad.estimators import Classifier, Regressor
 
 TEST_SIZE, SEED = 0.2, 0
+FEWEST_ROWS = 3  # two to train on, one to judge by
 REPEATED = 0.01  # of the rows held out, from which on repetitions are worth a line
 OF_CLASSES = ("label_smoothing", "class_weight")
 
@@ -114,6 +115,11 @@ def _split(rows: Rows, targets: Sequence[str], task: Task, settings: Fit, screen
         raise UsageError(f"'--test-size' must be in [0, 1). Got {share:g}.")
     if share == 0:
         return rows, None
+    if len(rows.table) < FEWEST_ROWS:
+        raise DataError(
+            f"{rows.table.name} has {amount(len(rows.table), 'row')} to learn from and to judge by. At least "
+            f"{FEWEST_ROWS} are needed."
+        )
     classes = _codes(rows.table, targets[0]) if task.classes else None
     train, held_places = holdout(len(rows.table), share, _seed(settings), classes)
     return rows.part(train), rows.part(held_places)

@@ -8,6 +8,7 @@ import shlex
 __all__ = ["as_options"]
 
 _TEXT = r"'((?:[^'\\]|\\.)*)'"
+_NAMED = re.compile(r"'(\w+)' of read\b")
 _KIND = re.compile(rf"\bkinds=\{{{_TEXT}: {_TEXT}\}}")
 _MISSING = re.compile(rf"\bmissing=\[({_TEXT}(?:, {_TEXT})*)\]")
 _ONE = re.compile(rf"\b(on_short_row|decimal|delimiter|encoding|format|query)={_TEXT}")
@@ -22,6 +23,7 @@ def as_options(text: str) -> str:
     >>> as_options("Say kinds={'zip': 'numeric'}, decimal=',' or missing=['', 'n/a'].")
     "Say --kind zip=numeric, --decimal , or --missing '' --missing n/a."
     """
+    text = _NAMED.sub(lambda found: f"--{found[1].replace('_', '-')}", text)
     text = _KIND.sub(lambda found: f"--kind {_quoted(f'{found[1]}={found[2]}')}", text)
     text = _MISSING.sub(
         lambda found: " ".join(f"--missing {_quoted(each)}" for each in re.findall(_TEXT, found[1])), text
