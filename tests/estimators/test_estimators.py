@@ -229,6 +229,8 @@ def test_in_whole_batches_a_weight_of_k_is_k_repetitions_to_the_bit():
         repeated = kind(**settings).fit(frame().iloc[shuffled].reset_index(drop=True), y[shuffled])
         np.testing.assert_array_equal(weighted.predict(frame()), repeated.predict(frame()))
         assert weighted.history_ == repeated.history_
+        once = kind(**settings).fit(frame().iloc[np.unique(places)].reset_index(drop=True), y[np.unique(places)])
+        assert once.history_ != weighted.history_
 
 
 def test_rows_of_weight_zero_are_not_there():
@@ -326,6 +328,19 @@ def test_a_failed_fit_leaves_what_was_there():
     with pytest.raises(ValueError, match="at least 2 classes"):
         fitted.fit(frame(), np.full(ROWS, "same"))
     np.testing.assert_array_equal(fitted.predict_proba(frame()), before)
+
+
+def test_an_interrupted_fit_keeps_the_epochs_that_were_finished():
+    def stop(epoch, logs):
+        if epoch == 2:
+            raise KeyboardInterrupt
+
+    interrupted = classifier(callbacks=[LambdaCallback(on_epoch_end=stop)])
+    with pytest.raises(KeyboardInterrupt):
+        interrupted.fit(frame(), LABELS)
+    assert interrupted.n_iter_ == 3
+    assert interrupted.history_["loss"] == classifier().fit(frame(), LABELS).history_["loss"][:3]
+    assert np.isfinite(interrupted.predict_proba(frame())).all()
 
 
 def test_an_own_network_is_trained():
