@@ -27,6 +27,7 @@ ROWS: dict[str, Callable[[Bench], Iterator[Row]]] = {
     "optimizers": optimizers.optimizers,
     "quality": quality.quality,
     "grid": grid.grid,
+    "encode": estimators.encode,
     "estimators": estimators.estimators,
     "import": startup.importing,
     "command_line": startup.command_line,

@@ -1,4 +1,4 @@
-"""`Classifier` beside scikit-learn's pipeline, and what a prediction costs: of a row, of a million."""
+"""`Classifier` beside scikit-learn's pipeline, what encoding costs, and what a prediction: of a row, of a million."""
 
 from __future__ import annotations
 
@@ -54,3 +54,23 @@ def estimators(bench: Bench) -> Iterator[Row]:
             verdict=judged(middle < bar),
             samples={"best": best},
         )
+
+
+def encode(bench: Bench) -> Iterator[Row]:
+    """Time a mixed frame from what it is to what a network takes."""
+    what = "a frame of 48,842 rows, 6 numbers and 8 words: kinds inferred, encoder fitted, encoded"
+    run = bench.interleave({"tabgrad": Job("tabgrad", "encode", {}, 1)})["tabgrad"]
+    if run.failure:
+        yield failed("encode", what, "< 0.3 s", run.failure)
+        return
+    best = [min(each["seconds"]) for each in run.results]
+    middle = statistics.median(best)
+    yield Row(
+        "encode",
+        what,
+        ours=spread(best),
+        measured=spread([middle]),
+        bar="< 0.3 s",
+        verdict=judged(middle < 0.3),
+        samples={"best": best},
+    )

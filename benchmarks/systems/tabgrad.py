@@ -13,8 +13,10 @@ from programs import PROGRAMS, Program, load
 
 import tabgrad
 from systems import keras_like
+from tabgrad.encode import Encoder
 from tabgrad.layers import Activation, BatchNormalization, Dense, Dropout, Embedding, Residual
 from tabgrad.models import Sequential
+from tabgrad.table import Table, infer
 
 SMALL = Program("", (8,), 1, 0.0, 16, "mean_squared_error")
 
@@ -125,6 +127,26 @@ def classifier_predict() -> dict[str, Any]:
             for _ in range(count):
                 fitted.predict(rows)
             seconds[name].append((time.perf_counter() - start) / count)
+    return {"seconds": seconds}
+
+
+def encode() -> dict[str, Any]:
+    """Fit an encoder to a mixed frame and encode it: the rows, columns and levels of Adult, drawn at random."""
+    import pandas as pd
+
+    random, rows = np.random.default_rng(0), 48_842
+    numbers = {f"n{place}": random.normal(size=rows) for place in range(6)}
+    levels = {"workclass": 8, "education": 16, "marital": 7, "occupation": 14, "relation": 6, "race": 5, "sex": 2}
+    words = {name: random.integers(0, count, rows).astype(str) for name, count in (levels | {"country": 41}).items()}
+    frame = pd.DataFrame(numbers | words)
+    for name in ("workclass", "occupation", "country"):
+        frame.loc[random.random(rows) < 0.05, name] = None
+    seconds = []
+    for _ in range(5):
+        start = time.perf_counter()
+        table = Table.of(frame)
+        Encoder.fit(table, infer(table)).encode(table)
+        seconds.append(time.perf_counter() - start)
     return {"seconds": seconds}
 
 

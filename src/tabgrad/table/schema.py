@@ -26,7 +26,6 @@ __all__ = ["Column", "Kind", "Schema", "infer"]
 
 MOST_DIFFERENT = 0.9  # of a text column's values: beyond, they name rows rather than groups of rows
 FEWEST_ROWS = 20  # below, a column that differs in every row may still be anything
-MOSTLY_NUMBERS = 0.95  # of a text column's values: beyond, the others are more likely mistakes than words
 TRUTH = (("false", "true"), ("no", "yes"), ("n", "y"), ("f", "t"), ("off", "on"))
 _CALLED_ID = re.compile(r"(^|[\s_.-])(id|ids|uuid|guid|index|idx|key|rownum|row|rowid)$|^unnamed: 0$|^$", re.IGNORECASE)
 _ENDS_IN_ID = re.compile(r"[a-z](Id|ID)$")
