@@ -2,6 +2,7 @@
 
 import re
 import warnings
+from datetime import UTC, datetime
 
 import numpy as np
 import pandas as pd
@@ -314,7 +315,7 @@ def test_class_weights_that_are_none():
 
 
 def test_a_column_that_tells_the_target_is_warned_of():
-    with pytest.warns(DataWarning, match=r"'price' of X tells the target by themselves|'price'"):
+    with pytest.warns(DataWarning, match="'price' of X tells the target by itself"):
         fitted = regressor(numeric="standard").fit(FRAME.assign(price=NUMBERS * 3 + 1), NUMBERS)
     assert any("'price'" in note for note in fitted.notes_)
     with pytest.warns(DataWarning, match="tell"):
@@ -322,6 +323,16 @@ def test_a_column_that_tells_the_target_is_warned_of():
     third = np.arange(ROWS) % 3
     with pytest.warns(DataWarning, match="'answer=c'"):
         classifier().fit(FRAME.assign(answer=np.array(["a", "b", "c"])[third]), third)
+
+
+def test_the_target_in_other_units_is_found_however_far_its_tail_reaches():
+    tail = np.exp(np.random.default_rng(0).normal(0, 3, ROWS))
+    with pytest.warns(DataWarning, match="'price' of X tells the target by itself"):
+        regressor().fit(FRAME.assign(price=tail * 3 + 1), tail)
+
+
+def test_looking_at_targets_near_the_largest_number_overflows_nowhere():
+    assert list(leaks(X, NUMBERS * 1e300, ("a", "b", "c")[: X.shape[1]])) == []
 
 
 def test_columns_that_only_go_with_the_target_are_not():
@@ -404,3 +415,38 @@ def test_predicting_before_fitting():
 def test_frames_that_are_not_in_memory():
     with pytest.raises(ValueError, match="collect"):
         classifier().fit(pl.DataFrame({"a": [1.0, 2.0]}).lazy(), [0, 1])
+
+
+# ---- Values of Python's own ------------------------------------------------------------------------------------------
+
+
+def test_numbers_beside_text_in_a_list_of_rows_stay_numbers():
+    rows = [[age, "abc"[row % 3]] for row, age in enumerate(NUMBERS.tolist())]
+    assert [column.kind for column in classifier().fit(rows, Y).table_schema_] == ["numeric", "categorical"]
+
+
+def test_text_for_a_regressor_is_told_as_such():
+    refused("must hold numbers for a regression", lambda: regressor().fit(FRAME, ["low", "high"] * (ROWS // 2)))
+
+
+def test_an_empty_label_is_no_class():
+    names = np.where(Y, "yes", "no").astype(object)
+    names[[3, 7]] = ["", "  "]
+    refused(r"must have a value in every row. Empty text in 2 rows (3, 7)", lambda: classifier().fit(FRAME, names))
+
+
+def test_times_with_a_zone_and_without_are_not_mixed():
+    times = [datetime(2020, 1, 1 + row % 28, tzinfo=UTC if row % 2 else None) for row in range(ROWS)]
+    refused("one with a zone in row 1", lambda: classifier().fit(FRAME.assign(at=np.array(times, object)), Y))
+
+
+def test_a_stream_may_bring_single_rows():
+    model = classifier().partial_fit(FRAME, Y)
+    assert model.partial_fit(FRAME.iloc[:1], Y[:1]).n_iter_ == 2
+
+
+def test_a_name_without_end_is_cut_in_messages():
+    model = classifier().fit(FRAME.assign(**{"x" * 1000: NUMBERS}), Y)
+    with pytest.raises(ValueError, match="now missing") as error:
+        model.predict(FRAME)
+    assert len(str(error.value)) < 300

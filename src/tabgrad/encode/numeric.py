@@ -123,7 +123,8 @@ class Robust(Affine):
     def of(cls, name: str, x: np.ndarray, *, indicator: bool = False) -> Robust:
         """Fitted to numbers, none of which is missing."""
         low, median, high = np.percentile(x, [25, 50, 75]).tolist()
-        return cls(name, median, indicator, (high - low) or moments(x)[1])
+        spread = (high - low) or moments(np.sort(x))[1]  # a sum depends on its order, an encoding must not
+        return cls(name, median, indicator, spread)
 
     @property
     def shift(self) -> float:

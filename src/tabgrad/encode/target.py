@@ -268,6 +268,9 @@ def _labels(values: Any, name: str, first_row: int) -> Values:
     labels = values_of(values, name)
     _refuse_missing(labels, name, first_row)
     if isinstance(labels, Words):
+        blank = np.array([not level.strip() for level in (*labels.levels, "missing")])[labels.codes]
+        if blank.any():
+            raise DataError(_missing(blank, name, first_row).replace("Missing (NaN)", "Empty text"))
         return labels
     if labels.dtype.kind == "M":
         raise DataError(f"{name} must hold classes. Got dates: make them text, or choose another target.")

@@ -179,7 +179,8 @@ class TableEstimator(BaseEstimator):
     def _given(self, X: Any, y: Any, *, go_on: bool) -> tuple[Rows, Any, tuple[str, ...]]:
         """X, its columns held against those of the fit before where this one goes on; y; its columns' names."""
         owner = type(self).__name__
-        rows, y, target_names = _separated(X, y, owner, several=self._several, fewest=FEWEST_ROWS)
+        fewest = 1 if go_on else FEWEST_ROWS  # a stream may bring its rows one by one
+        rows, y, target_names = _separated(X, y, owner, several=self._several, fewest=fewest)
         if go_on:
             table = check_columns(rows, self._names, named=self._named, ignored=self._target_names, owner=owner)
             rows = replace(rows, table=table)
@@ -199,10 +200,11 @@ class TableEstimator(BaseEstimator):
         if weight is not None and kept is not None:
             table, weight = table.part(kept), weight[kept]
         sample = self._weighted(Sample(table, y, weight), target)
-        if len(sample.table) < FEWEST_ROWS:
+        fewest = FEWEST_ROWS if known is None else 1
+        if len(sample.table) < fewest:
             raise DataError(
                 f"Found array with {len(sample.table)} sample(s) (n_samples={len(sample.table)}) while a minimum of "
-                f"{FEWEST_ROWS} is required by {type(self).__name__}: nothing can be learned from 1 sample."
+                f"{fewest} is required by {type(self).__name__}: nothing can be learned from 1 sample."
             )
         return target, sample
 
@@ -565,6 +567,8 @@ def _separated(X: Any, y: Any, owner: str, *, several: bool, fewest: int = 1) ->
     if several and isinstance(y, (list, tuple)) and y and all(isinstance(name, str) for name in y):
         names = tuple(y)
     rows = read_rows(X, owner, fewest=fewest)
+    if len(names) == len(rows.table) and not set(names) & set(rows.table.columns):
+        return rows, y, ()  # text, a value for each row
     if not names:
         return rows, y, ()
     if not rows.named:

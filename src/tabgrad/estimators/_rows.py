@@ -19,6 +19,7 @@ from tabgrad.table import Table
 __all__ = ["Rows", "check_columns", "read_rows"]
 
 MOST_NAMES = 5  # that a message lists, as scikit-learn does
+LONGEST = 100  # characters of a name that a message holds as they are
 HEADING = "The feature names should match those that were passed during fit.\n"
 
 
@@ -73,10 +74,19 @@ def read_rows(X: Any, owner: str, *, fewest: int = 1) -> Rows:
         names = getattr(X, "column_names", X.columns)  # PyArrow's columns are not their names
         rows = Rows(table, named=all(isinstance(name, str) for name in names), ordered=True)
     else:
+        if isinstance(X, (list, tuple)) and _mixed(X):
+            X = np.array(X, dtype=object)  # else NumPy would make text of the numbers
         array = check_array(X, dtype=None, ensure_all_finite=False, ensure_min_samples=fewest, estimator=owner)
         rows = Rows(Table.of(array), named=False, ordered=True)
     _refuse_small(rows.table, fewest, owner)
     return rows
+
+
+def _mixed(X: Sequence[Any]) -> bool:
+    """Whether a list is of equally long rows, with text beside other values."""
+    if not X or not all(isinstance(row, (list, tuple)) and len(row) == len(X[0]) for row in X):
+        return False
+    return len({isinstance(value, str) for row in X for value in row}) > 1
 
 
 def is_frame(X: Any) -> bool:
@@ -151,7 +161,10 @@ def _unlike(missing: Sequence[str], unseen: Sequence[str]) -> str:
 
 
 def _listed(names: Sequence[str]) -> str:
-    lines = [f"- {name if name.isprintable() else shown(name)}\n" for name in sorted(names)[:MOST_NAMES]]
+    lines = [
+        f"- {name if name.isprintable() and len(name) <= LONGEST else shown(name)}\n"
+        for name in sorted(names)[:MOST_NAMES]
+    ]
     return "".join(lines) + ("- ...\n" if len(names) > MOST_NAMES else "")
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from tabgrad._refusals import SHOWN, shown
+from tabgrad.encode.numeric import Robust, encoded
 from tabgrad.table import Table, Words
 
 __all__ = ["leaks", "repeats"]
@@ -36,23 +37,35 @@ def leaks(x: np.ndarray, y: np.ndarray, features: Sequence[str]) -> Iterator[str
     targets = y.reshape(len(y), -1)
     if y.dtype.kind == "i" and (classes := int(y.max(initial=0)) + 1) <= MOST_CLASSES:
         targets = np.column_stack([targets, *(y == place for place in range(classes))])
+    elif y.dtype.kind == "f":  # scaled as a column is by default: of the target in other units the same comes then
+        scaled = [Robust.of("y", target) for target in targets.T]
+        targets = np.column_stack([targets, encoded(scaled, list(targets.T))])
     r = _correlations(x, targets)
     found = np.flatnonzero((np.abs(r) >= LEAK).any(axis=1))
     if found.size:
         listed = ", ".join(shown(features[place]) for place in found[:SHOWN].tolist())
         more = f" and {found.size - SHOWN} more" if found.size > SHOWN else ""
         yield (
-            f"{listed}{more} of X {'tells' if found.size == 1 else 'tell'} the target by themselves (|r| > {LEAK}): is "
-            "it the target in other words, or known only after it? Then leave it out."
+            f"{listed}{more} of X {'tells' if found.size == 1 else 'tell'} the target by "
+            f"{'itself' if found.size == 1 else 'themselves'} (|r| > {LEAK}): is it the target in other words, or "
+            "known only after it? Then leave it out."
         )
 
 
 def _correlations(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Pearson's r of each column with each target; 0 where one of both does not vary."""
-    left, right = (values - values.mean(axis=0) for values in (x.astype(np.float64), y.astype(np.float64)))
+    left, right = (_centred(values.astype(np.float64)) for values in (x, y))
     sizes = np.sqrt((left**2).sum(axis=0))[:, None] * np.sqrt((right**2).sum(axis=0))
     r: np.ndarray = np.divide(left.T @ right, sizes, out=np.zeros(sizes.shape), where=sizes > 0)
     return r
+
+
+def _centred(values: np.ndarray) -> np.ndarray:
+    """The distances from the mean, of columns at most 1 in size, so that no square overflows."""
+    largest = np.abs(values).max(axis=0)
+    values = values / np.where(largest > 0, largest, 1)
+    centred: np.ndarray = values - values.mean(axis=0)
+    return centred
 
 
 def repeats(table: Table, y: np.ndarray) -> Iterator[str]:

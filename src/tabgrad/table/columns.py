@@ -168,13 +168,17 @@ def _of_objects(array: np.ndarray, name: str, first_row: int) -> Values:
         return np.full(len(array), np.nan)
     if len(first) > 1 or not set(first) <= {family for family, _ in _FAMILIES}:
         found = ", ".join(f"{family} in row {first_row + row} ({shown(array[row])})" for family, row in first.items())
-        fix = "Make them all of one kind, for instance with .astype(str)." if len(first) > 1 else ""
+        fix = (
+            "Make them all of one kind, for instance with .astype(str)."
+            if len(first) > 1
+            else "Make columns of their parts, or leave the column out."
+        )
         raise DataError(f"{name} must hold numbers, text, dates or truth values, one kind only. Got {found}. {fix}")
     family = next(iter(first))
     if family == "text":
         return words(array.tolist())
     if family == "dates":
-        return np.array([None if gone else value for gone, value in zip(empty, array, strict=True)], MOMENTS)
+        return _moments(array, empty, name, first_row)
     if family == "truth values":
         return (
             words([None if gone else str(bool(value)) for gone, value in zip(empty, array, strict=True)])
@@ -187,3 +191,21 @@ def _of_objects(array: np.ndarray, name: str, first_row: int) -> Values:
         except OverflowError:
             pass
     return np.array([np.nan if gone else value for gone, value in zip(empty, array, strict=True)], np.float64)
+
+
+def _moments(array: np.ndarray, empty: np.ndarray, name: str, first_row: int) -> np.ndarray:
+    """Dates and times; those with a time zone in that of Greenwich (UTC)."""
+    zoned = np.array([getattr(value, "tzinfo", None) is not None for value in array]) & ~empty
+    bare = ~zoned & ~empty
+    if zoned.any() and bare.any():
+        with_zone, without = int(np.argmax(zoned)), int(np.argmax(bare))
+        raise DataError(
+            f"{name} must hold times with a zone, or times without one. Got one with a zone in row "
+            f"{first_row + with_zone} ({shown(str(array[with_zone]))}), one without in row {first_row + without} "
+            f"({shown(str(array[without]))}). Give all of them a zone, or none."
+        )
+    utc = [
+        value.astimezone(datetime.UTC).replace(tzinfo=None) if with_zone else value
+        for value, with_zone in zip(array, zoned, strict=True)
+    ]
+    return np.array([None if gone else value for gone, value in zip(empty, utc, strict=True)], MOMENTS)
