@@ -7,6 +7,7 @@ import json
 import os
 import re
 from datetime import date, timedelta
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -39,6 +40,29 @@ def table(**changes):
             columns[name] = values
     columns["y"] = target
     return [",".join(columns), *(",".join(row) for row in zip(*columns.values(), strict=True))]
+
+
+def test_a_file_without_a_name_is_refused(run, here):
+    assert "must be the name of a file" in run("fit", "", "--target", "y", code=2).err
+
+
+def test_numbers_that_are_no_classes_are_told_by_their_lines(run, here):
+    lines = table(y=lambda row: f"{row + (0.5 if row == 3 else 0)}")
+    assert "3.5 and the like in row 5" in fits(run, lines, "--task", "classification", code=3).err
+
+
+def test_decimal_commas_are_read_by_predict_as_by_fit(run, here):
+    lines = [line.replace(",", ";").replace(".", ",") for line in table()]
+    fits(run, lines)
+    assert len(run("predict", "t.tabgrad", "t.csv").out.splitlines()) == ROWS + 1
+
+
+def test_a_table_of_another_target_is_not_judged(run, here):
+    fits(run, table())
+    write(Path("other.csv"), table(y="maybe"))
+    assert "'y' holds 'maybe', the model knows 'no', 'yes'" in run("evaluate", "t.tabgrad", "other.csv", code=3).err
+    write(Path("bare.csv"), ["y", "no", "yes"])
+    assert "The model needs 'a', 'b', 'c'" in run("evaluate", "t.tabgrad", "bare.csv", code=3).err
 
 
 def fits(run, lines, *words, code=0):

@@ -262,6 +262,17 @@ def test_who_stops_reading_ends_it(here, shelf):
     assert err == b""
 
 
+def test_who_stops_reading_a_report_ends_it(shelf):
+    for command in (("inspect", "more.csv"), ("inspect", "flowers.tabgrad")):
+        words = [sys.executable, "-m", "tabgrad", command[0], str(shelf / command[1])]
+        read, written = os.pipe()
+        os.close(read)
+        ran = subprocess.run(words, stdout=written, stderr=subprocess.PIPE, check=False, timeout=30)
+        os.close(written)
+        assert ran.returncode == 141
+        assert b"fault" not in ran.stderr
+
+
 def test_kill_leaves_no_half_a_file(here, shelf):
     lines = (shelf / "more.csv").read_text().splitlines()
     write(here / "long.csv", [lines[0], *lines[1:] * 20000])

@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tabgrad._refusals import shown
 from tabgrad.cli.judging import ClassReport, ValueReport, class_report, value_report
 from tabgrad.cli.tables import labels, numbers
-from tabgrad.errors import ModelFileError
+from tabgrad.errors import DataError, ModelFileError
 from tabgrad.table.table import Table
 
 if TYPE_CHECKING:
     from tabgrad.estimators import Classifier, Regressor
+
+MOST_NAMES = 5  # that a message holds
 
 __all__ = ["completed", "is_classifier", "judged", "load_estimator", "targets_of"]
 
@@ -70,10 +73,32 @@ def judged(
 
     `seen`: the labels of the rows that it was trained on, which a classifier is held against; None: those of the table.
     """
-    features = completed(model, table.without(list(targets)))
+    features = table.without(list(targets))
+    if not features.names:
+        raise DataError(
+            f"{table.name} has no column beside the target. The model needs "
+            f"{_few([column.name for column in model.table_schema_.used])}."
+        )
+    features = completed(model, features)
     if is_classifier(model):
+        _refuse_strange(model, labels(table[targets[0]]), targets[0], table.name)
         truth, probabilities = labels(table[targets[0]]), np.asarray(model.predict_proba(features))
         return class_report(model.classes_.tolist(), truth, probabilities, truth if seen is None else seen, weights)
     truth = numbers(table, targets)
     predicted = np.asarray(model.predict(features)).reshape(len(table), -1)
     return value_report(targets, truth, predicted, list(model.target_.mean), weights)
+
+
+def _refuse_strange(model: Classifier, truth: np.ndarray, target: str, table: str) -> None:
+    """An error where no row has a class of the model: then it is another target, and there is nothing to score."""
+    classes = model.classes_.tolist()
+    if not set(classes) & set(truth.tolist()):
+        raise DataError(
+            f"No row of {table} has a class that the model knows. {shown(target)} holds {shown(truth.tolist()[0])}, "
+            f"the model knows {_few(classes)}. Is it the same target?"
+        )
+
+
+def _few(names: Sequence[object]) -> str:
+    """As many as a message holds."""
+    return ", ".join(map(shown, names[:MOST_NAMES])) + (" and more" if len(names) > MOST_NAMES else "")

@@ -230,7 +230,15 @@ class LiveLine:
 
 def _console(stream: TextIO) -> Console:
     width = None if stream.isatty() else WIDTH_OF_FILES
-    return Console(file=stream, width=width, markup=False, emoji=False, highlight=False)
+    return _Console(file=stream, width=width, markup=False, emoji=False, highlight=False)
+
+
+class _Console(Console):
+    """One that tells when nobody reads any more, instead of ending the process."""
+
+    def on_broken_pipe(self) -> None:
+        """Let the command end as others whose reader went away."""
+        raise BrokenPipeError
 
 
 def _finite(content: Any) -> Any:

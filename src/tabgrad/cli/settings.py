@@ -142,6 +142,9 @@ def settings(kind: type[Settings], given: Mapping[str, Any]) -> Settings:
     for name, value in given.items():
         if name in hints and not _is_absent(value, hints[name]):
             asked[name] = _value(name, value, hints[name], f"tabgrad {kind.__name__.lower()}")
+    for name in ("model", "table", "path"):
+        if name in hints and name not in asked:
+            raise UsageError(f"The {name} of tabgrad {kind.__name__.lower()} must be the name of a file. Got ''.")
     return kind(**asked)
 
 

@@ -70,6 +70,8 @@ def infer_task(target: Table | Values, task: str | None = None, name: str = "y")
         guessed, why = _guessed(values, levels)
         if told is None:
             return guessed, why
+        if not isinstance(values, Words) and values.dtype.kind == "f":
+            _refuse_continuous(target, values, name)
         return (Task.BINARY if levels == 2 else Task.MULTICLASS), "as told"
     chosen = Task(told)
     if chosen is Task.BINARY and levels > 2:
@@ -80,6 +82,17 @@ def infer_task(target: Table | Values, task: str | None = None, name: str = "y")
             f"{shown(values.used()[0])}. Use a classification."
         )
     return chosen, "as told"
+
+
+def _refuse_continuous(target: Table | Values, values: np.ndarray, name: str) -> None:
+    """Say where numbers are not whole, and thus no classes."""
+    odd = ~missing(values) & (values != np.round(values))
+    if odd.any():
+        at = f"in {target.rows(odd)}" if isinstance(target, Table) else f"in {int(odd.sum())} rows"
+        raise DataError(
+            f"The target {shown(name)} must hold text, whole numbers or truth values for classes. Got "
+            f"{shown(float(values[odd][0]))} and the like {at}. Use a regression."
+        )
 
 
 def _several(target: Table, told: str | None) -> tuple[Task, str]:

@@ -44,7 +44,7 @@ def numbers(text: Strings) -> Verdict | None:
     count = int(fits.sum())
     if count == bare.present and count:
         return _all_numbers(bare, floats, notes)
-    if text.all(DECIMAL_COMMA) and (text.rules.decimal == "," or not text.all_with(",", COMMAS_BY_THREE)):
+    if _has_commas(text):
         note = f"{text.called}: decimal commas are read as points, as {text.first(',')}."
         return Verdict(_filled(_floats(_with_points(text.values))), (note,), commas=True)
     return _some_numbers(bare, floats, fits, count) if count else None
@@ -53,7 +53,7 @@ def numbers(text: Strings) -> Verdict | None:
 def as_numbers(text: Strings) -> Verdict:
     """A column as numbers because the user says so: also with signs of currency, percent signs, leading zeros."""
     bare, notes = _bare(text)
-    commas = text.rules.decimal == ","
+    commas = text.rules.decimal == "," or (text.rules.decimal is None and text.any(",") and _has_commas(bare))
     plain = _with_points(bare.values) if commas else bare.values
     floats = _floats(plain)
     wrong = plain.is_not_null() & ~_finite(floats)
@@ -140,14 +140,19 @@ def _amounts_as_numbers(
     read = {each: value for each in plain.filter(wrong).unique().to_list() if (value := number(each)) is not None}
     failed = wrong & ~plain.is_in([each for each, value in read.items() if np.isfinite(value)])
     if failed.any():
-        return text.wrong(
-            f"{text.called} must hold numbers. Got {text.listed(failed)}. If that means missing, say "
-            f"{text.if_missing(failed)}."
-        )
+        got = f"{text.called} must hold numbers. Got {text.listed(failed)}."
+        if failed.sum() == text.present:
+            return text.wrong(f"{got} It is another column, or of another kind: {text.as_kind('categorical')}.")
+        return text.wrong(f"{got} If that means missing, say {text.if_missing(failed)}.")
     array, rows = _filled(floats).copy(), wrong.arg_true().to_numpy()
     array[rows] = [read[each] for each in plain.gather(rows).to_list()]
     note = f"{text.called}: amounts are read as numbers, {text.at(int(rows[0]))} as {array[rows[0]]:g}."
     return Verdict(array, (*notes, note), commas=text.rules.decimal == ",")
+
+
+def _has_commas(text: Strings) -> bool:
+    """Whether commas are decimal: they stand in numbers, and not all of them between thousands."""
+    return text.all(DECIMAL_COMMA) and (text.rules.decimal == "," or not text.all_with(",", COMMAS_BY_THREE))
 
 
 def _bare(text: Strings) -> tuple[Strings, tuple[str, ...]]:
