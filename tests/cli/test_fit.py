@@ -236,7 +236,7 @@ WRONG = {
     "an unknown kind": (["--target", "kind", "--kind", "id=numberic"], 2, "Did you mean 'numeric'?"),
     "a kind of no column": (["--target", "kind", "--kind", "idd=numeric"], 3, "'idd' (did you mean 'id'?)"),
     "sizes": (["--target", "kind", "--hidden", "64;64"], 2, "must be the widths of the layers, for instance 64,64"),
-    "a negative rate": (["--target", "kind", "--learning-rate", "-1"], 2, "learning_rate"),
+    "a negative rate": (["--target", "kind", "--learning-rate", "-1"], 2, "--learning-rate must be"),
     "an unknown optimizer": (["--target", "kind", "--optimizer", "adm"], 2, "Did you mean 'adam'?"),
     "an unknown activation": (["--target", "kind", "--activation", "rellu"], 2, "Did you mean 'relu'?"),
     "weights of text": (["--target", "kind", "--weights", "colour"], 3, "The weights 'colour' of flowers.csv must be"),
@@ -386,3 +386,18 @@ for _ in range(20):
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_kill_during_saving_leaves_a_whole_model(here, shelf):
     subprocess.run([sys.executable, "-c", SAVED_AND_KILLED, shelf / "flowers.tabgrad"], check=True)
+
+
+@pytest.mark.parametrize(
+    "words, message",
+    [
+        (["--epochs", -3], "--epochs must be .* Got -3"),
+        (["--dropout", 2], r"--dropout must be a float in the range \[0.0, 1.0\). Got 2.0"),
+        (["--batch-size", -7], "--batch-size must be .* Got -7"),
+    ],
+)
+def test_settings_that_are_none_are_told_before_anything_is_trained(run, here, shelf, words, message):
+    ran = run("fit", shelf / "flowers.csv", "--target", "kind", *words, code=2)
+    assert re.search(message, ran.err)
+    assert "Training on" not in ran.err
+    assert ran.out == ""

@@ -450,3 +450,9 @@ def test_a_name_without_end_is_cut_in_messages():
     with pytest.raises(ValueError, match="now missing") as error:
         model.predict(FRAME)
     assert len(str(error.value)) < 300
+
+
+@pytest.mark.parametrize("sizes, got", [((-1,), "-1"), ((8, 0), "0"), ((2.5,), r"2\.5"), (("a",), "'a'")])
+def test_widths_that_are_none(sizes, got):
+    with pytest.raises(ArgumentError, match=rf"'hidden_layer_sizes' of Classifier must be .*Got {got}"):
+        classifier(hidden_layer_sizes=sizes).fit(X, Y)

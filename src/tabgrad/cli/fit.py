@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
@@ -155,6 +156,7 @@ def _tell_repeated(train: Rows, held: Rows, screen: Screen) -> None:
 
 def _estimator(task: Task, settings: Fit, train: Rows) -> Classifier | Regressor:
     from tabgrad.estimators import Classifier, Regressor
+    from tabgrad.estimators._parameters import ParameterError, check_parameters
 
     given = {name: getattr(settings, name) for name in (*ARGUMENTS, *RENAMED)}
     arguments = {RENAMED.get(name, name): value for name, value in given.items() if value is not None}
@@ -162,7 +164,22 @@ def _estimator(task: Task, settings: Fit, train: Rows) -> Classifier | Regressor
         raise UsageError(f"{', '.join(wrong)} is for classes, and this is a regression. Leave it out, or see --task.")
     kinds = {name: kind for name, kind in (settings.kind or {}).items() if name in train.table.columns}
     arguments |= {"kinds": kinds or None, "random_state": _seed(settings), "verbose": 0}
-    return Classifier(**arguments) if task.classes else Regressor(**arguments)
+    estimator = Classifier(**arguments) if task.classes else Regressor(**arguments)
+    try:
+        check_parameters(estimator)
+    except ParameterError as error:
+        raise UsageError(_by_options(str(error))) from error
+    return estimator
+
+
+def _by_options(message: str) -> str:
+    """What is wrong with arguments, told of the options that they come from."""
+    names = {argument: setting for setting, argument in RENAMED.items()}
+    return re.sub(
+        r"The '(\w+)' parameter of \w+ must be",
+        lambda found: f"{option(names.get(found[1], found[1]))} must be",
+        message,
+    )
 
 
 def _train(

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from tabgrad import _seeds, activations, layers, losses
+from tabgrad._checks import COUNT, check
 from tabgrad.errors import ArgumentError, ArgumentTypeError
 from tabgrad.layers import Layer
 from tabgrad.losses import Loss
@@ -155,7 +156,8 @@ def _layers(estimator: Any, shape: Shape) -> list[Layer]:
         activation = activations.get(estimator.activation)
         # Variance 2 / fan_in keeps the size of signals through a rectifier, Glorot's through the others.
         draw = "he_normal" if isinstance(activation, RECTIFIERS) else "glorot_uniform"
-        row.append(layers.Dense(units, activation, kernel_initializer=draw, kernel_regularizer=_penalty(estimator)))
+        width = check(units, "hidden_layer_sizes", type(estimator).__name__, (int,), COUNT)
+        row.append(layers.Dense(width, activation, kernel_initializer=draw, kernel_regularizer=_penalty(estimator)))
         if estimator.dropout:
             row.append(layers.Dropout(estimator.dropout))
     return row
