@@ -92,7 +92,7 @@ lint: build $(STAMPS)/requires-lint
 bench: build $(STAMPS)/requires-bench
 	$(BIN)/python benchmarks/run.py $(ARGS)
 
-# Faults put into formulas and kernels, one at a time: the suite must catch each (half an hour on two cores).
+# Faults put into formulas and kernels, one at a time: the suite must catch each (an hour or two on two cores).
 faults: build $(STAMPS)/requires-test
 	$(BIN)/python tests/faults.py $(ARGS)
 
