@@ -1,4 +1,4 @@
-"""Callbacks that raise: whatever the hook, the user's exception is seen as it is, and the model is whole afterwards."""
+"""Callbacks that raise: whichever method it is, the user sees the exception as it is, and the model stays whole."""
 
 import numpy as np
 import pytest
@@ -52,7 +52,7 @@ def failing(hook, at=1):
     return type("Failing", (Callback,), {hook: called})(), error
 
 
-# Which call of the hook raises, where an epoch has 3 steps and 2 batches of validation: in the second epoch. And the
+# Which of its calls raises, where an epoch has 3 steps and 2 batches of validation: in the second epoch. And the
 # epochs that are finished then: one is as soon as its steps are done.
 DURING_FIT = {
     "on_train_begin": (1, 0),
