@@ -382,3 +382,10 @@ def test_names_of_files_of_any_kind(run, here, monkeypatch):
         ran = run("fit", path, "--target", "kind", "--epochs", 2, "--out", f"~/m {place}.tabgrad")
         assert os.path.exists(f"m {place}.tabgrad")
         assert f"m {place}.tabgrad' new.csv" in ran.err
+
+
+def test_a_target_of_one_class_is_told_before_anything_is_trained(run, here):
+    write(here / "one.csv", ["a,y", *(f"{place},ripe" for place in range(20))])
+    ran = run("fit", "one.csv", "--target", "y", code=3)
+    assert "The target 'y' of one.csv holds 'ripe' in all of its 20 rows: there is nothing to tell apart." in ran.err
+    assert "Training on" not in ran.err

@@ -67,6 +67,7 @@ def fit(settings: Fit, screen: Screen) -> None:
     targets = named(settings.target, table)
     rows = _rows(table, targets, settings, screen)
     task, why = infer_task(rows.table.select(targets), settings.task, targets[0])
+    _refuse_one_class(rows.table, targets[0], task)
     train, held = _split(rows, targets, task, settings, screen)
     estimator = _estimator(task, settings, train)
     _show_understood(table, rows, train, targets, task, why, settings, screen)
@@ -103,6 +104,16 @@ def _rows(table: Table, targets: Sequence[str], settings: Fit, screen: Screen) -
         raise DataError(f"{table.name} has no column to learn from beside the target. Got: {shown(list(table.names))}.")
     refuse_infinity(table)
     return Rows(table, weights)
+
+
+def _refuse_one_class(table: Table, target: str, task: Task) -> None:
+    """An error for classes of which there is but one."""
+    if task.classes and len(set(_codes(table, target).tolist())) < 2:
+        only = labels(table[target])[0]
+        raise DataError(
+            f"The target {shown(target)} of {table.name} holds {shown(only)} in all of its {len(table)} rows: there is "
+            "nothing to tell apart. Add rows of another class, or choose another --target."
+        )
 
 
 def _split(rows: Rows, targets: Sequence[str], task: Task, settings: Fit, screen: Screen) -> tuple[Rows, Rows | None]:
