@@ -40,7 +40,7 @@ struct Rule {
   bool whole = false;  // whether gradients are needed whole, for more than this formula
 };
 
-// What all optimizers share in a step. The numbers of a record begin with these eight.
+// What all optimizers share in a step. The numbers of a record begin with these.
 struct Step {
   enum : int {
     LEARNING_RATE,
@@ -51,6 +51,7 @@ struct Step {
     USE_EMA,
     EMA_MOMENTUM,
     EMA_OVERWRITE_FREQUENCY,
+    EMA_WARM_UP,
     OWN
   };
   PartSpec part = {};
@@ -69,6 +70,12 @@ struct Step {
   bool has(int number) const { return part.numbers[number] == part.numbers[number]; }
   bool clips() const { return has(CLIPNORM) || has(CLIPVALUE) || has(GLOBAL_CLIPNORM); }
   bool averages() const { return part.numbers[USE_EMA] != 0; }
+  // The share that the average of the weights keeps at step t, counted from 1: where it does not grow, a <- w at first.
+  double ema_momentum(std::int64_t t) const {
+    const double most = part.numbers[EMA_MOMENTUM], so_far = static_cast<double>(t) / static_cast<double>(t + 9);
+    if (part.numbers[EMA_WARM_UP] != 0) return so_far < most ? so_far : most;
+    return t > 1 ? most : 0;
+  }
   float own(int number) const { return own_[number]; }
   float rest_of(int number) const { return rest_[number]; }
   // What keeps a divisor from zero is a normal number, also where it is given as less.

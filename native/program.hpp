@@ -8,7 +8,7 @@
 
 namespace tabgrad {
 
-constexpr int MOST_NUMBERS = 20;
+constexpr int MOST_NUMBERS = 24;
 constexpr int MOST_SLOTS = 4;
 constexpr int MOST_METRICS = 64;
 constexpr int MOST_RATES = 1024;

@@ -725,11 +725,10 @@ inline bool Trainer::end_step() {
   return !optimizer_.averages() || average();
 }
 
-// a <- momentum a + (1 - momentum) w after each step, a <- w after the first; every so many steps w <- a.  false:
-// interrupted.
+// a <- momentum a + (1 - momentum) w after each step, every so many steps w <- a.  false: interrupted.
 inline bool Trainer::average() {
   const std::int64_t t = step + 1;
-  const double momentum = t > 1 ? optimizer_.part.numbers[Step::EMA_MOMENTUM] : 0;
+  const double momentum = optimizer_.ema_momentum(t);
   const auto kept = static_cast<float>(momentum), rest = static_cast<float>(1 - momentum);
   const bool overwrites = optimizer_.has(Step::EMA_OVERWRITE_FREQUENCY) &&
                           t % static_cast<std::int64_t>(optimizer_.part.numbers[Step::EMA_OVERWRITE_FREQUENCY]) == 0;

@@ -68,6 +68,20 @@ def test_fit_ends_with_the_averages_and_goes_on_from_them():
         np.testing.assert_allclose(w, a, rtol=1e-6, atol=1e-7)
 
 
+def test_averages_that_warm_up():
+    """By the formula over the weights after each step, the first ones included; 0.25 is reached at the third."""
+    model = network(SGD(0.1, use_ema=True, ema_momentum=0.25, ema_warm_up=True))
+    expected = model.get_weights()
+    for momentum in (1 / 10, 2 / 11, 3 / 12, 0.25, 0.25):
+        model.train_on_batch(X, Y)
+        expected = [momentum * a + (1 - momentum) * w for a, w in zip(expected, model.get_weights(), strict=True)]
+        for a, b in zip(model.get_averages(), expected, strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-7)
+    assert [SGD(ema_warm_up=True).ema_momentum_of(steps) for steps in (0, 90, 889, 890, 10**9)] == [
+        *(0.1, 0.91, 890 / 899, 0.99, 0.99)
+    ]
+
+
 def test_single_batches_do_not_end_with_the_averages():
     model = network()
     for _ in range(2):
@@ -160,6 +174,8 @@ def test_what_is_refused():
         ArgumentTypeError, match=r"'ema_overwrite_frequency' of SGD must be an integer or None\. Got 2\.5"
     ):
         SGD(use_ema=True, ema_overwrite_frequency=2.5)
+    with pytest.raises(ArgumentTypeError, match=r"'ema_warm_up' of AdamW must be True or False\. Got 1\."):
+        AdamW(ema_warm_up=1)
     for callbacks in ([SwapEMAWeights()], SwapEMAWeights(swap_on_epoch=True)):
         with pytest.raises(
             NotReadyError,

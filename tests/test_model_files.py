@@ -541,7 +541,7 @@ def test_golden_networks_load_for_ever(path):
     assert (loaded.state.step, loaded.epochs_done, loaded.seed) == (saved["step"], saved["epochs_done"], saved["seed"])
     assert loaded.history.history["loss"] == saved["loss"]
     assert loaded.learning_rate == saved["learning_rate"]
-    assert repr(loaded.optimizer) == saved["optimizer"]
+    assert as_then(loaded.optimizer) == as_then(saved["optimizer"])
     targets = np.arange(len(saved["predictions"])) % 2
     assert np.isfinite(loaded.fit(rows, targets, epochs=1, verbose=0).history["loss"]).all()
 
@@ -560,12 +560,18 @@ def test_golden_regressors_load_for_ever(path):
     assert_estimator(loaded, saved)
 
 
+def as_then(parts):
+    """What a repr says, in one line, without the fields that parts have had since then."""
+    text = parts if isinstance(parts, str) else repr(parts)
+    return " ".join(text.split()).replace("ema_warm_up=False, ", "")
+
+
 def assert_estimator(loaded, saved):
     np.testing.assert_allclose(loaded._outputs(saved["rows"]), saved["outputs"], rtol=2e-6, atol=1e-6)
     assert list(loaded.encoder_.features) == saved["features"]
     assert loaded.loss_curve_ == saved["loss"]
     assert repr(loaded.table_schema_) == saved["schema"]
-    assert repr(loaded) == saved["parameters"]
+    assert as_then(loaded) == as_then(saved["parameters"])
 
 
 def test_there_are_golden_files_of_this_version():

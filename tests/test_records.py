@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from contracts.parts import OWN_FACTORS, PARTS, Part, catalogued, defaults_of, label, records_of, squared_error
+from contracts.parts import OWN_OPTIONS, PARTS, Part, catalogued, defaults_of, label, records_of, squared_error
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -542,7 +542,7 @@ def test_defaults_are_those_of_keras(keras: Any, record: type[Record]) -> None:
     config = {each.name: each.default for each in inspect.signature(peer).parameters.values()}
     config |= peer(*given).get_config()
     for field, ours in defaults_of(record).items():
-        ours_alone = ("input_shape", *OWN_FACTORS)
+        ours_alone = ("input_shape", *OWN_OPTIONS)
         if field in (*ours_alone, "name", "input_length"):  # none, drawn, of Keras 2
             continue
         theirs = _scalar(config[field])

@@ -67,6 +67,7 @@ OURS = {
     "weight_decay_factor": 1.0,
     "bias_learning_rate_factor": None,
     "bias_weight_decay_factor": None,
+    "ema_warm_up": False,
 }
 """Fields that Keras has not, and what they are where they change nothing."""
 

@@ -218,6 +218,7 @@ _EVERY_OPTIMIZER = (
     {"clipvalue": 0.02},
     {"global_clipnorm": 0.1},
     {"use_ema": True, "ema_momentum": 0.9, "ema_overwrite_frequency": 7},
+    {"use_ema": True, "ema_momentum": 0.3, "ema_warm_up": True},
 )
 
 # RMSprop's step is a gradient over its own size. Where a slot holds that step, or a difference is under the root,
@@ -266,6 +267,7 @@ OPTIMIZERS = (
     optimizers.Adam(schedules.CosineDecay(0.01, 60, alpha=0.1), use_ema=True, ema_momentum=0.9),
     optimizers.Adam(0.01, amsgrad=True, beta_2=0.5, clipnorm=0.1, use_ema=True, ema_momentum=0.5),
     optimizers.SGD(0.1, use_ema=True, ema_momentum=1.0),
+    optimizers.AdamW(use_ema=True, ema_warm_up=True),
     optimizers.AdamW(0.01, beta_2=0.5, amsgrad=True),
     optimizers.Adamax(),
     optimizers.Adamax(0.01, beta_1=0.8, beta_2=0.9, epsilon=1e-3),
@@ -441,11 +443,14 @@ NUMBERS = (
     _layer(_PIECES, _PIECES, _WAVES, layers.Scale(), Dense(6, "relu"), Dropout(0.2), Dense(6, "relu"), _LAST),
 )
 
-# What Keras has not: arguments of layers, and layers.
-OWN_FACTORS = (
-    *("learning_rate_factor", "weight_decay_factor"),
-    *("bias_learning_rate_factor", "bias_weight_decay_factor"),
-)
+# What Keras has not: arguments, with what they are where they change nothing, and layers.
+OWN_OPTIONS = {
+    "learning_rate_factor": 1.0,
+    "weight_decay_factor": 1.0,
+    "bias_learning_rate_factor": None,
+    "bias_weight_decay_factor": None,
+    "ema_warm_up": False,
+}
 OURS_ALONE = (layers.PiecewiseLinearEmbedding, layers.PeriodicEmbedding, layers.Scale)
 
 _SLOW = Dense(6, "tanh", learning_rate_factor=0.3, bias_learning_rate_factor=2.0, bias_weight_decay_factor=0.0)

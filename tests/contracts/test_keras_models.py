@@ -16,7 +16,7 @@ from tabgrad.layers import Dense
 from tabgrad.matrix import Matrix
 from tabgrad.models import Sequential
 
-from .parts import OURS_ALONE, OWN_FACTORS, PARTS, Part, records_of, started
+from .parts import OURS_ALONE, OWN_OPTIONS, PARTS, Part, records_of, started
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
 os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
@@ -46,7 +46,7 @@ def carried(part: Part) -> bool:
     return not any(
         isinstance(record, LACKING)
         or (isinstance(record, activations.Gelu) and record.approximate)
-        or any(getattr(record, name, None) not in (1, None) for name in OWN_FACTORS)
+        or any(getattr(record, name, plain) != plain for name, plain in OWN_OPTIONS.items())
         or (labels and isinstance(record, metrics.Metric) and record.labels is None)
         for record in records_of(part.plan)
     )
@@ -403,6 +403,10 @@ LACKING_THERE: dict[str, tuple[dict[str, Any], str]] = {
     "a schedule": (
         {"optimizer": optimizers.SGD(optimizers.schedules.OneCycle(0.1, 10))},
         "optimizer SGD.*Keras has no OneCycle.*number as learning_rate",
+    ),
+    "averages that warm up": (
+        {"optimizer": optimizers.Adam(use_ema=True, ema_warm_up=True)},
+        "the optimizer Adam.*Keras's Adam takes no 'ema_warm_up'. Leave it out",
     ),
     "an own schedule": ({"optimizer": optimizers.SGD(lambda step: 0.1)}, "the optimizer SGD.*Function.*schedule"),
 }

@@ -56,7 +56,7 @@ def averaged(
     """Weights and slots once the average has moved, the slots with the average behind them, if there is one."""
     if not optimizer.use_ema:
         return w, slots
-    momentum = optimizer.ema_momentum if t > 1 else 0.0
+    momentum = optimizer.ema_momentum_of(t - 1)
     a = momentum * average[0] + (1 - momentum) * w
     frequency = optimizer.ema_overwrite_frequency
     return (w if frequency is None or t % frequency else a), (*slots, a)

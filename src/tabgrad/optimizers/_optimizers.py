@@ -50,6 +50,10 @@ class Optimizer(Record):
         In [0, 1].
     ema_overwrite_frequency : int or None, default None
         Every so many steps ``w <- a``.
+    ema_warm_up : bool, default False
+        Begin with a short memory, so that the averages of a young run do not lag behind: step ``t``, the first one
+        included, has the momentum ``min(ema_momentum, t / (t + 9))``, which is 0.1 at first and 0.99 from step 891 on.
+        The form is that of TensorFlow's ``ExponentialMovingAverage`` with ``num_updates``; Keras has none.
     name : str or None, default None
         Means nothing to the training: records that differ in it are equal.
     """
@@ -64,6 +68,7 @@ class Optimizer(Record):
     use_ema: bool = field(default=False, kw_only=True)
     ema_momentum: Annotated[float, Interval(0, 1)] = field(default=0.99, kw_only=True)
     ema_overwrite_frequency: Annotated[int | None, FREQUENCY] = field(default=None, kw_only=True)
+    ema_warm_up: bool = field(default=False, kw_only=True)
     name: str | None = field(default=None, kw_only=True, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -99,6 +104,12 @@ class Optimizer(Record):
         """The slots, and behind them the average of the weights, if there is one."""
         return (*self.slots, *(["ema"] if self.use_ema else []))
 
+    def ema_momentum_of(self, steps: int) -> float:
+        """The share that the average keeps at the step that comes after this many others."""
+        if self.ema_warm_up:
+            return min(self.ema_momentum, (1 + steps) / (10 + steps))
+        return self.ema_momentum if steps else 0.0
+
     @property
     def slot_start(self) -> float:
         """What all numbers in the slots are before the first step."""
@@ -117,7 +128,9 @@ class SGD(Optimizer):
     momentum : float, default 0
         In [0, 1).
     nesterov : bool, default False
-    weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum, ema_overwrite_frequency, name
+    weight_decay, clipnorm, clipvalue, global_clipnorm, name
+        See `Optimizer`.
+    use_ema, ema_momentum, ema_overwrite_frequency, ema_warm_up
         See `Optimizer`.
 
     References
@@ -153,7 +166,9 @@ class RMSprop(Optimizer):
         In [0, 1).
     epsilon : float, default 1e-7
     centered : bool, default False
-    weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum, ema_overwrite_frequency, name
+    weight_decay, clipnorm, clipvalue, global_clipnorm, name
+        See `Optimizer`.
+    use_ema, ema_momentum, ema_overwrite_frequency, ema_warm_up
         See `Optimizer`.
 
     References
@@ -192,7 +207,9 @@ class Adam(Optimizer):
     epsilon : float, default 1e-7
         Keras's; the authors' "epsilon hat".
     amsgrad : bool, default False
-    weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum, ema_overwrite_frequency, name
+    weight_decay, clipnorm, clipvalue, global_clipnorm, name
+        See `Optimizer`.
+    use_ema, ema_momentum, ema_overwrite_frequency, ema_warm_up
         See `Optimizer`.
 
     References
@@ -229,7 +246,7 @@ class AdamW(Adam):
     weight_decay : float or None, default 0.004
     beta_1, beta_2, epsilon, amsgrad
         See `Adam`.
-    clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum, ema_overwrite_frequency, name
+    clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum, ema_overwrite_frequency, ema_warm_up, name
         See `Optimizer`.
 
     References
@@ -255,6 +272,7 @@ class AdamW(Adam):
         use_ema: bool = False,
         ema_momentum: float = 0.99,
         ema_overwrite_frequency: int | None = None,
+        ema_warm_up: bool = False,
         name: str | None = None,
     ) -> None:
         """Check the numbers."""
@@ -279,7 +297,9 @@ class Adamax(Optimizer):
     beta_2 : float, default 0.999
         In [0, 1).
     epsilon : float, default 1e-7
-    weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum, ema_overwrite_frequency, name
+    weight_decay, clipnorm, clipvalue, global_clipnorm, name
+        See `Optimizer`.
+    use_ema, ema_momentum, ema_overwrite_frequency, ema_warm_up
         See `Optimizer`.
 
     References
@@ -315,7 +335,9 @@ class Nadam(Optimizer):
     beta_2 : float, default 0.999
         In [0, 1).
     epsilon : float, default 1e-7
-    weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum, ema_overwrite_frequency, name
+    weight_decay, clipnorm, clipvalue, global_clipnorm, name
+        See `Optimizer`.
+    use_ema, ema_momentum, ema_overwrite_frequency, ema_warm_up
         See `Optimizer`.
 
     References
@@ -346,7 +368,9 @@ class Adagrad(Optimizer):
     initial_accumulator_value : float, default 0.1
         ``a`` before the first step, at least 0.
     epsilon : float, default 1e-7
-    weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum, ema_overwrite_frequency, name
+    weight_decay, clipnorm, clipvalue, global_clipnorm, name
+        See `Optimizer`.
+    use_ema, ema_momentum, ema_overwrite_frequency, ema_warm_up
         See `Optimizer`.
 
     References
@@ -383,7 +407,9 @@ class Adadelta(Optimizer):
     rho : float, default 0.95
         In [0, 1).
     epsilon : float, default 1e-7
-    weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum, ema_overwrite_frequency, name
+    weight_decay, clipnorm, clipvalue, global_clipnorm, name
+        See `Optimizer`.
+    use_ema, ema_momentum, ema_overwrite_frequency, ema_warm_up
         See `Optimizer`.
 
     References
@@ -416,7 +442,9 @@ class Lion(Optimizer):
         In (0, 1].
     beta_2 : float, default 0.99
         In [0, 1).
-    weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum, ema_overwrite_frequency, name
+    weight_decay, clipnorm, clipvalue, global_clipnorm, name
+        See `Optimizer`.
+    use_ema, ema_momentum, ema_overwrite_frequency, ema_warm_up
         See `Optimizer`.
 
     References
@@ -522,6 +550,7 @@ class Muon(Optimizer):
         use_ema: bool = False,
         ema_momentum: float = 0.99,
         ema_overwrite_frequency: int | None = None,
+        ema_warm_up: bool = False,
         name: str | None = None,
         exclude_layers: Sequence[str] | None = None,
         exclude_embeddings: bool = True,
@@ -618,6 +647,7 @@ class LBFGS(Optimizer):
     use_ema: bool = field(default=False, init=False, repr=False)
     ema_momentum: float = field(default=0.99, init=False, repr=False)
     ema_overwrite_frequency: int | None = field(default=None, init=False, repr=False)
+    ema_warm_up: bool = field(default=False, init=False, repr=False)
     maxcor: Annotated[int, COUNT] = 10
     ftol: Annotated[float, NOT_NEGATIVE] = 2.220446049250313e-09
     gtol: Annotated[float, NOT_NEGATIVE] = 1e-5
