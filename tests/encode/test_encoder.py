@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import json
 import pickle
 import re
@@ -66,8 +67,10 @@ def test_a_table_of_all_kinds():
     encoder = fitted(table)
     encoded = encoder.encode(table)
     assert [(column.name, column.kind) for column in encoder.dropped] == [("farm", "constant"), ("id", "identifier")]
-    assert encoder.features[:6] == ("age", "age (missing)", "rooms", "smokes", "insured", "ripe")
-    assert encoder.features[-3:] == ("sold (hour cos)", "cut", "cut (missing)")
+    parts = ("days", "year", "month sin", "month cos", "weekday sin", "weekday cos", "hour sin", "hour cos")
+    assert encoder.features[:11] == ("age", "rooms", *(f"sold ({part})" for part in parts), "cut")
+    assert encoder.features[11:15] == ("age (missing)", "smokes", "insured", "ripe")
+    assert encoder.features[-2:] == ("colour (missing)", "cut (missing)")
     assert (encoder.embedded, encoder.cardinalities, encoder.widths) == (("state",), (22,), (8,))
     assert encoded.x.shape == (200, len(encoder.features))
     assert encoded.codes.shape == (200, 1)
@@ -170,6 +173,54 @@ def test_fits_tables_of_a_few_rows(rows):
     assert np.isfinite(encoded.x).all()
 
 
+# ---- Numbers first ---------------------------------------------------------------------------------------------------
+
+
+def test_numbers_of_more_than_two_values_come_first():
+    table = mixed()
+    encoder = fitted(table)
+    encoded = encoder.encode(table)
+    assert encoder.numbers_first
+    assert encoder.embeddable == 11
+    for place, feature in enumerate(encoded.x.T):
+        assert (len(np.unique(feature)) > 3) == (place < encoder.embeddable) or encoder.features[place] == "cut"
+    together = dataclasses.replace(encoder, numbers_first=False)
+    assert together.embeddable == 0
+    assert together.features[:6] == ("age", "age (missing)", "rooms", "smokes", "insured", "ripe")
+    assert together.features[-3:] == ("sold (hour cos)", "cut", "cut (missing)")
+    order = [together.features.index(name) for name in encoder.features]
+    np.testing.assert_array_equal(encoded.x, together.encode(table).x[:, order])
+
+
+def test_an_array_with_numbers_first_encodes_as_its_columns_do():
+    x = RNG.normal(size=(300, 7))
+    x[:, 1] = x[:, 1] > 0
+    x[::9, 0] = x[::7, 4] = np.nan
+    table = Table.of(x)
+    encoder = fitted(table)
+    assert encoder.features == ("x0", "x2", "x3", "x4", "x5", "x6", "x0 (missing)", "x1", "x4 (missing)")
+    assert encoder.embeddable == 6
+    encoded = encoder.encode(table)
+    same(encoded, encoder.encode(Table(dict(table.columns))))
+    np.testing.assert_array_equal(encoded.x[:, [6, 8]], np.isnan(x[:, [0, 4]]))
+    np.testing.assert_array_equal(encoded.x[:, 7], np.where(x[:, 1], 1, -1))
+
+
+def test_an_order_of_two_levels_is_not_embeddable():
+    levels = {"cut": ["Fair", "Good"] * 4, "b": np.arange(8.0), "more": ["a", "b", "c", "a"] * 2}
+    table = Table.of(levels)
+    kinds = {"cut": ["Fair", "Good"], "more": ["a", "b", "c"]}
+    encoder = Encoder.fit(table, infer(table, kinds))
+    assert (encoder.features, encoder.embeddable) == (("b", "more", "cut"), 2)
+
+
+def test_a_file_of_before_keeps_its_order():
+    encoder = fitted()
+    data = json.loads(json.dumps(to_data(encoder)))
+    assert data.pop("numbers_first") is True
+    assert from_data(data) == dataclasses.replace(encoder, numbers_first=False)
+
+
 # ---- What is mended --------------------------------------------------------------------------------------------------
 
 
@@ -177,7 +228,8 @@ def one(values, new, name="new"):
     """What a column becomes that was fitted to `values`, and then comes as `new`."""
     table = Table.of({"a": values, "b": np.arange(len(values))})
     encoder = Encoder.fit(table, infer(table))
-    return encoder.encode(Table.of({"a": new, "b": np.zeros(len(new))}, name)).x[:, 0].tolist()
+    first = next(place for place, feature in enumerate(encoder.features) if feature.startswith("a"))
+    return encoder.encode(Table.of({"a": new, "b": np.zeros(len(new))}, name)).x[:, first].tolist()
 
 
 @pytest.mark.parametrize(
@@ -202,18 +254,18 @@ def test_another_type_that_means_the_same_is_taken(values, new, expected):
 def test_numbers_can_be_categories():
     table = Table.of({"zip": [1, 2, 3] * 4, "b": np.arange(12.0)})
     encoder = Encoder.fit(table, infer(table, {"zip": "categorical"}))
-    assert encoder.features[:3] == ("zip=1", "zip=2", "zip=3")
+    assert encoder.features == ("b", "zip=1", "zip=2", "zip=3")
     new = Table.of({"zip": [2.0, np.nan, 1.0], "b": np.zeros(3)})
-    assert encoder.encode(new).x[:, :3].tolist() == [[0, 1, 0], [0, 0, 0], [1, 0, 0]]
+    assert encoder.encode(new).x[:, 1:].tolist() == [[0, 1, 0], [0, 0, 0], [1, 0, 0]]
     text = Table.of({"zip": ["2.0", "x", "1"], "b": np.zeros(3)})
-    assert encoder.encode(text).x[:, :3].tolist() == [[0, 1, 0], [0, 0, 0], [1, 0, 0]]
+    assert encoder.encode(text).x[:, 1:].tolist() == [[0, 1, 0], [0, 0, 0], [1, 0, 0]]
 
 
 def test_dates_can_be_categories():
     days = np.array(["2024-01-01", "2024-01-02", "2024-01-03"] * 4, "datetime64[us]")
     table = Table.of({"day": days, "b": np.arange(12.0)})
     encoder = Encoder.fit(table, infer(table, {"day": "categorical"}))
-    assert encoder.encode(table).x[:3, :3].tolist() == np.eye(3).tolist()
+    assert encoder.encode(table).x[:3, 1:].tolist() == np.eye(3).tolist()
 
 
 def test_no_is_minus_one_however_it_is_spelled():

@@ -51,6 +51,8 @@ class Worded(Record):
     rare: tuple[str, ...] = field(default=(), kw_only=True)
 
     features: ClassVar[tuple[str, ...]] = ()
+    embeddable: ClassVar[tuple[int, ...]] = ()
+    """Which of `features` are numbers of more than two values, counted from 0."""
 
     def __post_init__(self) -> None:
         """Check the fields; the levels must be different strings."""
@@ -250,6 +252,11 @@ class Ordinal(Worded):
             raise ArgumentError(
                 f"'median' of Ordinal must be below the number of levels, {len(self.levels)}. Got {self.median}."
             )
+
+    @property
+    def embeddable(self) -> tuple[int, ...]:  # type: ignore[override]
+        """The place, where there are more than two."""
+        return (0,) if len(self.levels) > 2 else ()
 
     @property
     def features(self) -> tuple[str, ...]:  # type: ignore[override]

@@ -15,6 +15,7 @@ from tabgrad.table.dates import ORDERS
 __all__ = ["DateParts", "fit"]
 
 DAY = 86_400_000_000  # microseconds
+DECIMALS = 12  # of sines and cosines: sin(pi), which is 1e-16, is the 0 that sin(0) is
 CYCLES = ("month", "weekday", "hour")
 
 
@@ -89,6 +90,11 @@ class DateParts(Record):
         waves = (f"{self.name} ({cycle} {wave})" for cycle in self.cycles for wave in ("sin", "cos"))
         return (f"{self.name} (days)", *marks, *waves)
 
+    @property
+    def embeddable(self) -> tuple[int, ...]:
+        """Which of `features` are numbers of more than two values: all but the indicator."""
+        return tuple(place for place in range(len(self.features)) if place != 1 or not self.indicator)
+
     def encode(self, dates: np.ndarray) -> np.ndarray:
         """The encoded columns: float32 of shape (rows, features)."""
         scaled = [self.days, *([self.year] if self.year else [])]
@@ -105,7 +111,7 @@ class DateParts(Record):
         for cycle in self.cycles:
             angle = 2 * np.pi * np.where(gone, 0, _PHASES[cycle](dates))
             for wave in (np.sin(angle), np.cos(angle)):
-                yield np.where(gone, 0, wave)
+                yield np.where(gone, 0, np.round(wave, DECIMALS))
 
 
 def fit(name: str, dates: np.ndarray, *, indicator: bool = False, order: str = "ymd") -> DateParts:

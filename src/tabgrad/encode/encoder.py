@@ -15,7 +15,7 @@ from tabgrad._refusals import shown
 from tabgrad.encode import column as one
 from tabgrad.encode.categorical import MAX_ONE_HOT, Embedded, Worded
 from tabgrad.encode.column import FAMILIES, Choices, Encoding
-from tabgrad.encode.numeric import SCALINGS, Numeric, NumericColumns
+from tabgrad.encode.numeric import SCALINGS, Numeric, NumericColumns, neighbours
 from tabgrad.errors import ArgumentError, ArgumentTypeError, DataError
 from tabgrad.table.columns import Values
 from tabgrad.table.schema import Column, Schema
@@ -71,6 +71,9 @@ class Encoder(Record):
         Those that are not used, and why.
     notes : tuple of str
         What was left out at fitting, a sentence each.
+    numbers_first : bool, default False
+        Whether the features that are numbers of more than two values come first, those of all columns, so that a layer
+        which takes the first columns can embed them (see `embeddable`); else a column's features stay together.
 
     Examples
     --------
@@ -92,6 +95,7 @@ class Encoder(Record):
     families: tuple[str, ...]
     dropped: tuple[Column, ...] = ()
     notes: tuple[str, ...] = ()
+    numbers_first: bool = False
 
     def __post_init__(self) -> None:
         """Check that all of it fits together: it may come out of a file."""
@@ -135,7 +139,7 @@ class Encoder(Record):
         min_rows: int = MIN_ROWS,
         indicators: str = "auto",
     ) -> Encoder:
-        """An encoder for tables like this one.
+        """An encoder for tables like this one, with `numbers_first`.
 
         Parameters
         ----------
@@ -194,16 +198,27 @@ class Encoder(Record):
             tuple(one.family_of(table.columns[column.name]) for column in known),
             tuple(column for column in known if not column.used),
             (f"Levels that are too rare for a place of their own: {_several(few)}.",) if few else (),
+            numbers_first=True,
         )
 
     # ---- What comes out ----------------------------------------------------------------------------------------------
 
     @cached_property
     def features(self) -> tuple[str, ...]:
-        """The names of the columns of x: ``age``, ``age (missing)``, ``colour=red``, ``sold (days)``."""
-        return tuple(
-            feature for column in self.columns if not isinstance(column, Embedded) for feature in column.features
-        )
+        """The names of the columns of x: ``age``, ``sold (days)``, ``age (missing)``, ``colour=red``."""
+        names = [column.features for column in self.columns]
+        return tuple(names[column][feature] for column, feature in self._order)
+
+    @property
+    def embeddable(self) -> int:
+        """How many of the first features are numbers of more than two values; 0 without `numbers_first`.
+
+        Those are numeric columns, the places of levels in an order, and of a date the days, the year and the sines and
+        cosines of its cycles. They are what `tabgrad.layers.PiecewiseLinearEmbedding` and
+        `tabgrad.layers.PeriodicEmbedding` take: from a number that is -1 or 1, or 0 or 1, a vector tells no more than a
+        weight.
+        """
+        return sum(len(column.embeddable) for column in self.columns) if self.numbers_first else 0
 
     @property
     def embedded(self) -> tuple[str, ...]:
@@ -250,15 +265,11 @@ class Encoder(Record):
         columns = self._read(table, strict=strict)
         self._encode_numbers([columns[name] for name in self._numeric_names], out, table, strict=strict)
         codes = np.empty((len(table), len(self._coded)), np.int32)
-        for column in self.columns:
+        for column, places in self._others:
             values: Any = columns[column.name]
             if isinstance(column, Worded) and (note := one.unseen(column, values, table)):
                 notes.append(note)
-            if isinstance(column, Embedded):
-                codes[:, self._starts[column.name]] = column.encode(values)
-            elif not isinstance(column, Numeric):
-                start = self._starts[column.name]
-                out[:, start : start + len(column.features)] = column.encode(values)
+            (codes if isinstance(column, Embedded) else out)[:, places] = column.encode(values)
         return Encoded(out, codes if self._coded else None, tuple(notes))
 
     def check(self, table: Table, *, strict: bool = False) -> None:
@@ -323,18 +334,33 @@ class Encoder(Record):
         return tuple(column for column in self.columns if isinstance(column, Embedded))
 
     @cached_property
-    def _starts(self) -> dict[str, int]:
-        """The place of each column's first feature, or of its codes."""
-        starts: dict[str, int] = {}
-        features = codes = 0
-        for column in self.columns:
-            if isinstance(column, Embedded):
-                starts[column.name] = codes
-                codes += 1
-            else:
-                starts[column.name] = features
-                features += len(column.features)
-        return starts
+    def _order(self) -> list[tuple[int, int]]:
+        """Of each column of x the place of its column, and its place among the features of that."""
+        order = [
+            (place, feature) for place, column in enumerate(self.columns) for feature in range(len(column.features))
+        ]
+        if self.numbers_first:
+            numbers = [set(column.embeddable) for column in self.columns]
+            order.sort(key=lambda each: each[1] not in numbers[each[0]])
+        return order
+
+    @cached_property
+    def _places(self) -> dict[str, list[int]]:
+        """Of each column where its features are in x, in their order."""
+        places = {column.name: [0] * len(column.features) for column in self.columns}
+        for place, (column, feature) in enumerate(self._order):
+            places[self.columns[column].name][feature] = place
+        return places
+
+    @cached_property
+    def _others(self) -> tuple[tuple[Any, slice | list[int] | int], ...]:
+        """The columns that are not numeric, and where they are in x, or among the codes."""
+        codes = {name: place for place, name in enumerate(self.embedded)}
+        return tuple(
+            (column, codes[column.name] if isinstance(column, Embedded) else neighbours(self._places[column.name]))
+            for column in self.columns
+            if not isinstance(column, Numeric)
+        )
 
     @cached_property
     def _numeric_names(self) -> tuple[str, ...]:
@@ -349,7 +375,7 @@ class Encoder(Record):
         records = [column for column in self.columns if isinstance(column, Numeric)]
         sources = {name: place for place, name in enumerate(self.names)}
         return NumericColumns(
-            records, [self._starts[record.name] for record in records], [sources[record.name] for record in records]
+            records, [self._places[record.name] for record in records], [sources[record.name] for record in records]
         )
 
 

@@ -52,6 +52,9 @@ class Numeric(Record):
     median: Annotated[float, FINITE]
     indicator: bool
 
+    embeddable: ClassVar[tuple[int, ...]] = (0,)
+    """Which of `features` are numbers of more than two values, counted from 0."""
+
     @property
     def features(self) -> tuple[str, ...]:
         """The names of the encoded columns."""
@@ -235,6 +238,7 @@ class TwoValues(Affine):
     high: Annotated[float, FINITE]
 
     limit: ClassVar[float] = 1.0
+    embeddable: ClassVar[tuple[int, ...]] = ()
 
     def __post_init__(self) -> None:
         """Check the fields, and their order."""
@@ -439,13 +443,13 @@ class NumericColumns:
     ----------
     records : sequence of Numeric
         The columns.
-    places : sequence of int
-        For each the encoded column that it becomes; its indicator, where it has one, is the next.
+    places : sequence of sequences of int
+        For each the encoded column that it becomes and, where it has one, that of its indicator.
     sources : sequence of int
         For each its place in a table that comes as one array.
     """
 
-    def __init__(self, records: Sequence[Numeric], places: Sequence[int], sources: Sequence[int]) -> None:
+    def __init__(self, records: Sequence[Numeric], places: Sequence[Sequence[int]], sources: Sequence[int]) -> None:
         self.order = sorted(range(len(records)), key=lambda place: _rank(records[place]))
         self.records = [records[place] for place in self.order]
         affine = [record for record in self.records if isinstance(record, Affine)]
@@ -456,10 +460,10 @@ class NumericColumns:
         self.divisor = _column([record.divisor for record in affine])
         self.limit = _column([record.limit for record in affine])
         self.median = _column([record.median for record in self.records])
-        self.places = _neighbours([places[place] for place in self.order])
-        self.sources = _neighbours([sources[place] for place in self.order])
+        self.places = neighbours([places[place][0] for place in self.order])
+        self.sources = neighbours([sources[place] for place in self.order])
         self.indicators = [place for place, record in enumerate(self.records) if record.indicator]
-        self.indicator_places = [places[self.order[place]] + 1 for place in self.indicators]
+        self.indicator_places = [places[self.order[place]][1] for place in self.indicators]
 
     def encode(self, columns: Sequence[np.ndarray] | np.ndarray, out: np.ndarray) -> None:
         """Fill the columns of `out` that are theirs.
@@ -543,7 +547,7 @@ def encoded(records: Sequence[Numeric], columns: Sequence[Any]) -> np.ndarray:
     arrays = [np.asarray(column) for column in columns]
     ends = np.cumsum([len(record.features) for record in records])
     out = np.empty((len(arrays[0]), int(ends[-1])), np.float32)
-    places = [end - len(record.features) for end, record in zip(ends.tolist(), records, strict=True)]
+    places = [range(end - len(record.features), end) for end, record in zip(ends.tolist(), records, strict=True)]
     NumericColumns(records, places, range(len(records))).encode(arrays, out)
     return out
 
@@ -561,7 +565,7 @@ def _column(numbers: list[float]) -> np.ndarray:
     return np.array(numbers, np.float64).reshape(-1, 1)
 
 
-def _neighbours(places: list[int]) -> slice | list[int]:
+def neighbours(places: list[int]) -> slice | list[int]:
     """The places as a slice where they are neighbours, which NumPy is faster at."""
     if places and places == list(range(places[0], places[0] + len(places))):
         return slice(places[0], places[0] + len(places))
