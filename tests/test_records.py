@@ -17,7 +17,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-from contracts.parts import OWN_OPTIONS, PARTS, Part, catalogued, defaults_of, label, records_of, squared_error
+from contracts.parts import (
+    OWN_OPTIONS,
+    OWN_SCHEDULES,
+    PARTS,
+    Part,
+    catalogued,
+    defaults_of,
+    label,
+    records_of,
+    squared_error,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -47,6 +57,7 @@ RECORDS = sorted({record for part in PARTS for record in (part.record, *records_
 CLASSES = sorted(catalogued(), key=str)
 # A value for each field that has no default.
 REQUIRED: dict[str, Any] = {
+    "initial": 0.5,
     "initial_learning_rate": 0.5,
     "max_learning_rate": 0.5,
     "decay_steps": 10,
@@ -509,7 +520,7 @@ OBJECTS = [record for record in CLASSES if record not in (*FUNCTIONS, layers.Inp
 # What Keras does not have, and names that it cannot make anything of.
 NOT_IN_KERAS = {
     optimizers.LBFGS,
-    optimizers.schedules.OneCycle,
+    *OWN_SCHEDULES,
     losses.Function,
     losses.GammaDeviance,
     losses.Quantile,

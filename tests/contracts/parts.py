@@ -221,6 +221,9 @@ _EVERY_OPTIMIZER = (
     {"use_ema": True, "ema_momentum": 0.3, "ema_warm_up": True},
 )
 
+# Those that Keras does not have.
+OWN_SCHEDULES = (schedules.FlatCosine, schedules.OneCycle)
+
 # RMSprop's step is a gradient over its own size. Where a slot holds that step, or a difference is under the root,
 # epsilon is large enough that a gradient near zero, which is all rounding, does not become a step of full length.
 SCHEDULES = (
@@ -233,6 +236,8 @@ SCHEDULES = (
     schedules.PiecewiseConstantDecay([10, 50], [0.01, 0.003, 0.0]),
     schedules.CosineDecay(0.01, 60, alpha=0.1),
     schedules.CosineDecay(0.001, 60, warmup_target=0.02, warmup_steps=20),
+    schedules.FlatCosine(0.01, 60),
+    schedules.FlatCosine(0.01, 60, flat=0.25),
     schedules.CosineDecayRestarts(0.01, 10, m_mul=0.8, alpha=0.1),
     schedules.CosineDecayRestarts(0.01, 20, t_mul=1.0),
     schedules.CosineDecayRestarts(0.01, 12, t_mul=1.5),

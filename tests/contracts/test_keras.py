@@ -24,6 +24,7 @@ from .parts import (
     OPTIMIZERS,
     OURS_ALONE,
     OWN_OPTIONS,
+    OWN_SCHEDULES,
     PARTS,
     REGULARIZERS,
     SCHEDULES,
@@ -185,7 +186,7 @@ def test_optimizers(part: Part) -> None:
     assert_followed(part)
 
 
-IN_KERAS = [schedule for schedule in SCHEDULES if not isinstance(schedule, optimizers.schedules.OneCycle)]
+IN_KERAS = [schedule for schedule in SCHEDULES if not isinstance(schedule, OWN_SCHEDULES)]
 
 
 @pytest.mark.parametrize("part", about(*IN_KERAS), ids=str)

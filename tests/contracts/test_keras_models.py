@@ -16,7 +16,7 @@ from tabgrad.layers import Dense
 from tabgrad.matrix import Matrix
 from tabgrad.models import Sequential
 
-from .parts import OURS_ALONE, OWN_OPTIONS, PARTS, Part, records_of, started
+from .parts import OURS_ALONE, OWN_OPTIONS, OWN_SCHEDULES, PARTS, Part, records_of, started
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
 os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
@@ -34,7 +34,7 @@ LACKING = (
     metrics.CohenKappa,
     metrics.MatthewsCorrelationCoefficient,
     metrics.MeanMetricWrapper,
-    optimizers.schedules.OneCycle,
+    *OWN_SCHEDULES,
     *OURS_ALONE,
 )
 """What Keras does not have."""

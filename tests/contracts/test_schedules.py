@@ -23,6 +23,7 @@ from tabgrad.optimizers.schedules import (
     CosineDecay,
     CosineDecayRestarts,
     ExponentialDecay,
+    FlatCosine,
     InverseTimeDecay,
     LearningRateSchedule,
     OneCycle,
@@ -30,7 +31,7 @@ from tabgrad.optimizers.schedules import (
     PolynomialDecay,
 )
 
-from .parts import SCHEDULES
+from .parts import OWN_SCHEDULES, SCHEDULES
 
 X = np.random.default_rng(0).normal(size=(48, 4))
 Y = X[:, 0]
@@ -59,7 +60,7 @@ def model_of(rate, optimizer=SGD):
 
 
 @pytest.mark.peers
-@pytest.mark.parametrize("schedule", [s for s in SCHEDULES if not isinstance(s, OneCycle)], ids=repr)
+@pytest.mark.parametrize("schedule", [s for s in SCHEDULES if not isinstance(s, OWN_SCHEDULES)], ids=repr)
 def test_values_are_keras_s(schedule):
     os.environ.setdefault("KERAS_BACKEND", "jax")
     keras = pytest.importorskip("keras")
@@ -95,6 +96,16 @@ def test_one_cycle_by_hand():
     np.testing.assert_allclose([schedule(t) for t in (0, 2, 4, 7, 10, 99)], [0.2, 0.6, 1.0, 0.55, 0.1, 0.1])
     assert OneCycle(1.0, 10, pct_start=0, anneal_strategy="linear")(0) == pytest.approx(0.9, abs=1e-5)
     assert OneCycle(1.0, 10, pct_start=1)(9) == 1.0
+
+
+def test_flat_cosine_by_hand():
+    schedule = FlatCosine(0.3, 80)
+    steps = [0, 39, 40, 50, 60, 70, 80, 81, 10**6]
+    fallen = [(2 + 2**0.5) / 4, 0.5, (2 - 2**0.5) / 4]
+    np.testing.assert_allclose([schedule(t) for t in steps], [0.3, 0.3, 0.3, *(0.3 * f for f in fallen), 0, 0, 0])
+    early, cosine = FlatCosine(0.3, 80, flat=0.25), CosineDecay(0.3, 60)
+    np.testing.assert_allclose(early(np.arange(20.0, 100)), cosine(np.arange(80.0)), atol=1e-16)
+    np.testing.assert_allclose(FlatCosine(0.3, 60, flat=0)(np.arange(80.0)), cosine(np.arange(80.0)), atol=1e-16)
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES, ids=repr)
@@ -332,6 +343,8 @@ def test_code_is_no_data():
             "'t_mul' of CosineDecayRestarts must be at",
         ),
         (lambda: CosineDecayRestarts(1, 10, m_mul=0), ArgumentError, "'m_mul' of CosineDecayRestarts must be above 0."),
+        (lambda: FlatCosine(1, 10, 1), ArgumentError, "'flat' of FlatCosine must be in [0, 1). Got 1."),
+        (lambda: FlatCosine(-1, 10), ArgumentError, "'initial' of FlatCosine must be at least 0. Got -1."),
         (lambda: OneCycle(1, 1), ArgumentError, "'total_steps' of OneCycle must be at least 2. Got 1."),
         (
             lambda: OneCycle(1, 9, anneal_strategy="cosine"),

@@ -13,7 +13,7 @@ from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
-from tabgrad._checks import COUNT, NOT_NEGATIVE, POSITIVE, Interval, check, check_numbers, known_name
+from tabgrad._checks import COUNT, FRACTION, NOT_NEGATIVE, POSITIVE, Interval, check, check_numbers, known_name
 from tabgrad._record import Record
 from tabgrad.errors import ArgumentError, ArgumentTypeError
 
@@ -21,6 +21,7 @@ __all__ = [
     "CosineDecay",
     "CosineDecayRestarts",
     "ExponentialDecay",
+    "FlatCosine",
     "InverseTimeDecay",
     "LearningRateSchedule",
     "OneCycle",
@@ -346,6 +347,45 @@ class CosineDecay(_Formula):
 def _cosine(share: np.ndarray) -> np.ndarray:
     """From 1 to 0 as the share goes from 0 to 1."""
     return np.asarray((1 + np.cos(np.pi * share)) / 2)
+
+
+@dataclass(frozen=True)
+class FlatCosine(_Formula):
+    """Holds, then falls to 0 as half a cosine: ``initial (1 + cos(pi u)) / 2``.
+
+    ``u = (t / decay_steps - flat) / (1 - flat)``, at least 0 and at most 1. Keras has no such schedule.
+
+    Parameters
+    ----------
+    initial : float
+    decay_steps : int
+        Steps after which nothing is left.
+    flat : float, default 0.5
+        The share of them over which the initial value holds; in [0, 1).
+    name : str, default "FlatCosine"
+
+    References
+    ----------
+    D. Holzmüller, L. Grinsztajn, I. Steinwart, "Better by default: strong pre-tuned MLPs and boosted trees on tabular
+    data", 2024, where dropout and weight decay fall so.
+
+    Examples
+    --------
+    >>> from tabgrad.optimizers.schedules import FlatCosine
+    >>> schedule = FlatCosine(0.1, decay_steps=100)
+    >>> [round(schedule(step), 6) for step in (0, 50, 75, 100, 1000)]
+    [0.1, 0.1, 0.05, 0.0, 0.0]
+    """
+
+    initial: Annotated[float, NOT_NEGATIVE]
+    decay_steps: Annotated[int, COUNT]
+    flat: Annotated[float, FRACTION] = 0.5
+    name: str = "FlatCosine"
+
+    def at(self, t: np.ndarray) -> np.ndarray:
+        """The values after `t` steps."""
+        share = (t / self.decay_steps - self.flat) / (1 - self.flat)
+        return self.initial * _cosine(np.clip(share, 0, 1))
 
 
 @dataclass(frozen=True)
