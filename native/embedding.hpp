@@ -63,7 +63,7 @@ struct Embedding : Layer {
     for (int m = from; m < to; m++) {
       const std::int32_t* codes = batch.rows.codes + batch.place(m) * count;
       const std::int64_t next = batch.from + batch.count + m;
-      if (batch.order && next < batch.rows.count) __builtin_prefetch(batch.rows.codes + batch.order[next] * count);
+      if (batch.order && next < batch.end) __builtin_prefetch(batch.rows.codes + batch.order[next] * count);
       for (int n = 0; n < padded(in->units); n += W) store(out->value_of(m) + n, load(in->value_of(m) + n));
       for (long k = 0; k < count; k++) {
         const Column& column = columns[static_cast<std::size_t>(k)];

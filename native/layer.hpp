@@ -35,8 +35,14 @@ struct Batch {
   const std::uint32_t* order;
   std::int64_t from;
   int count;
+  std::int64_t end;  // of the order
   std::int64_t place(int i) const { return order ? order[from + i] : from + i; }
 };
+// The first batch of at most so many rows, from one on.
+static inline Batch batch_of(const Chosen& chosen, std::int64_t from, std::int64_t most) {
+  const std::int64_t left = chosen.count - from;
+  return {*chosen.rows, chosen.places, from, static_cast<int>(left < most ? left : most), chosen.count};
+}
 
 // What a pass through the layers needs to know.
 struct Pass {

@@ -29,6 +29,7 @@ namespace {
 using Floats = nb::ndarray<const float, nb::c_contig, nb::device::cpu>;
 using Labels = nb::ndarray<const std::int64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using Codes = nb::ndarray<const std::int32_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+using Indices = nb::ndarray<const std::uint32_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 
 std::vector<const Kernels*> available() {
   std::vector<const Kernels*> found;
@@ -51,7 +52,8 @@ Array plain(const nb::handle& object, const char* what) {
   try {
     return nb::cast<Array>(object, false);
   } catch (const nb::cast_error&) {
-    throw std::invalid_argument(std::string(what) + " must be float32 (labels int64, codes int32) in C order");
+    throw std::invalid_argument(std::string(what) +
+                                " must be float32 (labels int64, codes int32, places uint32) in C order");
   }
 }
 
@@ -265,26 +267,23 @@ class Program {
   // Each array's weights and slots, (rows, columns) of the memory they lie in: no copy, and no run afterwards.
   nb::list take() {
     require_arrays();
-    nb::list all;
-    std::vector<std::vector<float*>> places;
-    std::vector<std::int64_t> row(static_cast<std::size_t>(run_->array_count()));
-    for (int array = 0; array < run_->array_count(); array++) {
-      auto& of_array = places.emplace_back();
+    const auto places = places_of([&](int array, std::vector<float*>& of_array, std::int64_t& row) {
       for (int slot = -1; slot < run_->array_shape(array).slots; slot++)
-        of_array.push_back(run_->place(array, slot, row[static_cast<std::size_t>(array)]));
-    }
+        of_array.push_back(run_->place(array, slot, row));
+    });
     taken_ = true;
-    const nb::capsule owner(run_->release(), [](void* memory) noexcept { std::free(memory); });
-    for (int array = 0; array < run_->array_count(); array++) {
-      const ArrayShape shape = run_->array_shape(array);
-      const std::size_t sizes[] = {static_cast<std::size_t>(shape.rows), static_cast<std::size_t>(shape.columns)};
-      const std::int64_t strides[] = {row[static_cast<std::size_t>(array)], 1};
-      nb::list of_array;
-      for (float* place : places[static_cast<std::size_t>(array)])
-        of_array.append(nb::ndarray<nb::numpy, float>(place, 2, sizes, owner, strides));
-      all.append(of_array);
-    }
-    return all;
+    return views(places, run_->release());
+  }
+  // Likewise the weights of the best epoch; None: there is none.
+  nb::object take_best() {
+    require_arrays();
+    if (!has_best_) return nb::none();
+    const auto places = places_of([&](int array, std::vector<float*>& of_array, std::int64_t& row) {
+      run_->place(array, -1, row);
+      of_array.push_back(run_->best(array));
+    });
+    has_best_ = false;
+    return views(places, run_->release_best());
   }
   nb::object gradient(int array) const {
     if (!has_gradients_) throw std::invalid_argument("no gradients were taken");
@@ -298,10 +297,12 @@ class Program {
                 const nb::object& validation, std::int64_t epochs, std::int64_t first_epoch, std::int64_t batch_size,
                 bool shuffle, std::uint64_t seed, const nb::object& epoch_begin, const nb::object& epoch_end,
                 const nb::object& batch_begin, const nb::object& batch_end, const nb::object& progress,
-                const nb::object& loss, const nb::object& score, std::int64_t scoring_rows, const nb::object& rates) {
+                const nb::object& loss, const nb::object& score, std::int64_t scoring_rows, const nb::object& rates,
+                const nb::object& places, const nb::object& held, const nb::object& stopping) {
     require_training();
     check_scoring(scoring_rows);
     const Rows rows = rows_of(x, codes, target, weight);
+    const Chosen trained = chosen(rows, places, "places");
     Rows scored = {};
     Floats validation_x;
     nb::object validation_codes, validation_target, validation_weight;
@@ -312,9 +313,23 @@ class Program {
       validation_target = parts[2], validation_weight = parts[3];
       scored = rows_of(validation_x, validation_codes, validation_target, validation_weight);
     }
+    if (!validation.is_none() && !held.is_none()) throw std::invalid_argument("validation rows are given twice");
+    const bool validates = !validation.is_none() || !held.is_none();
+    Chosen validated = {nullptr, nullptr, 0};
+    if (validates) validated = held.is_none() ? Chosen{&scored, nullptr, scored.count} : chosen(rows, held, "held");
+    Schedule schedule = {epochs, first_epoch, batch_size, shuffle, seed, scoring_rows, false, 0, HUGE_VAL};
+    if (!stopping.is_none()) {
+      const auto patience_and_seconds = nb::cast<nb::tuple>(stopping);
+      if (patience_and_seconds.size() != 2) throw std::invalid_argument("stopping must be patience and seconds");
+      schedule.keeps_best = validates;
+      schedule.patience = nb::cast<std::int64_t>(patience_and_seconds[0]);
+      schedule.seconds = nb::cast<double>(patience_and_seconds[1]);
+      if (schedule.patience < 0 || std::isnan(schedule.seconds) || (schedule.patience > 0 && !validates))
+        throw std::invalid_argument("patience or seconds out of range");
+    }
     if (batch_size < 1 || first_epoch < 0 || epochs < first_epoch || epochs - first_epoch > 1'000'000'000)
       throw std::invalid_argument("epochs or batch_size out of range");
-    if (batch_size > most_rows_ && rows.count > most_rows_)
+    if (batch_size > most_rows_ && trained.count > most_rows_)
       throw std::invalid_argument("batch_size above the program's rows");
     if (rows.count > INT32_MAX) throw std::invalid_argument("more rows than the native engine can shuffle");
     PythonListener listener;
@@ -328,19 +343,18 @@ class Program {
     const auto length = static_cast<std::size_t>(epochs - first_epoch), width = static_cast<std::size_t>(width_);
     // Room for every epoch that may come, untouched until it does; what is handed out is as long as the run was.
     const auto room = [](std::size_t size) { return std::unique_ptr<double[]>(new double[size]); };
-    const auto training = room(length * width + 1), scores = room(validation.is_none() ? 1 : length * width + 1);
-    std::int64_t done = 0, failed_step = -1;
+    const auto training = room(length * width + 1), scores = room(validates ? length * width + 1 : 1);
+    Outcome outcome = {training.get(), scores.get(), 0, -1, -1};
     Status status;
     {
       listening_ = &listener;
       nb::gil_scoped_release release;
-      status = run_->fit(rows, validation.is_none() ? nullptr : &scored,
-                         {epochs, first_epoch, batch_size, shuffle, seed, scoring_rows}, listener, training.get(),
-                         scores.get(), done, failed_step);
+      status = run_->fit(trained, validated, schedule, listener, outcome);
     }
     listening_ = nullptr;
     if (status == Status::out_of_memory) throw std::bad_alloc();
-    const auto finished = static_cast<std::size_t>(done);
+    has_best_ = outcome.best_epoch >= 0;
+    const auto finished = static_cast<std::size_t>(outcome.epochs_done);
     nb::object failure = listener.failure.is_valid() ? listener.failure : nb::none();
     nb::object scored_values = nb::none();
     const auto trimmed = [&](const std::unique_ptr<double[]>& values) {
@@ -348,8 +362,9 @@ class Program {
       std::copy_n(values.get(), finished * width, copy.get());
       return nb::cast(numpy(std::move(copy), {finished, width}));
     };
-    if (!validation.is_none()) scored_values = trimmed(scores);
-    return nb::make_tuple(name_of(status), failed_step, trimmed(training), scored_values, failure);
+    if (validates) scored_values = trimmed(scores);
+    return nb::make_tuple(name_of(status), outcome.failed_step, trimmed(training), scored_values, failure,
+                          outcome.best_epoch);
   }
 
   std::vector<double> evaluate(const Floats& x, const nb::object& codes, const nb::object& target,
@@ -401,6 +416,46 @@ class Program {
   void set_step(std::int64_t step) { run_->step = step; }
 
  private:
+  // Where arrays lie, and how far apart their rows.
+  struct Place {
+    std::vector<float*> of_array;
+    std::int64_t row = 0;
+  };
+  template <class Find>
+  std::vector<Place> places_of(const Find& find) const {
+    std::vector<Place> places(static_cast<std::size_t>(run_->array_count()));
+    for (int array = 0; array < run_->array_count(); array++) {
+      Place& place = places[static_cast<std::size_t>(array)];
+      find(array, place.of_array, place.row);
+    }
+    return places;
+  }
+  // Arrays as NumPy sees them in memory that lives as long as one of them.
+  nb::list views(const std::vector<Place>& places, void* memory) const {
+    const nb::capsule owner(memory, [](void* whole) noexcept { std::free(whole); });
+    nb::list all;
+    for (int array = 0; array < run_->array_count(); array++) {
+      const ArrayShape shape = run_->array_shape(array);
+      const Place& place = places[static_cast<std::size_t>(array)];
+      const std::size_t sizes[] = {static_cast<std::size_t>(shape.rows), static_cast<std::size_t>(shape.columns)};
+      const std::int64_t strides[] = {place.row, 1};
+      nb::list of_array;
+      for (float* values : place.of_array)
+        of_array.append(nb::ndarray<nb::numpy, float>(values, 2, sizes, owner, strides));
+      all.append(of_array);
+    }
+    return all;
+  }
+  // Rows by their places, each of which is one; the arrays must outlive what is returned.
+  static Chosen chosen(const Rows& rows, const nb::object& object, const char* name) {
+    if (object.is_none()) return {&rows, nullptr, rows.count};
+    const auto places = plain<Indices>(object, name);
+    const std::size_t count = places.size();
+    if (count < 1 || count > INT32_MAX) throw std::invalid_argument(std::string(name) + " must be some rows");
+    for (std::size_t i = 0; i < count; i++)
+      if (places.data()[i] >= rows.count) throw std::invalid_argument(std::string(name) + " must be rows of the table");
+    return {&rows, places.data(), static_cast<std::int64_t>(count)};
+  }
   static std::size_t size_of(const ArrayShape& shape) {
     return static_cast<std::size_t>(shape.rows) * static_cast<std::size_t>(shape.columns);
   }
@@ -562,7 +617,7 @@ class Program {
   }
 
   int inputs_, outputs_, width_ = FIRST_TERM;  // of the sums over rows
-  bool labels_, trains_ = false, asks_ = false, has_gradients_ = false, taken_ = false;
+  bool labels_, trains_ = false, asks_ = false, has_gradients_ = false, taken_ = false, has_best_ = false;
   std::int64_t most_rows_;
   std::vector<std::unique_ptr<std::string>> names_;
   std::deque<std::vector<float>> constants_;
@@ -596,12 +651,15 @@ NB_MODULE(_native, m) {
       .def("scale_rates", &Program::scale_rates)
       .def("read", &Program::read, nb::arg("array"), nb::arg("slot"))
       .def("take", &Program::take)
+      .def("take_best", &Program::take_best)
       .def("gradient", &Program::gradient)
       .def("fit", &Program::fit, nb::arg("x"), nb::arg("codes").none(), nb::arg("target"), nb::arg("weight").none(),
            nb::arg("validation").none(), nb::arg("epochs"), nb::arg("first_epoch"), nb::arg("batch_size"),
            nb::arg("shuffle"), nb::arg("seed"), nb::arg("epoch_begin").none(), nb::arg("epoch_end").none(),
            nb::arg("batch_begin").none(), nb::arg("batch_end").none(), nb::arg("progress").none(), nb::kw_only(),
-           nb::arg("loss").none(), nb::arg("score").none(), nb::arg("scoring_rows"), nb::arg("rates").none())
+           nb::arg("loss").none(), nb::arg("score").none(), nb::arg("scoring_rows"), nb::arg("rates").none(),
+           nb::arg("places").none() = nb::none(), nb::arg("held").none() = nb::none(),
+           nb::arg("stopping").none() = nb::none())
       .def("evaluate", &Program::evaluate, nb::arg("x"), nb::arg("codes").none(), nb::arg("target"),
            nb::arg("weight").none(), nb::kw_only(), nb::arg("loss").none(), nb::arg("score").none(),
            nb::arg("scoring_rows"))

@@ -73,11 +73,27 @@ struct Places {
   int count;
 };
 
+// Rows that a run trains on, or is scored on: all of a table, or those at some places.
+struct Chosen {
+  const Rows* rows;             // null: none
+  const std::uint32_t* places;  // null: all
+  std::int64_t count;
+};
+
 struct Schedule {
   std::int64_t epochs, first_epoch, batch_size;
   bool shuffle;
   std::uint64_t seed;
   std::int64_t scoring_rows;  // of a batch of validation rows
+  bool keeps_best;            // the weights of the least validation loss; it is that of the averages, if there are any
+  std::int64_t patience;      // epochs without a lower one after which the run ends; 0: any number
+  double seconds;             // from now, after which no epoch begins
+};
+
+// What a run tells: sums of each epoch, (epochs - first epoch, sums), filled as far as epochs are done.
+struct Outcome {
+  double *training, *validation;
+  std::int64_t epochs_done, failed_step, best_epoch;  // the last two from -1
 };
 
 enum class Status { finished, stopped, interrupted, diverged, out_of_memory };
@@ -121,10 +137,11 @@ struct Run {
   virtual float* place(int array, int slot, std::int64_t& row) const = 0;
   // Hands over the memory of all of them, to be freed with std::free; nothing runs afterwards.
   virtual void* release() = 0;
-  // training and validation: (epochs - first epoch, sums), filled as far as epochs are done
-  virtual Status fit(const Rows& rows, const Rows* validation, const Schedule& schedule, Listener& listener,
-                     double* training, double* validation_values, std::int64_t& epochs_done,
-                     std::int64_t& failed_step) = 0;
+  virtual Status fit(const Chosen& rows, const Chosen& validation, const Schedule& schedule, Listener& listener,
+                     Outcome& outcome) = 0;
+  // The best epoch's weights, in rows as far apart as those of `place`, and the memory of all of them.
+  virtual float* best(int array) const = 0;
+  virtual void* release_best() = 0;
   virtual bool evaluate(const Rows& rows, std::int64_t scoring_rows, Listener& listener, double* sums) = 0;
   virtual bool predict(const Rows& rows, float* out, Listener& listener) = 0;
   // Leaves the gradients where `gradient` reads them; false: memory is short, or the listener failed.

@@ -14,10 +14,11 @@ static inline std::uint64_t mix(std::uint64_t z) {
   return z ^ (z >> 31);
 }
 
-// Fisher and Yates's shuffle of 0 ... count - 1 under the key of (seed, epoch).
-static inline void shuffle(std::uint32_t* order, std::int64_t count, std::uint64_t seed, std::uint64_t epoch) {
+// Fisher and Yates's shuffle of so many places, or of 0 ... count - 1, under the key of (seed, epoch).
+static inline void shuffle(std::uint32_t* order, const std::uint32_t* places, std::int64_t count, std::uint64_t seed,
+                           std::uint64_t epoch) {
   const std::uint64_t key = mix(mix(mix(seed) ^ SHUFFLE) ^ epoch);
-  for (std::int64_t i = 0; i < count; i++) order[i] = static_cast<std::uint32_t>(i);
+  for (std::int64_t i = 0; i < count; i++) order[i] = places ? places[i] : static_cast<std::uint32_t>(i);
   for (std::int64_t i = count - 1; i > 0; i--) {
     const std::uint64_t partner =
         ((mix(key ^ static_cast<std::uint64_t>(i)) >> 32) * static_cast<std::uint64_t>(i + 1)) >> 32;

@@ -48,8 +48,15 @@ class Trainer final : public Run {
   void* release() override { return parameters_.release(); }
   void gradient(int array, float* out) const override { copy_out(*arrays_[array], arrays_[array]->gradient, out); }
 
-  Status fit(const Rows& rows, const Rows* validation, const Schedule& schedule, Listener& listener, double* training,
-             double* validation_values, std::int64_t& epochs_done, std::int64_t& failed_step) override;
+  float* best(int array) const override {
+    long before = 0;
+    for (int i = 0; i < array; i++) before += arrays_[i]->size();
+    return best_.data() + before;
+  }
+  void* release_best() override { return best_.release(); }
+
+  Status fit(const Chosen& rows, const Chosen& validation, const Schedule& schedule, Listener& listener,
+             Outcome& outcome) override;
   bool evaluate(const Rows& rows, std::int64_t scoring_rows, Listener& listener, double* sums) override;
   bool predict(const Rows& rows, float* out, Listener& listener) override;
   bool gradients(const Rows& rows, Listener& listener, double& loss) override;
@@ -118,7 +125,14 @@ class Trainer final : public Run {
   double penalty() const;
   bool finite() const;
   bool follow_schedule();
-  bool score_all(const Rows& rows, std::int64_t scoring_rows, double* out);
+  bool score_all(const Chosen& rows, std::int64_t scoring_rows, double* out, bool of_averages);
+  void swap_averages();
+  void keep_best(bool of_averages);
+  std::size_t weights_size() const {
+    std::size_t size = 0;
+    for (const Array* array : arrays_) size += static_cast<std::size_t>(array->size());
+    return size;
+  }
   void tell(const Sums& sums, double* out) const {
     out[0] = static_cast<double>(sums.rows), out[1] = sums.loss;
     std::memcpy(out + FIRST_TERM, terms_.data(), terms_.bytes());
@@ -142,7 +156,7 @@ class Trainer final : public Run {
   bool stale_ = true;        // what layers derive from their arrays lags behind them
   bool ends_apart_ = false;  // whether more of a step is to come once the gradients are there
   int slots_ = 0, most_rows_ = 0;
-  Floats parameters_, kept_, gradients_;
+  Floats parameters_, kept_, best_, gradients_;
   Block<std::uint32_t> order_;
 
   Loss loss_ = nullptr;
@@ -412,7 +426,7 @@ inline void Trainer::gather(const Batch& batch, int from, int to) {
   for (int i = from; i < to; i++) {
     const std::int64_t row = batch.place(i), next = batch.from + batch.count + i;
     copy_row(signal.value_of(i), rows.x + row * columns, signal.units, (rows.count - row) * columns);
-    if (batch.order && next < rows.count) prefetch(rows, batch.order[next]);
+    if (batch.order && next < batch.end) prefetch(rows, batch.order[next]);
   }
 }
 
@@ -730,7 +744,7 @@ inline bool Trainer::average() {
   const std::int64_t t = step + 1;
   const double momentum = optimizer_.ema_momentum(t);
   const auto kept = static_cast<float>(momentum), rest = static_cast<float>(1 - momentum);
-  const bool overwrites = optimizer_.has(Step::EMA_OVERWRITE_FREQUENCY) &&
+  const bool overwrites = optimizer_.part.numbers[Step::EMA_OVERWRITE_FREQUENCY] >= 1 &&
                           t % static_cast<std::int64_t>(optimizer_.part.numbers[Step::EMA_OVERWRITE_FREQUENCY]) == 0;
   for (const Array* array : arrays_) {
     if (!array->trainable) continue;
@@ -823,10 +837,10 @@ inline bool Trainer::follow_schedule() {
   return true;
 }
 
-inline Status Trainer::fit(const Rows& rows, const Rows* validation, const Schedule& schedule, Listener& listener,
-                           double* training, double* validation_values, std::int64_t& epochs_done,
-                           std::int64_t& failed_step) {
+inline Status Trainer::fit(const Chosen& rows, const Chosen& validation, const Schedule& schedule, Listener& listener,
+                           Outcome& outcome) {
   listener_ = &listener, polled_ = Clock::now();
+  const auto begun = polled_;
   if (listener.schedules) rates_.resize(MOST_RATES), rates_known_ = 0;
   optimizer_.store_only = optimizer_.clips() || optimizer_.rule.whole;
   ends_apart_ = optimizer_.store_only || optimizer_.averages();
@@ -834,6 +848,7 @@ inline Status Trainer::fit(const Rows& rows, const Rows* validation, const Sched
   if (optimizer_.rule.whole && !muon_.reserve(arrays_)) return Status::out_of_memory;
   if (schedule.shuffle && !order_.reserve(static_cast<std::size_t>(rows.count))) return Status::out_of_memory;
   if (!kept_.reserve(parameters_.bytes() / sizeof(float))) return Status::out_of_memory;
+  if (schedule.keeps_best && !best_.reserve(weights_size())) return Status::out_of_memory;
   std::int64_t kept_step = step;
   double kept_rate = learning_rate;
   const auto keep = [&] {
@@ -852,28 +867,30 @@ inline Status Trainer::fit(const Rows& rows, const Rows* validation, const Sched
   keep();
   const bool tries = team_ && work_ * static_cast<double>(schedule.batch_size) < SURELY_WORTH_SHARING;
   const auto width = static_cast<std::int64_t>(told_.bytes() / sizeof(double));
+  const Chosen ordered = {rows.rows, schedule.shuffle ? order_.data() : rows.places, rows.count};
+  double least = __builtin_inf();
+  std::int64_t waited = 0;
   validating_ = cut_off_ = false;
   for (std::int64_t epoch = schedule.first_epoch; epoch < schedule.epochs; epoch++) {
+    if (std::chrono::duration<double>(Clock::now() - begun).count() >= schedule.seconds) return end(Status::stopped);
     if (listener.hears_epochs && !listener.epoch_begin(epoch)) return end(Status::interrupted);
-    if (schedule.shuffle) shuffle(order_.data(), rows.count, schedule.seed, static_cast<std::uint64_t>(epoch));
+    if (schedule.shuffle)
+      shuffle(order_.data(), rows.places, rows.count, schedule.seed, static_cast<std::uint64_t>(epoch));
     Sums sums;
     clear_terms();
     running_ = &sums, step_of_epoch_ = 0;
     // An epoch has at least one step, also where a listener asked to stop before it.
     const auto goes_on = [&](std::int64_t from) { return from < rows.count && !(listener.stop && from > 0); };
     for (std::int64_t from = 0; goes_on(from); from += schedule.batch_size, step_of_epoch_++) {
-      const std::int64_t left = rows.count - from;
-      const int count = static_cast<int>(left < schedule.batch_size ? left : schedule.batch_size);
       double loss = 0;
       if (listener.hears_batches && !listener.batch_begin(step_of_epoch_)) return end(Status::interrupted);
-      const Batch batch = {rows, schedule.shuffle ? order_.data() : nullptr, from, count};
       if (listener.schedules && !follow_schedule()) return end(Status::interrupted);
       if (tries) sharing_ = pace_.begin_step();
-      if (!step_on(batch, sums, loss)) return end(Status::interrupted);
+      if (!step_on(batch_of(ordered, from, schedule.batch_size), sums, loss)) return end(Status::interrupted);
       if (tries) pace_.end_step();
       if (!(loss - loss == 0)) {
         if (cut_off_) return end(Status::interrupted);
-        failed_step = step_of_epoch_;
+        outcome.failed_step = step_of_epoch_;
         return end(Status::diverged);
       }
       if (!listener.hears_batches) continue;
@@ -881,31 +898,54 @@ inline Status Trainer::fit(const Rows& rows, const Rows* validation, const Sched
       if (!listener.batch_end(step_of_epoch_, told_.data())) return end(Status::interrupted);
     }
     if (!finite()) {  // the last step's work, which no loss has seen
-      failed_step = step_of_epoch_ - 1;
+      outcome.failed_step = step_of_epoch_ - 1;
       return end(Status::diverged);
     }
-    tell(sums, training + epochs_done * width);
+    double* const values = outcome.training + outcome.epochs_done * width;
+    double* const scores = validation.rows ? outcome.validation + outcome.epochs_done * width : nullptr;
+    tell(sums, values);
     running_ = nullptr;
-    double* scores = validation ? validation_values + epochs_done * width : nullptr;
-    if (validation && !score_all(*validation, schedule.scoring_rows, scores)) return end(Status::interrupted);
-    const double* values = training + epochs_done * width;
-    epochs_done++;
+    const bool of_averages = schedule.keeps_best && optimizer_.averages();
+    if (scores && !score_all(validation, schedule.scoring_rows, scores, of_averages)) return end(Status::interrupted);
+    if (scores && schedule.keeps_best) {
+      const double loss = scores[1] / scores[0];
+      waited++;
+      if (loss < least) keep_best(of_averages), least = loss, waited = 0, outcome.best_epoch = epoch;
+    }
+    outcome.epochs_done++;
     const bool heard = !listener.hears_epochs || listener.epoch_end(epoch, values, scores);
     keep();
     if (!heard) return end(Status::interrupted);
-    if (listener.stop) return end(Status::stopped);
+    const bool given_up = schedule.patience > 0 && waited >= schedule.patience && epoch + 1 < schedule.epochs;
+    if (listener.stop || given_up) return end(Status::stopped);
   }
   return end(Status::finished);
 }
 
-// In batches of so many rows, on which only a function of the user's depends.
-inline bool Trainer::score_all(const Rows& rows, std::int64_t scoring_rows, double* out) {
+// The averages of the weights change places with the weights, or back.
+inline void Trainer::swap_averages() {
+  for (Array* array : arrays_)
+    if (array->trainable) std::swap(array->w, array->slot[slots_ - 1]);
+  stale_ = true;
+}
+
+inline void Trainer::keep_best(bool of_averages) {
+  float* to = best_.data();
+  for (const Array* array : arrays_) {
+    const float* from = of_averages && array->trainable ? array->slot[slots_ - 1] : array->w;
+    std::memcpy(to, from, static_cast<std::size_t>(array->size()) * sizeof(float));
+    to += array->size();
+  }
+}
+
+// In batches of so many rows, on which only a function of the user's depends; with the weights or with their averages.
+inline bool Trainer::score_all(const Chosen& rows, std::int64_t scoring_rows, double* out, bool of_averages) {
   Sums sums;
   clear_terms();
   validating_ = true;
+  if (of_averages) swap_averages();
   for (std::int64_t start = 0; start < rows.count; start += scoring_rows) {
-    const std::int64_t left = rows.count - start;
-    const Batch batch = {rows, nullptr, start, static_cast<int>(left < scoring_rows ? left : scoring_rows)};
+    const Batch batch = batch_of(rows, start, scoring_rows);
     begin(batch, false);
     const bool done = each_row(batch.count, work_, [&](int from, int to) {
       gather(batch, from, to);
@@ -917,6 +957,7 @@ inline bool Trainer::score_all(const Rows& rows, std::int64_t scoring_rows, doub
     if (cut_off_) return false;
   }
   sums.loss += penalty() * static_cast<double>(sums.rows);
+  if (of_averages) swap_averages();
   tell(sums, out);
   validating_ = false;
   return true;
@@ -925,7 +966,7 @@ inline bool Trainer::score_all(const Rows& rows, std::int64_t scoring_rows, doub
 inline bool Trainer::evaluate(const Rows& rows, std::int64_t scoring_rows, Listener& listener, double* sums) {
   listener_ = &listener, polled_ = Clock::now();
   cut_off_ = false;
-  const bool done = score_all(rows, scoring_rows, sums);
+  const bool done = score_all({&rows, nullptr, rows.count}, scoring_rows, sums, false);
   listener_ = nullptr;
   return done;
 }
@@ -934,8 +975,7 @@ inline bool Trainer::predict(const Rows& rows, float* out, Listener& listener) {
   listener_ = &listener, polled_ = Clock::now();
   const Signal& output = *signals_.back();
   for (std::int64_t start = 0; start < rows.count; start += most_rows_) {
-    const std::int64_t left = rows.count - start;
-    const Batch batch = {rows, nullptr, start, static_cast<int>(left < most_rows_ ? left : most_rows_)};
+    const Batch batch = batch_of({&rows, nullptr, rows.count}, start, most_rows_);
     begin(batch, false);
     const bool done = each_row(batch.count, work_, [&](int from, int to) {
       gather(batch, from, to);
@@ -953,9 +993,7 @@ inline bool Trainer::predict(const Rows& rows, float* out, Listener& listener) {
 }
 
 inline bool Trainer::reserve_gradients() {
-  std::size_t size = 0;
-  for (const Array* array : arrays_) size += static_cast<std::size_t>(array->size());
-  if (!gradients_.reserve(size)) return false;
+  if (!gradients_.reserve(weights_size())) return false;
   float* at = gradients_.data();
   for (Array* array : arrays_) array->gradient = at, at += array->size();
   return true;
@@ -967,7 +1005,7 @@ inline bool Trainer::gradients(const Rows& rows, Listener& listener, double& los
   listener_ = &listener, polled_ = Clock::now();
   optimizer_.store_only = true;
   Sums sums;
-  const Batch batch = {rows, nullptr, 0, static_cast<int>(rows.count)};
+  const Batch batch = batch_of({&rows, nullptr, rows.count}, 0, rows.count);
   begin(batch, true);
   const bool done = propagate(batch) && learn();
   listener_ = nullptr;

@@ -119,6 +119,38 @@ def test_shapes_and_counts_are_checked_at_the_border() -> None:
         engine.fit(job(labels, y=np.full(40, 2)))
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"places": np.array([5], np.uint32)}, "places must be rows of the table"),
+        ({"held": np.array([0, 5], np.uint32)}, "held must be rows of the table"),
+        ({"places": np.array([], np.uint32)}, "places must be some rows"),
+        ({"places": np.array([0])}, "places uint32"),
+        ({"places": np.zeros((1, 1), np.uint32)}, "places uint32"),
+        ({"stopping": (1, 1.0)}, "patience or seconds out of range"),
+        ({"stopping": (-1, 1.0), "held": np.array([0], np.uint32)}, "patience or seconds out of range"),
+        ({"stopping": (0, np.nan)}, "patience or seconds out of range"),
+        ({"stopping": (0,)}, "must be patience and seconds"),
+        ({"held": np.array([0], np.uint32), "validation": (X[:5], None, X[:5], None)}, "given twice"),
+    ],
+)
+def test_a_program_checks_which_rows_are_meant(options: dict[str, Any], message: str) -> None:
+    sgd, mse = ("sgd", (0.1, *[np.nan] * 4, 0.0, 0.9, np.nan), ()), ("mean_squared_error", (), ())
+    program = _native.Program(_native.instruction_sets()[0], 3, [], mse, False, False, [], sgd, 8, 1)
+
+    def fit(**options: Any) -> tuple[Any, ...]:
+        rows = (X[:5], None, X[:5], None, options.pop("validation", None), 1, 0, 8, False, 0, *[None] * 5)
+        return program.fit(*rows, loss=None, score=None, scoring_rows=8, rates=None, **options)
+
+    with pytest.raises(ValueError, match=message):
+        fit(**options)
+    assert fit(places=np.array([4, 0], np.uint32), held=np.array([1], np.uint32))[-1] == -1
+    assert program.take_best() is None
+    assert fit(held=np.array([1], np.uint32), stopping=(0, 1.0))[-1] == 0
+    assert program.take_best() == []  # a program without arrays, once
+    assert program.take_best() is None
+
+
 def test_a_program_says_what_it_was_not_made_for() -> None:
     program = _native.Program(_native.instruction_sets()[0], 3, [], None, False, False, [], None, 8, 1)
     with pytest.raises(ValueError, match="only predicts"):

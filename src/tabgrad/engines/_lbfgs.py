@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from tabgrad.engines._best import BestEpoch
 from tabgrad.engines.base import Engine, Job, Result, State, check_shapes
 from tabgrad.errors import ArgumentError, EngineError
 from tabgrad.optimizers import LBFGS
@@ -27,10 +28,13 @@ def fit(engine: Engine, job: Job, optimizer: LBFGS, cancelled: Callable[[], bool
     The status is "finished" also where nothing is left to gain before the last epoch. `cancelled` is asked at every
     evaluation whether the run is to end as by Ctrl-C.
     """
-    run = _Run(engine, job, optimizer, cancelled)
+    run = _Run(engine, job.apart(), optimizer, cancelled)
     try:
         while run.left > 0 and not run.stopping:
-            run.minimize()
+            if run.best.too_late():
+                run.stop()
+            else:
+                run.minimize()
     except _Diverged:
         return replace(run.done, status="diverged", failed_step=0)
     except BaseException as failure:  # Ctrl-C, or whatever a listener raised: the caller raises it again
@@ -77,6 +81,7 @@ class _Run:
         self._weights = tuple(np.array(array, np.float32) for array in job.state.weights)
         self._moving = [place for place, weight in enumerate(job.plan.network.weights) if weight.trainable]
         self._begun = self._replaced = self.stopping = False
+        self.best = BestEpoch(job.stopping)
         self._evaluated: _Point
         self._reached: _Point | None = None
         self.left = job.epochs - job.initial_epoch
@@ -175,14 +180,17 @@ class _Run:
             size = job.validation_batch_size or size
             scores = self._engine.evaluate(job.plan, self._weights, job.validation, batch_size=size)
             validation = np.vstack([done.validation, scores])
+            self.best.see(self._epoch, scores[0], self._weights)
         epoch = self._epoch
         self._begun, self.left = False, self.left - 1
-        self.done = Result(self.state(), np.vstack([done.training, values]), validation)
+        self.done = self.best.joined(Result(self.state(), np.vstack([done.training, values]), validation))
         if listener.epoch_end:
             try:
                 listener.epoch_end(self, epoch, values, scores)
             finally:  # the epoch is finished even where its listener is not
                 self.done = replace(self.done, state=self.state())
+        if self.left > 0 and (self.best.given_up or self.best.too_late()):
+            self.stop()
 
     @property
     def _epoch(self) -> int:

@@ -12,14 +12,17 @@ from typing import Literal, Protocol
 
 import numpy as np
 
+from tabgrad._checks import COUNT, Interval, check
+from tabgrad._refusals import shown
 from tabgrad._stack import layer_names
-from tabgrad.errors import DataError
+from tabgrad.errors import ArgumentError, DataError
 from tabgrad.matrix import Matrix
 from tabgrad.optimizers import Muon
 from tabgrad.plan import Network, Plan
 
 Status = Literal["finished", "stopped", "interrupted", "diverged"]
-"""How a run ended: all epochs done; a listener asked; an exception came (Ctrl-C, or a listener's); loss not finite."""
+"""How a run ended: all epochs done; a listener or `Stopping` asked; an exception came (Ctrl-C, or a listener's); loss
+not finite."""
 
 
 @dataclass(frozen=True)
@@ -158,6 +161,11 @@ class Result:
         What interrupted the run; the caller raises it once it has kept the state.
     failed_step : int
         For a run that diverged, the step within the epoch (from 0) whose loss was not finite.
+    best : tuple of arrays, or None
+        Of a run with `Stopping`, the weights (their averages, where the optimizer keeps some) of the epoch whose
+        validation loss was the least; however the run ended. None without such an epoch.
+    best_epoch : int
+        The number of that epoch; -1: none.
     """
 
     state: State
@@ -166,11 +174,69 @@ class Result:
     status: Status = "finished"
     failure: BaseException | None = None
     failed_step: int = -1
+    best: tuple[np.ndarray, ...] | None = None
+    best_epoch: int = -1
+
+
+@dataclass(frozen=True)
+class Stopping:
+    """When a run ends before its last epoch; with it, the weights of the best epoch are kept.
+
+    The validation rows are scored on the averages of the weights where the optimizer keeps some (`use_ema`), else on
+    the weights.
+
+    Parameters
+    ----------
+    patience : int or None, default None
+        How many epochs may pass without a validation loss below the least so far: after so many the run ends. None:
+        any number.
+    deadline : float or None, default None
+        The time, as `time.monotonic` tells it, from which on no epoch begins, the first one included. None: never.
+
+    Raises
+    ------
+    ArgumentError
+        Patience is less than 1, or a deadline no finite number.
+
+    Examples
+    --------
+    >>> from tabgrad.engines.base import Stopping
+    >>> Stopping(patience=12)
+    Stopping(patience=12, deadline=None)
+    """
+
+    patience: int | None = None
+    deadline: float | None = None
+
+    def __post_init__(self) -> None:
+        """Check both."""
+        check(self.patience, "patience", "Stopping", (int, type(None)), COUNT)
+        check(self.deadline, "deadline", "Stopping", (float, type(None)), Interval())
 
 
 @dataclass(frozen=True)
 class Job:
-    """One run among many: the arguments of `Engine.fit`."""
+    """One run among many: the arguments of `Engine.fit`.
+
+    Parameters
+    ----------
+    plan, state, rows, epochs, initial_epoch, validation, validation_batch_size, listener
+        As `Engine.fit` says.
+    places : array of shape (training rows,) or None
+        The rows of `rows` to train on, integers that count from 0, in any order and as often as one likes: the run is
+        that on a `Matrix` of exactly these rows, bit for bit. None: all of them.
+    held : array of shape (validation rows,) or None
+        Likewise the rows of `rows` to validate on, in place of `validation`.
+    stopping : Stopping or None
+        When the run ends before its last epoch; with it the weights of the best epoch are kept.
+
+    Raises
+    ------
+    DataError
+        Places are no integers, or no rows of the table.
+    ArgumentError
+        There are validation rows twice, or none to be patient about.
+    """
 
     plan: Plan
     state: State
@@ -180,6 +246,66 @@ class Job:
     validation: Matrix | None = None
     validation_batch_size: int | None = None
     listener: Listener = field(default_factory=Listener)
+    places: np.ndarray | None = None
+    held: np.ndarray | None = None
+    stopping: Stopping | None = None
+
+    def __post_init__(self) -> None:
+        """Check what was not looked at before: which rows are meant."""
+        found = [
+            refusal
+            for name, places in (("places", self.places), ("held", self.held))
+            if (refusal := _refused(name, places, len(self.rows)))
+        ]
+        if found:
+            raise DataError("\n".join(found))
+        if self.held is not None and self.validation is not None:
+            raise ArgumentError("A Job has its validation rows in 'validation' or in 'held'. Got both: leave one out.")
+        if self.stopping is not None and self.stopping.patience is not None and not self.validates:
+            raise ArgumentError(
+                "'patience' of Stopping needs validation rows to be patient about. Give the Job 'held' or 'validation'."
+            )
+
+    @property
+    def validates(self) -> bool:
+        """Whether there are validation rows."""
+        return self.validation is not None or self.held is not None
+
+    @property
+    def validation_rows(self) -> int:
+        """How many rows are validated on."""
+        rows = self.validation if self.held is None else self.held
+        return 0 if rows is None else len(rows)
+
+    @property
+    def training_rows(self) -> int:
+        """How many rows an epoch has."""
+        return len(self.rows) if self.places is None else len(self.places)
+
+    def apart(self) -> Job:
+        """The same run with its rows copied apart: what `places` and `held` mean."""
+        rows, held = self.rows, self.held
+        return replace(
+            self,
+            rows=rows if self.places is None else rows.part(self.places),
+            validation=self.validation if held is None else rows.part(held),
+            places=None,
+            held=None,
+        )
+
+
+def _refused(name: str, places: object, rows: int) -> str | None:
+    """What is wrong with places of rows."""
+    if places is None:
+        return None
+    expected = f"'{name}' of a Job must be an array of integers from 0 to {rows - 1}, places of its {rows} rows"
+    if not isinstance(places, np.ndarray) or places.dtype.kind not in "iu":
+        kind = places.dtype if isinstance(places, np.ndarray) else type(places).__name__
+        return f"{expected}. Got {kind}; np.flatnonzero makes places of a mask."
+    if places.ndim != 1 or not places.size:
+        return f"{expected}, of shape (count,) with at least one. Got shape {places.shape}."
+    beyond = np.flatnonzero((places < 0) | (places >= rows))
+    return f"{expected}. Got {shown(places[beyond[0]])} at {beyond[0]}." if beyond.size else None
 
 
 class Engine(Protocol):
@@ -195,7 +321,9 @@ class Engine(Protocol):
         """Train from epoch `initial_epoch` to `epochs`.
 
         Each epoch: order the rows (`_seeds.permutation(seed, epoch, rows)` if the plan shuffles), cut them into
-        batches, the last one possibly smaller, take a step on each, then score the validation rows.
+        batches, the last one possibly smaller, take a step on each, then score the validation rows. What `places`,
+        `held` and `stopping` change of that, `Job` says; the deadline is looked at before an epoch begins, patience
+        once it has ended.
         """
 
     def begin(self, plan: Plan, state: State, *, threads: int | None = None) -> Steps:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -21,7 +22,7 @@ from tabgrad import _native, layers, losses, regularizers
 from tabgrad._checks import Interval, check, known_name
 from tabgrad._loss_functions import returned
 from tabgrad._record import Record
-from tabgrad.engines.base import Job, Listener, Result, State, Steps, check_shapes, orthogonalized
+from tabgrad.engines.base import Job, Listener, Result, State, Steps, Stopping, check_shapes, orthogonalized
 from tabgrad.engines.scores import Scores, own_metrics, own_terms
 from tabgrad.errors import EngineError
 from tabgrad.matrix import Matrix
@@ -282,7 +283,7 @@ class _NativeSteps(_NativeSession):
         if count > self._most_rows:
             self._most_rows = count
             self._program = self._made(self.state())
-        status, _, sums, _, failure = self._program.fit(
+        status, _, sums, _, failure, _ = self._program.fit(
             *(
                 rows.x,
                 rows.codes,
@@ -333,9 +334,9 @@ def _useful(threads: int | None, network: Network, rows: int, rows_of_run: int =
 
 
 def _program(plan: Plan, job: Job, threads: int) -> _native.Program:
-    batch = min(plan.batch_size, len(job.rows))
+    batch = min(plan.batch_size, job.training_rows)
     rows = max(batch, _scoring_rows(job))
-    whole = len(job.rows) * (job.epochs - job.initial_epoch)
+    whole = job.training_rows * (job.epochs - job.initial_epoch)
     return _training_program(plan, job.state, rows, _useful(threads, plan.network, batch, whole))
 
 
@@ -356,16 +357,16 @@ def _training_program(plan: Plan, state: State, most_rows: int, threads: int) ->
 
 def _scoring_rows(job: Job) -> int:
     """The rows of a batch of validation rows."""
-    if job.validation is None:
+    if not job.validates:
         return 1
     size = (job.validation_batch_size or job.plan.batch_size) if job.plan.has_functions else SCORING_ROWS
-    return min(size, len(job.validation))
+    return min(size, job.validation_rows)
 
 
 def _run(job: Job, program: _native.Program) -> Result:
     plan, validation, scores = job.plan, job.validation, Scores(job.plan)
     heard = _bound(job.listener, _NativeSession(program, plan), scores)
-    status, failed_step, training, scored, failure = program.fit(
+    status, failed_step, training, scored, failure, best_epoch = program.fit(
         job.rows.x,
         job.rows.codes,
         job.rows.y,
@@ -373,7 +374,7 @@ def _run(job: Job, program: _native.Program) -> Result:
         None if validation is None else (validation.x, validation.codes, validation.y, validation.weight),
         max(job.epochs, job.initial_epoch),
         job.initial_epoch,
-        min(plan.batch_size, len(job.rows)),
+        min(plan.batch_size, job.training_rows),
         plan.shuffle,
         plan.seed,
         **heard,
@@ -381,7 +382,11 @@ def _run(job: Job, program: _native.Program) -> Result:
         score=_functions(plan, job.rows, validation),
         scoring_rows=_scoring_rows(job),
         rates=None if plan.optimizer.schedule is None else plan.optimizer.schedule.rates,
+        places=_indices(job.places),
+        held=_indices(job.held),
+        stopping=_limits(job.stopping),
     )
+    best = program.take_best()
     arrays = [
         [array.reshape(weight.shape) for array in arrays]
         for weight, arrays in zip(plan.network.weights, program.take(), strict=True)
@@ -393,7 +398,24 @@ def _run(job: Job, program: _native.Program) -> Result:
         _changed_rate(program, plan.optimizer),
     )
     scored = None if scored is None else scores.table(scored)
-    return Result(state, scores.table(training), scored, status, failure, failed_step)
+    best_weights = None
+    if best is not None:
+        shapes = [weight.shape for weight in plan.network.weights]
+        best_weights = tuple(array.reshape(shape) for shape, (array,) in zip(shapes, best, strict=True))
+    return Result(state, scores.table(training), scored, status, failure, failed_step, best_weights, best_epoch)
+
+
+def _indices(places: np.ndarray | None) -> np.ndarray | None:
+    """Places as the kernels read them; a Job has looked at them."""
+    return None if places is None else np.ascontiguousarray(places, np.uint32)
+
+
+def _limits(stopping: Stopping | None) -> tuple[int, float] | None:
+    """Patience, 0 for any, and the seconds that are left."""
+    if stopping is None:
+        return None
+    left = math.inf if stopping.deadline is None else stopping.deadline - time.monotonic()
+    return stopping.patience or 0, left
 
 
 def _bound(listener: Listener, session: _NativeSession, scores: Scores) -> dict[str, Any]:

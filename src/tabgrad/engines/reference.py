@@ -190,6 +190,7 @@ class ReferenceEngine:
             from tabgrad.engines import _lbfgs
 
             return _lbfgs.fit(self, job, job.plan.optimizer)
+        job = job.apart()
         plan, rows = job.plan, _rows(job.rows, self.dtype)
 
         def batches(epoch: int) -> Iterator[Matrix]:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tabgrad.engines.base import Result
+from tabgrad.engines._best import BestEpoch
+from tabgrad.engines.base import Result, averages
 from tabgrad.engines.scores import Scores
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def run(engine: Engine, steps: Steps, job: Job, batches: Batches, ended: Callabl
     steps : Steps
         Takes the steps, and is the session that the listener sees.
     job : Job
-        Its rows are not looked at.
+        Its rows are not looked at, nor are `places` and `held`.
     batches : callable (epoch) -> iterable of Matrix
     ended : callable
         Whether nothing is left for another epoch.
@@ -44,10 +45,12 @@ def run(engine: Engine, steps: Steps, job: Job, batches: Batches, ended: Callabl
     loop = _Loop(engine, steps, job, batches)
     try:
         for epoch in range(job.initial_epoch, job.epochs):
+            if loop.best.too_late():
+                return replace(loop.done, status="stopped")
             failed_step = loop.epoch(epoch)
             if failed_step is not None:
                 return replace(loop.done, status="diverged", failed_step=failed_step)
-            if steps.stopping or loop.empty or (ended() and epoch + 1 < job.epochs):
+            if steps.stopping or loop.empty or ((ended() or loop.best.given_up) and epoch + 1 < job.epochs):
                 return replace(loop.done, status="stopped")
     except BaseException as failure:  # Ctrl-C, or whatever a listener raised: the caller raises it again
         return replace(loop.done, status="interrupted", failure=failure)
@@ -61,6 +64,8 @@ class _Loop:
         self._engine, self._steps, self._job, self._batches = engine, steps, job, batches
         self._told = time.monotonic()
         self._scores = Scores(job.plan)
+        self._averaged = job.stopping is not None and job.plan.optimizer.use_ema
+        self.best = BestEpoch(job.stopping)
         self.empty = False
         nothing = np.empty((0, 1 + len(job.plan.scores)))
         self.done = Result(steps.state(), nothing, None if job.validation is None else nothing)
@@ -80,9 +85,11 @@ class _Loop:
         scores, validation = None, None
         if job.validation is not None and done.validation is not None:
             size = job.validation_batch_size or job.plan.batch_size
-            scores = self._engine.evaluate(job.plan, self._steps.get_weights(), job.validation, batch_size=size)
+            weights = averages(self._steps.state()) if self._averaged else self._steps.get_weights()
+            scores = self._engine.evaluate(job.plan, weights, job.validation, batch_size=size)
             validation = np.vstack([done.validation, scores])
-        self.done = Result(self._steps.state(), np.vstack([done.training, values]), validation)
+            self.best.see(epoch, scores[0], weights)
+        self.done = self.best.joined(Result(self._steps.state(), np.vstack([done.training, values]), validation))
         if listener.epoch_end:
             try:
                 listener.epoch_end(self._steps, epoch, values, scores)
