@@ -23,15 +23,22 @@ HEADINGS = ["measurement", "tabgrad", "peer", "measured", "bar", "", "quality: t
 def describe(repeats: int, sources: Iterable[str]) -> dict[str, Any]:
     """Say where, when and with what a run was made."""
     return {
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "commit": _first_line(["git", "describe", "--always", "--dirty", "--exclude=*"]),
-        "machine": f"{_processor()}, {CORES} cores, {_gigabytes()}",
+        **whereabouts(),
         "system": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
         "compiler": _first_line(["c++", "--version"]),
         "load": [round(load, 2) for load in os.getloadavg()],
         "versions": {name: _version(name) for name in SYSTEMS},
         "repeats": repeats,
         "tables": sorted(sources),
+    }
+
+
+def whereabouts() -> dict[str, str]:
+    """Say when, from which commit and on what machine something is measured."""
+    return {
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "commit": _first_line(["git", "describe", "--always", "--dirty", "--exclude=*"]),
+        "machine": f"{_processor()}, {CORES} cores, {_gigabytes()}",
     }
 
 
@@ -52,13 +59,7 @@ def read(path: Path) -> tuple[dict[str, Any], list[Row]]:
 
 def markdown(about: dict[str, Any], rows: list[Row]) -> str:
     """Render the table, readable as Markdown and on a terminal, with how it was measured below it."""
-    cells = [HEADINGS] + [
-        [row.what, row.ours, row.theirs, row.measured, row.bar, row.verdict, row.quality] for row in rows
-    ]
-    widths = [max(len(line[column]) for line in cells) for column in range(len(HEADINGS))]
-    lines = [" | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in cells]
-    table = [f"| {line} |" for line in lines]
-    table.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
+    cells = [[row.what, row.ours, row.theirs, row.measured, row.bar, row.verdict, row.quality] for row in rows]
     versions = ", ".join(f"{name} {number}" for name, number in about["versions"].items())
     below = [
         f"Measured {about['date'][:10]} at commit {about['commit']} on {about['machine']} ({about['system']}); load "
@@ -68,17 +69,31 @@ def markdown(about: dict[str, Any], rows: list[Row]) -> str:
         "thread each unless a row says otherwise; the grid search has every core, its imports excluded.",
         f"Tables: {'; '.join(about['tables']) or 'none'}.",
     ]
-    return "\n".join([*table, "", *below])
+    return "\n".join([aligned(HEADINGS, cells), "", *below])
+
+
+def aligned(headings: list[str], rows: list[list[str]]) -> str:
+    """Render a table of Markdown whose columns stand under each other on a terminal, too."""
+    lines = [headings, *rows]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(headings))]
+    table = [" | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in lines]
+    table = [f"| {line} |" for line in table]
+    table.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
+    return "\n".join(table)
+
+
+def write_between(path: Path, begin: str, end: str, text: str) -> None:
+    """Put text between two marking lines of a page."""
+    page = path.read_text(encoding="utf-8") if path.exists() else ""
+    if begin not in page or end not in page:
+        raise SystemExit(f"{path.name} must hold the lines {begin} and {end} for the table to go between.")
+    before, rest = page.split(begin, 1)
+    path.write_text(f"{before}{begin}\n\n{text}\n\n{end}{rest.split(end, 1)[1]}", encoding="utf-8")
 
 
 def write_readme(text: str) -> None:
     """Put the table between the markers of README.md."""
-    path = HERE.parent / "README.md"
-    page = path.read_text() if path.exists() else ""
-    if BEGIN not in page or END not in page:
-        raise SystemExit(f"README.md must hold the lines {BEGIN} and {END} for the table to go between.")
-    before, rest = page.split(BEGIN, 1)
-    path.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{rest.split(END, 1)[1]}")
+    write_between(HERE.parent / "README.md", BEGIN, END, text)
 
 
 def _version(name: str) -> str:
