@@ -1,5 +1,5 @@
 # One command each, from a bare checkout: every target makes .venv, installs what it needs and builds the native core.
-#   make demo | test | lint | bench | docs | readme | coverage | wheel | smoke | faults | sanitize | build | clean        make test ARGS="-k dropout"
+#   make demo | test | lint | bench | bench-accuracy | docs | readme | coverage | wheel | smoke | faults | sanitize | build | clean        make test ARGS="-k dropout"
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -9,7 +9,7 @@ ARGS ?=
 
 .DEFAULT_GOAL := build
 .DELETE_ON_ERROR:
-.PHONY: build demo test lint bench docs readme coverage wheel smoke faults sanitize run-sanitized clean distclean
+.PHONY: build demo test lint bench bench-accuracy docs readme coverage wheel smoke faults sanitize run-sanitized clean distclean
 
 BIN := $(VENV)/bin
 STAMPS := $(VENV)/stamps
@@ -91,6 +91,11 @@ lint: build $(STAMPS)/requires-lint
 
 bench: build $(STAMPS)/requires-bench
 	$(BIN)/python benchmarks/run.py $(ARGS)
+
+# On the tables of examples/data, and of DATA=FOLDER; BASELINES=FILE.jsonl adds a record of systems that are not run here.
+bench-accuracy: build $(STAMPS)/requires-accuracy
+	$(BIN)/python benchmarks/accuracy.py --also cores,million $(if $(DATA),--tables $(DATA)) \
+	  $(if $(BASELINES),--baselines $(BASELINES)) $(ARGS)
 
 # Faults put into formulas and kernels, one at a time: the suite must catch each (an hour or two on two cores).
 faults: build $(STAMPS)/requires-test
