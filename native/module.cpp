@@ -162,6 +162,43 @@ struct PythonListener final : Listener {
   }
 };
 
+// For threads that must not enter Python: hears nothing and never ends what runs.
+struct Deaf final : Listener {
+  bool epoch_begin(std::int64_t) override { return true; }
+  bool epoch_end(std::int64_t, const double*, const double*) override { return true; }
+  bool batch_begin(std::int64_t) override { return true; }
+  bool batch_end(std::int64_t, const double*) override { return true; }
+  bool poll(std::int64_t, const double*) override { return true; }
+  int rates(std::int64_t, double*) override { return 0; }
+  bool loss(const Rows&, const Places&, const float*, float*, float*) override { return false; }
+  bool score(bool, const Places&, const float*, double* const*, int) override { return false; }
+};
+
+// The outputs of several networks over rows [from, to): a task is a program's part of these rows, and the programs are
+// one of each network, then others that stand in for them.
+struct Predictions {
+  std::vector<Run*> runs;
+  std::int64_t networks, inputs, code_columns, outputs;
+  Rows rows;
+  float* out;  // (networks, rows, outputs)
+  std::int64_t from = 0, to = 0;
+
+  int tasks() const { return static_cast<int>(runs.size()); }
+  static void task(void* job, int number) {
+    const auto& self = *static_cast<const Predictions*>(job);
+    const std::int64_t network = number % self.networks, part = number / self.networks;
+    const std::int64_t parts = self.tasks() / self.networks, count = self.to - self.from;
+    const std::int64_t first = self.from + count * part / parts, end = self.from + count * (part + 1) / parts;
+    Rows some = {self.rows.x + first * self.inputs, nullptr, nullptr, nullptr, end - first};
+    if (self.rows.codes) some.codes = self.rows.codes + first * self.code_columns;
+    Deaf listener;
+    self.runs[static_cast<std::size_t>(number)]->predict(
+        some, self.out + (network * self.rows.count + first) * self.outputs, listener);
+  }
+};
+// Rows of a part between two looks at whether Ctrl-C was pressed.
+constexpr std::int64_t ROWS_OF_A_PART = 2048;
+
 const char* name_of(Status status) {
   switch (status) {
     case Status::finished: return "finished";
@@ -391,6 +428,49 @@ class Program {
     PythonListener listener;
     quiet(listener, [&] { return run_->predict(rows, out.get(), listener); });
     return nb::cast(numpy(std::move(out), {count, width}));
+  }
+  // The outputs of several networks of one shape over the same rows, each as its `predict` gives them. Programs beyond
+  // those of the networks, once or several times as many, stand in for them: then threads share their rows too.
+  static nb::object predict_many(const std::vector<Program*>& programs, std::int64_t networks, const Floats& x,
+                                 const nb::object& codes, int threads) {
+    const auto given = static_cast<std::int64_t>(programs.size());
+    if (networks < 1 || given < 1 || given % networks != 0 || given > INT16_MAX || threads < 1 || threads > 1024)
+      throw std::invalid_argument("networks, programs or threads out of range");
+    const Program& first = *programs[0];
+    Predictions predictions = {
+        {}, networks, first.inputs_, static_cast<std::int64_t>(first.cardinalities_.size()), first.outputs_, {}, {}};
+    for (const Program* program : programs) {
+      program->require_arrays();
+      if (program->inputs_ != first.inputs_ || program->outputs_ != first.outputs_ ||
+          program->cardinalities_ != first.cardinalities_)
+        throw std::invalid_argument("networks differ in shape");
+      Run* run = program->run_.get();
+      if (std::find(predictions.runs.begin(), predictions.runs.end(), run) != predictions.runs.end())
+        throw std::invalid_argument("a program is given twice");
+      predictions.runs.push_back(run);
+    }
+    if (x.ndim() != 2 || x.shape(1) != static_cast<std::size_t>(first.inputs_))
+      throw std::invalid_argument("x has the wrong width");
+    const std::size_t count = x.shape(0), width = static_cast<std::size_t>(first.outputs_);
+    std::unique_ptr<float[]> out(new float[static_cast<std::size_t>(networks) * count * width + 1]);
+    predictions.rows = {x.data(), nullptr, nullptr, nullptr, static_cast<std::int64_t>(count)};
+    predictions.rows.codes = first.codes_of(codes, count), predictions.out = out.get();
+    bool failed = false;
+    {
+      nb::gil_scoped_release release;
+      const std::unique_ptr<Team> team(make_team(threads));
+      const std::int64_t rows = predictions.rows.count, at_once = ROWS_OF_A_PART * (given / networks);
+      while (predictions.to < rows && !failed) {
+        predictions.from = predictions.to, predictions.to = std::min(rows, predictions.from + at_once);
+        for (int i = 0; !team && i < predictions.tasks(); i++) Predictions::task(&predictions, i);
+        if (team) team->share(predictions.tasks(), Predictions::task, &predictions);
+        if (predictions.to == rows) break;
+        nb::gil_scoped_acquire gil;
+        failed = PyErr_CheckSignals() != 0;
+      }
+    }
+    if (failed) throw nb::python_error();
+    return nb::cast(numpy(std::move(out), {static_cast<std::size_t>(networks), count, width}));
   }
   double gradients(const Floats& x, const nb::object& codes, const nb::object& target, const nb::object& weight,
                    const nb::object& function) {
@@ -664,6 +744,8 @@ NB_MODULE(_native, m) {
            nb::arg("weight").none(), nb::kw_only(), nb::arg("loss").none(), nb::arg("score").none(),
            nb::arg("scoring_rows"))
       .def("predict", &Program::predict, nb::arg("x"), nb::arg("codes").none())
+      .def_static("predict_many", &Program::predict_many, nb::arg("programs"), nb::arg("networks"), nb::arg("x"),
+                  nb::arg("codes").none(), nb::arg("threads"))
       .def("gradients", &Program::gradients, nb::arg("x"), nb::arg("codes").none(), nb::arg("target"),
            nb::arg("weight").none(), nb::arg("loss").none() = nb::none())
       .def("stop", &Program::stop)

@@ -71,6 +71,10 @@ class Program:
         scoring_rows: int,
     ) -> list[float]: ...
     def predict(self, x: np.ndarray, codes: np.ndarray | None) -> np.ndarray: ...
+    @staticmethod
+    def predict_many(
+        programs: Sequence[Program], networks: int, x: np.ndarray, codes: np.ndarray | None, threads: int
+    ) -> np.ndarray: ...
     def gradients(
         self,
         x: np.ndarray,

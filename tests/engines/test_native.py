@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -222,7 +223,51 @@ def embedding(units: int, sizes: tuple[int, ...], shared: float = 0.0) -> tuple[
 )
 def test_an_embedding_that_a_program_refuses(message: str, inputs: int, layers: list[Any]) -> None:
     with pytest.raises(ValueError, match=message):
-        _native.Program(_native.instruction_sets()[0], inputs, layers, None, False, False, [], None, 8, 1)
+        _native.Program(_native.instruction_sets()[0], inputs, [*layers], None, False, False, [], None, 8, 1)
+
+
+def test_programs_that_predict_together_are_of_one_shape_and_each_its_own() -> None:
+    def program(inputs: int = 3, *layers: Any) -> _native.Program:
+        return _native.Program(_native.instruction_sets()[0], inputs, [*layers], None, False, False, [], None, 8, 1)
+
+    together, one, other = _native.Program.predict_many, program(), program()
+    assert together([one, other], 1, X, None, 2).tobytes() == X.tobytes()
+    codes = np.zeros((40, 1), np.int32)
+    for programs, networks, x, threads, message in (
+        ([], 1, X, 1, "out of range"),
+        ([one, other], 0, X, 1, "out of range"),
+        ([one, other, program()], 2, X, 1, "out of range"),
+        ([one], 1, X, 0, "out of range"),
+        ([one, one], 2, X, 2, "given twice"),
+        ([one, program(2)], 2, X, 1, "differ in shape"),
+        ([one, program(3, embedding(5, (4, 2)))], 2, X, 1, "differ in shape"),
+        ([one], 1, X[:, :2].copy(), 1, "wrong width"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            together(programs, networks, x, None, threads)
+    with pytest.raises(ValueError, match="codes belong to an embedding"):
+        together([one], 1, X, codes, 1)
+    with pytest.raises(ValueError, match="a code is out of range"):
+        together([program(3, embedding(5, (4, 2)))], 1, X, codes + 4, 1)
+    other.take()
+    with pytest.raises(ValueError, match="arrays were taken"):
+        together([one, other], 2, X, None, 1)
+
+
+def test_a_prediction_of_many_is_interrupted() -> None:
+    network = Network(3, (Dense(256, "relu"), Dense(256, "relu"), Dense(2)))
+    sets, x = tuple(network.initial_weights(seed) for seed in range(4)), np.tile(X, (20_000, 1))
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    started = time.monotonic()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            NativeEngine().predict_many(network, sets, x, batch_size=32, threads=2)
+    finally:
+        timer.join()
+        signal.signal(signal.SIGINT, before)
+    assert time.monotonic() - started < 2
 
 
 def test_arrays_are_taken_without_a_copy_and_once() -> None:

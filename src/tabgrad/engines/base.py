@@ -359,3 +359,18 @@ class Engine(Protocol):
 
         `x` and `codes` are as in `Matrix`.
         """
+
+    def predict_many(
+        self,
+        network: Network,
+        weights: Sequence[Sequence[np.ndarray]],
+        x: np.ndarray,
+        *,
+        codes: np.ndarray | None = None,
+        batch_size: int,
+        threads: int | None = None,
+    ) -> np.ndarray:
+        """The outputs of one network with several sets of weights, float32 of shape (sets, rows, outputs).
+
+        Each is what `predict` gives, bit for bit, for any number of threads, which share sets and rows.
+        """

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
 from itertools import count
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
@@ -40,8 +40,13 @@ WORTH_THREADS = 1e6
 # The same for the batches of a run, which finds out by the clock whether sharing them pays, if the run is as long as
 # WORTH_TRYING_RUN multiply-adds: some hundred times what starting a thread takes.
 WORTH_TRYING, WORTH_TRYING_RUN = 2.5e5, 1e8
+# Rows of a thread above which the sets of weights of a prediction are cut by rows too, where threads would not share
+# them evenly: below, a second program of each costs more than it gains.
+WORTH_PARTS = 1024
 
 MOST_THREADS = 1024
+
+Kept = TypeVar("Kept")
 
 _Part = tuple[str, tuple[float, ...], tuple[float, ...]]
 _LoweredMetric = tuple[str, tuple[float, ...], tuple[float, ...], tuple[float, ...], bool, int]
@@ -89,7 +94,9 @@ class NativeEngine:
 
     def __init__(self) -> None:
         # What the last prediction and the last scoring ran on: a row at a time would mostly make programs.
-        self._predicting, self._scoring = _Keeper(), _Keeper()
+        self._predicting: _Keeper[_native.Program] = _Keeper()
+        self._predicting_many: _Keeper[_Sets] = _Keeper()
+        self._scoring: _Keeper[_native.Program] = _Keeper()
 
     def fit(self, job: Job, *, threads: int | None = None) -> Result:
         """One run."""
@@ -189,17 +196,55 @@ class NativeEngine:
             self._predicting.keep(key, program, useful)
         return outputs
 
+    def predict_many(
+        self,
+        network: Network,
+        weights: Sequence[Sequence[np.ndarray]],
+        x: np.ndarray,
+        *,
+        codes: np.ndarray | None = None,
+        batch_size: int,
+        threads: int | None = None,
+    ) -> np.ndarray:
+        """The outputs with several sets of weights, in one call of the kernels."""
+        if not weights:
+            return np.empty((0, len(x), network.outputs), np.float32)
+        rows, threads = min(max(len(x), 1), SCORING_ROWS), _threads(threads)
+        # Each thread has the same share of sets, if need be of some rows only; of few rows not worth another program.
+        parts = threads // math.gcd(len(weights), threads) if len(x) > WORTH_PARTS * threads else 1
+        key = (network, weights, rows, parts)
+        sets = self._predicting_many.take(key) or _Sets(network, weights, rows, parts)
+        outputs = sets.predict(x, codes, threads)
+        if isinstance(weights, tuple) and all(type(each) is tuple for each in weights):
+            self._predicting_many.keep(key, sets, parts)
+        return outputs
 
-class _Keeper:
-    """Keeps one program for the next call that needs the same; whoever takes it has it alone.
+
+class _Sets:
+    """Programs of one network, each with one of several sets of weights, all of them `parts` times."""
+
+    def __init__(self, network: Network, weights: Sequence[Sequence[np.ndarray]], rows: int, parts: int) -> None:
+        self._sets, self._work = len(weights), len(weights) * _products(network)
+        self._programs = [_native_program(network, None, rows, 1) for _ in range(self._sets * parts)]
+        for program, each in zip(self._programs, [*weights] * parts, strict=True):
+            _write_weights(program, each, network)
+
+    def predict(self, x: np.ndarray, codes: np.ndarray | None, threads: int) -> np.ndarray:
+        """The outputs of all sets, by as many threads as are worth their start."""
+        useful = min(threads, len(self._programs)) if len(x) * self._work > WORTH_THREADS else 1
+        return _native.Program.predict_many(self._programs, self._sets, x, codes, useful)
+
+
+class _Keeper(Generic[Kept]):
+    """Keeps one program, or several, for the next call that needs the same; whoever takes it has it alone.
 
     One with threads of its own is not kept: in a forked process they would not be there.
     """
 
     def __init__(self) -> None:
-        self._kept: list[tuple[tuple[Any, ...], _native.Program]] = []
+        self._kept: list[tuple[tuple[Any, ...], Kept]] = []
 
-    def take(self, key: tuple[Any, ...]) -> _native.Program | None:
+    def take(self, key: tuple[Any, ...]) -> Kept | None:
         """The program of this key, if it is there: records and arrays by identity, numbers by value."""
         try:
             known, program = self._kept.pop()
@@ -210,7 +255,7 @@ class _Keeper:
         )
         return program if same else None
 
-    def keep(self, key: tuple[Any, ...], program: _native.Program, threads: int) -> None:
+    def keep(self, key: tuple[Any, ...], program: Kept, threads: int) -> None:
         """For the next call."""
         self._kept[:] = [(key, program)] if threads == 1 else []
 
@@ -327,10 +372,15 @@ def _threads(threads: int | None) -> int:
 
 def _useful(threads: int | None, network: Network, rows: int, rows_of_run: int = 0) -> int:
     """The threads that a batch of this many rows can use, or a run of such batches."""
-    kernels = (w.shape for w in network.weights if len(w.shape) > 1 and not w.name.startswith("embeddings"))
-    products = float(sum(rows * columns for rows, columns in kernels))
+    products = _products(network)
     worth_trying = products * rows > WORTH_TRYING and products * rows_of_run > WORTH_TRYING_RUN
     return _threads(threads) if worth_trying or products * rows > WORTH_THREADS else 1
+
+
+def _products(network: Network) -> float:
+    """Multiply-adds of a row in the products of its layers."""
+    kernels = (w.shape for w in network.weights if len(w.shape) > 1 and not w.name.startswith("embeddings"))
+    return float(sum(rows * columns for rows, columns in kernels))
 
 
 def _program(plan: Plan, job: Job, threads: int) -> _native.Program:

@@ -259,6 +259,22 @@ class ReferenceEngine:
         """The network's outputs, dropout off; see `Engine.predict`."""
         return _predicted(network, _arrays(weights, network, self.dtype), np.asarray(x, self.dtype), codes)[0]
 
+    def predict_many(
+        self,
+        network: Network,
+        weights: Sequence[Sequence[np.ndarray]],
+        x: np.ndarray,
+        *,
+        codes: np.ndarray | None = None,
+        batch_size: int,
+        threads: int | None = None,
+    ) -> np.ndarray:
+        """The outputs with several sets of weights, one after the other; see `Engine.predict_many`."""
+        outputs = np.empty((len(weights), len(x), network.outputs), self.dtype)
+        for place, each in enumerate(weights):
+            outputs[place] = self.predict(network, each, x, codes=codes, batch_size=batch_size)
+        return outputs
+
 
 class _Steps:
     """A run on its way, and the session that its listener sees."""
