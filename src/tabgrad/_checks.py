@@ -105,6 +105,8 @@ def check_numbers(value: Any, name: str, owner: str, interval: Interval) -> tupl
         several = [value]
     if not several:
         raise ArgumentError(f"'{name}' of {owner} must hold at least one number. Got {value!r}.")
+    if all(type(each) is float and interval.holds(each) for each in several):  # thousands, out of a file
+        return tuple(several)
     return tuple(check(each, name, owner, (float,), interval) for each in several)
 
 

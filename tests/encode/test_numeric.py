@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from scipy.stats import norm
+from scipy.stats import norm, rankdata
 from sklearn.preprocessing import QuantileTransformer, RobustScaler, StandardScaler
 
 from tabgrad.encode import numeric
@@ -49,23 +49,96 @@ def test_standard_is_scikit_learns():
     np.testing.assert_allclose(through(Standard.of("x", HEAVY), OTHERS), scaled, rtol=1e-6, atol=1e-7)
 
 
+def quantile_transformer(x, count, seed=None):
+    peer = QuantileTransformer(n_quantiles=count, output_distribution="normal", subsample=None, random_state=seed)
+    return peer.fit(x[:, None])
+
+
+def some_quantiles(rows):
+    return min(max(rows // 30, 10), 1000, rows)
+
+
 @pytest.mark.parametrize("rows", [7, 50, 2000, 40_000])
 @pytest.mark.parametrize("tied", [False, True])
-def test_quantile_is_scikit_learns_within_4(rows, tied):
+def test_quantile_at_equal_steps_is_scikit_learns_within_4(rows, tied):
     x = np.exp(np.random.default_rng(rows).normal(size=rows))
     x = np.round(x, 1) if tied else x
-    count = min(max(rows // 30, 10), 1000, rows)
-    peer = QuantileTransformer(n_quantiles=count, output_distribution="normal", subsample=None).fit(x[:, None])
+    count = some_quantiles(rows)
     inside = x[(x > x.min()) & (x < x.max())][:100]  # of a smallest number that rows share see below
     new = np.concatenate([OTHERS, inside, [-5.0, 1e9]])
-    expected = peer.transform(new[:, None]).clip(-4, 4)
-    np.testing.assert_allclose(through(Quantile.of("x", x), new), expected, rtol=1e-5, atol=1e-6)
+    expected = quantile_transformer(x, count).transform(new[:, None]).clip(-4, 4)
+    equal = Quantile("x", 0.0, False, tuple(np.percentile(x, np.linspace(0, 100, count)).tolist()))
+    np.testing.assert_allclose(through(equal, new), expected, rtol=1e-5, atol=1e-6)
+    if not tied:
+        assert Quantile.of("x", x).places == ()
+        np.testing.assert_allclose(through(Quantile.of("x", x), new), expected, rtol=1e-5, atol=1e-6)
 
 
-def test_quantile_puts_what_many_rows_share_at_the_middle_of_its_ranks():
-    record = Quantile.of("gain", np.concatenate([np.zeros(600), np.arange(1, 401)]))
-    out = through(record, np.array([0, 200, 400]))[:, 0]
-    np.testing.assert_allclose(out, [norm.ppf(0.3), norm.ppf(0.8), 4], atol=0.01)
+def shares(rows):
+    """Columns whose numbers many rows share: few numbers, heavy zeros, both, one number in nearly all rows."""
+    rng = np.random.default_rng(rows)
+    wide = np.exp(rng.normal(size=rows))
+    few = rng.choice([1, 2, 3, 5, 8, 13, 21], rows, p=[0.3, 0.2, 0.2, 0.1, 0.1, 0.09, 0.01])
+    return {
+        "few": few,
+        "zeros": np.where(rng.random(rows) < 0.6, 0, wide),
+        "rounded": np.where(rng.random(rows) < 0.3, -1, wide.round(2)),
+        "within": np.where(rng.random(rows) < 0.1, 1, wide),
+        "one": np.where(rng.random(rows) < 0.98, 3, wide),
+    }
+
+
+@pytest.mark.parametrize("rows", [40, 250, 3000, 20_000])
+@pytest.mark.parametrize("kind", ["few", "zeros", "rounded", "within", "one"])
+def test_quantile_knows_the_ranks_of_numbers_that_rows_share(rows, kind):
+    x = shares(rows)[kind].astype(float)
+    count = some_quantiles(rows)
+    ranks = (rankdata(x) - 1) / (rows - 1)  # the middle of equal ones
+    record = Quantile.of("x", x)
+    assert len(record.quantiles) <= 1.5 * count + 2  # of which a file has to hold many
+    scores = through(record, x)[:, 0]
+    np.testing.assert_allclose(norm.cdf(scores), ranks, atol=1 / (count - 1) + 1e-4)
+    _, number, times = np.unique(x, return_inverse=True, return_counts=True)
+    often = (times > 2 * (rows - 1) / (count - 1))[number] | (len(times) <= count)
+    assert often.any() or rows < 3000
+    np.testing.assert_allclose(scores[often], norm.ppf(ranks[often]).clip(-4, 4), rtol=1e-6, atol=1e-6)
+    every = quantile_transformer(x, rows).transform(x[:, None])[:, 0].clip(-4, 4)
+    inside = often & (x > x.min()) & (x < x.max())
+    np.testing.assert_allclose(norm.cdf(scores[inside]), norm.cdf(every[inside]), atol=1 / (rows - 1) + 1e-6)
+
+
+@pytest.mark.parametrize("kind", ["few", "zeros", "one"])
+def test_quantile_is_the_noisy_one_without_the_noise(kind):
+    x = shares(20_000)[kind].astype(float)
+    rng = np.random.default_rng(0)
+    noisy = [
+        quantile_transformer(x + 1e-5 * x.std() * rng.normal(size=len(x)), 666).transform(x[:, None]).clip(-4, 4)
+        for _ in range(5)
+    ]
+    apart = through(Quantile.of("x", x), x) - np.mean(noisy, axis=0)
+    assert np.abs(apart).mean() < 0.015
+
+
+def test_quantile_is_within_4_beyond_the_rows():
+    for x in shares(3000).values():
+        out = through(Quantile.of("x", x), np.array([x.min() - 1, x.max() + 1]))
+        np.testing.assert_array_equal(out[:, 0], [-4, 4])
+
+
+@pytest.mark.parametrize("numbers", [[7.0], [7.0, 7.0, 7.0]])
+def test_quantile_of_one_number_is_the_middle(numbers):
+    out = through(Quantile.of("x", np.array(numbers)), np.array([6.0, 7.0, 8.0]))
+    np.testing.assert_array_equal(out[:, 0], [-4, 0, 4])
+
+
+def test_a_few_rows_are_looked_up_as_many_are():
+    x = [*shares(2000).values(), HEAVY, np.round(HEAVY, 1)]
+    records = [Quantile.of("x", column) for column in x]
+    new = [np.concatenate([column[:300], OTHERS[:300], [-1e300, 1e300, np.nan]]) for column in x]
+    whole = encoded(records, new)
+    for rows in (1, 20):
+        parts = [encoded(records, [column[at : at + rows] for column in new]) for at in range(0, 603, rows)]
+        np.testing.assert_array_equal(np.concatenate(parts), whole)
 
 
 def test_none_changes_nothing():
@@ -180,6 +253,10 @@ def test_takes_numbers_of_any_type(dtype):
         (lambda: Quantile("x", 0.0, False, (2.0, 1.0)), "'quantiles' of Quantile must be in order"),
         (lambda: Quantile("x", 0.0, False, (2.0,)), "'quantiles' of Quantile must be at least two"),
         (lambda: Quantile("x", 0.0, False, (1.0, float("inf"))), r"'quantiles' of Quantile must be in \[-1"),
+        (lambda: Quantile("x", 0.0, False, (1.0, 2.0), (0.0,)), "'places' of Quantile must ascend from 0, one for"),
+        (lambda: Quantile("x", 0.0, False, (1.0, 2.0), (0.0, 0.0)), "'places' of Quantile must ascend from 0"),
+        (lambda: Quantile("x", 0.0, False, (1.0, 2.0), (1.0, 2.0)), "'places' of Quantile must ascend from 0"),
+        (lambda: Quantile("x", 0.0, False, (1.0, 2.0), (0.0, -1.0)), "'places' of Quantile must be at least 0"),
     ],
 )
 def test_a_record_refuses_what_it_cannot_be(make, message):
