@@ -169,13 +169,19 @@ class OneHot(Worded):
 
     def encode(self, words: Words) -> np.ndarray:
         """The encoded columns: float32 of shape (rows, features)."""
+        out = np.empty((len(words), len(self.features)), np.float32)
+        self.fill(words, out)
+        return out
+
+    def fill(self, words: Words, out: np.ndarray) -> None:
+        """The encoded columns, put where they belong: of many levels a second array of them would be large."""
         count = len(self.levels)
         other = count if self.other else NOWHERE
         missing = count + self.other if self.missing else NOWHERE
         places = self.places(words, other=other, missing=missing)
-        out = np.zeros((len(places), len(self.features) + 1), np.float32)
-        out[np.arange(len(places)), places] = 1  # NOWHERE is the last column, which is none
-        return out[:, :-1]
+        rows = np.flatnonzero(places != NOWHERE)
+        out[:] = 0
+        out[rows, places[rows]] = 1
 
 
 @dataclass(frozen=True)
@@ -205,6 +211,11 @@ class Embedded(Worded):
     """
 
     width: Annotated[int, Interval(1, WIDEST_EVER)]
+
+    @classmethod
+    def of(cls, column: Worded) -> Embedded:
+        """A code for each level of another column of words."""
+        return cls(column.name, column.levels, width(len(column.levels)), rare=column.rare)
 
     @property
     def cardinality(self) -> int:
@@ -282,6 +293,7 @@ def fit(
     words: Words,
     *,
     max_one_hot: int = MAX_ONE_HOT,
+    most_levels: int = MOST_LEVELS,
     min_rows: int = 3,
     indicator: bool = False,
     order: Sequence[str] = (),
@@ -289,15 +301,15 @@ def fit(
     """A column of words of the training rows.
 
     A level has a place of its own if it stands in at least `min_rows` rows; where that leaves fewer than two, as in a
-    table of a few rows, each level has. Two levels and no other become a `Binary`, at most `max_one_hot` a `OneHot`,
-    more an `Embedded`, whose levels are the 10,000 most frequent at most.
+    table of a few rows, each level has; of more than `most_levels` the most frequent. Two levels and no other become a
+    `Binary`, at most `max_one_hot` a `OneHot`, more an `Embedded`.
 
     Parameters
     ----------
     name : str
         The column.
     words : Words
-    max_one_hot, min_rows : int
+    max_one_hot, most_levels, min_rows : int
     indicator : bool
         Whether there is a column for missing values.
     order : sequence of str
@@ -312,14 +324,14 @@ def fit(
     """
     counts = {level: count for level, count in zip(words.levels, words.counts().tolist(), strict=True) if count}
     frequent = [level for level, count in counts.items() if count >= min_rows]
-    kept = _most_frequent(frequent, counts, MOST_LEVELS) if len(frequent) > 1 else set()
-    kept = kept or _most_frequent(counts, counts, max_one_hot)
+    kept = _most_frequent(frequent, counts, most_levels) if len(frequent) > 1 else set()
+    kept = kept or _most_frequent(counts, counts, min(max_one_hot, most_levels))
     rank = {level: place for place, level in enumerate(order)}
     levels = tuple(sorted(kept, key=lambda level: (rank.get(level, len(rank)), level)))
     left = counts.keys() - kept
     others, rare = sum(counts[level] for level in left), tuple(sorted(_most_frequent(left, counts, MOST_LEVELS)))
     if len(levels) > max_one_hot:
-        return Embedded(name, levels, width(len(levels)), rare=rare)
+        return Embedded.of(Worded(name, levels, rare=rare))
     if len(levels) == 2 and others < min_rows:
         return Binary(name, levels, indicator, rare=rare)
     return OneHot(name, levels, others >= min_rows, indicator, rare=rare)

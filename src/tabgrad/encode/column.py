@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from tabgrad._refusals import shown
 from tabgrad.encode import categorical, dates, numeric
-from tabgrad.encode.categorical import Binary, Embedded, OneHot, Ordinal, Worded
+from tabgrad.encode.categorical import MOST_LEVELS, Binary, Embedded, OneHot, Ordinal, Worded
 from tabgrad.encode.dates import DateParts
 from tabgrad.encode.numeric import Numeric, Plain, Quantile, Robust, Standard, TwoValues
 from tabgrad.errors import DataError
@@ -35,6 +36,8 @@ class Choices:
     max_one_hot: int
     min_rows: int
     indicators: str
+    embed: bool = True
+    most_levels: int = MOST_LEVELS
 
     def indicated(self, values: Values) -> bool:
         """Whether a column says where these values are missing.
@@ -67,7 +70,8 @@ def fit(column: Column, table: Table, choices: Choices) -> Encoding:
         return categorical.fit(
             name,
             values,
-            max_one_hot=choices.max_one_hot,
+            max_one_hot=choices.max_one_hot if choices.embed else sys.maxsize,
+            most_levels=choices.most_levels,
             min_rows=choices.min_rows,
             indicator=indicator,
             order=column.levels,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from types import NoneType
 from typing import Any, get_args
 
 import numpy as np
@@ -13,7 +14,8 @@ from tabgrad._checks import COUNT, check, known_name
 from tabgrad._record import Record
 from tabgrad._refusals import shown
 from tabgrad.encode import column as one
-from tabgrad.encode.categorical import MAX_ONE_HOT, Embedded, Worded
+from tabgrad.encode import room
+from tabgrad.encode.categorical import MAX_ONE_HOT, Embedded, OneHot, Worded
 from tabgrad.encode.column import FAMILIES, Choices, Encoding
 from tabgrad.encode.numeric import SCALINGS, Numeric, NumericColumns, neighbours
 from tabgrad.errors import ArgumentError, ArgumentTypeError, DataError
@@ -136,6 +138,8 @@ class Encoder(Record):
         *,
         numeric: str = "robust",
         max_one_hot: int = MAX_ONE_HOT,
+        max_width: int | None = None,
+        embed: bool = True,
         min_rows: int = MIN_ROWS,
         indicators: str = "auto",
     ) -> Encoder:
@@ -152,6 +156,13 @@ class Encoder(Record):
             standard deviation), "quantile" (normal scores) or "none". Two different numbers become -1 and 1.
         max_one_hot : int, default 8
             Columns of words with more levels get learned tables.
+        max_width : int, default None
+            Features that one-hot columns may have together; where they have more, those with the most levels get
+            learned tables instead. None: as many as half a gibibyte holds for these rows, at least 128 and at most
+            2,048.
+        embed : bool, default True
+            Whether there can be learned tables. False: every column of words is one-hot, and of those with the most
+            levels the most frequent ones have a place, so that the width is kept.
         min_rows : int, default 3
             What stands in fewer rows has no place of its own.
         indicators : str, default "auto"
@@ -175,22 +186,16 @@ class Encoder(Record):
             check(max_one_hot, "max_one_hot", "Encoder", (int,), COUNT),
             check(min_rows, "min_rows", "Encoder", (int,), COUNT),
             known_name(indicators, "way with indicators", INDICATORS),
+            embed=check(embed, "embed", "Encoder", (bool,)),
         )
+        width = check(max_width, "max_width", "Encoder", (int, NoneType), COUNT)
         if len(table) == 0:
             raise DataError(f"{table.name} must have at least one row. Got none.")
         known = [column for column in schema if column.name in table.columns]
         if not any(column.used for column in known):
             listed = ", ".join(f"{shown(column.name)} ({column.kind}: {column.why})" for column in known[:8])
             raise DataError(f"{table.name} must have a column to learn from. Got {listed or 'no columns'}.")
-        problems, columns = [], []
-        for column in known:
-            if column.used:
-                try:
-                    columns.append(one.fit(column, table, choices))
-                except DataError as error:
-                    problems.append(str(error))
-        if problems:
-            raise DataError(_listed(problems, table))
+        columns = room.bounded(_fitted(known, table, choices), known, table, choices, width)
         few = [note for column in columns if (note := one.shared(column, table))]
         return cls(
             tuple(columns),
@@ -235,6 +240,19 @@ class Encoder(Record):
         """For each column of codes how many numbers are to stand for one."""
         return tuple(column.width for column in self._coded)
 
+    def nbytes(self, rows: int) -> int:
+        """The bytes that so many rows take once they are encoded: 4 for each number and each code.
+
+        Examples
+        --------
+        >>> from tabgrad.encode import Encoder
+        >>> from tabgrad.table import Table, infer
+        >>> table = Table.of({"area": [1.0, 2.0, 3.0, 4.0], "colour": ["red", "blue", "red", "blue"]})
+        >>> Encoder.fit(table, infer(table)).nbytes(1_000_000)
+        8000000
+        """
+        return 4 * rows * (len(self.features) + len(self._coded))
+
     # ---- Encoding ----------------------------------------------------------------------------------------------------
 
     def encode(self, table: Table, *, strict: bool = False) -> Encoded:
@@ -269,7 +287,10 @@ class Encoder(Record):
             values: Any = columns[column.name]
             if isinstance(column, Worded) and (note := one.unseen(column, values, table)):
                 notes.append(note)
-            (codes if isinstance(column, Embedded) else out)[:, places] = column.encode(values)
+            if isinstance(column, OneHot):
+                column.fill(values, out[:, places])  # a view: they are neighbours
+            else:
+                (codes if isinstance(column, Embedded) else out)[:, places] = column.encode(values)
         return Encoded(out, codes if self._coded else None, tuple(notes))
 
     def check(self, table: Table, *, strict: bool = False) -> None:
@@ -377,6 +398,20 @@ class Encoder(Record):
         return NumericColumns(
             records, [self._places[record.name] for record in records], [sources[record.name] for record in records]
         )
+
+
+def _fitted(known: list[Column], table: Table, choices: Choices) -> list[Encoding]:
+    """The encodings of the columns that are used; what is wrong with any of them in one message."""
+    problems, encodings = [], []
+    for column in known:
+        if column.used:
+            try:
+                encodings.append(one.fit(column, table, choices))
+            except DataError as error:
+                problems.append(str(error))
+    if problems:
+        raise DataError(_listed(problems, table))
+    return encodings
 
 
 def _listed(problems: list[str], table: Table) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import warnings
 from collections.abc import Mapping
 from copy import deepcopy
@@ -19,7 +18,6 @@ from tabgrad import store
 from tabgrad._checks import check
 from tabgrad._row_weights import row_weights
 from tabgrad.callbacks.history import History
-from tabgrad.encode.categorical import MAX_ONE_HOT
 from tabgrad.encode.encoder import Encoded, Encoder
 from tabgrad.encode.target import ClassTarget, ValueTarget
 from tabgrad.engines.native import default_threads, limited
@@ -221,8 +219,7 @@ class TableEstimator(BaseEstimator):
     def _understood(self, table: Table, rows: Rows) -> tuple[Schema, Encoder]:
         """What the columns of the rows of training are, and how they become numbers."""
         schema = self._schema(table, rows)
-        most = MAX_ONE_HOT if takes_codes(self.model) else sys.maxsize
-        return schema, Encoder.fit(table, schema, numeric=self.numeric, max_one_hot=most)
+        return schema, Encoder.fit(table, schema, numeric=self.numeric, embed=takes_codes(self.model))
 
     def _train(
         self,
