@@ -74,10 +74,10 @@ std::unique_ptr<T[]> copied(const T* from, std::size_t count) {
 
 // Enters Python where somebody listens; what Python raises there is kept and ends the run.
 struct PythonListener final : Listener {
-  nb::object on_epoch_begin, on_epoch_end, on_batch_begin, on_batch_end, on_progress, on_loss, on_score, on_rates;
+  nb::object on_epoch_begin, on_epoch_end, on_batch_begin, on_batch_end, on_progress, on_loss, on_score, on_ahead;
   nb::object failure;
   const std::atomic<bool>* cancelled = nullptr;
-  int width = 0, outputs = 0;
+  int width = 0, outputs = 0, scheduled = 0;
 
   template <class Body>
   bool enter(Body body) {
@@ -119,14 +119,16 @@ struct PythonListener final : Listener {
       if (running && !on_progress.is_none()) on_progress(step, list(running));
     });
   }
-  int rates(std::int64_t step, double* rates) override {
+  int ahead(std::int64_t step, double* values) override {
     std::size_t count = 0;
     const bool entered = enter([&] {
-      const auto known = plain<nb::ndarray<const double, nb::ndim<1>, nb::c_contig, nb::device::cpu>>(on_rates(step),
-                                                                                                      "learning rates");
-      if (known.size() < 1) throw std::invalid_argument("a schedule gave no learning rate");
-      count = std::min<std::size_t>(known.size(), MOST_RATES);
-      std::copy_n(known.data(), count, rates);
+      const auto known = plain<nb::ndarray<const double, nb::ndim<2>, nb::c_contig, nb::device::cpu>>(
+          on_ahead(step), "what schedules give");
+      if (known.shape(0) != static_cast<std::size_t>(scheduled) || known.shape(1) < 1)
+        throw std::invalid_argument("schedules gave too few values");
+      count = std::min<std::size_t>(known.shape(1), MOST_AHEAD);
+      for (std::size_t i = 0; i < known.shape(0); i++)
+        std::copy_n(known.data() + i * known.shape(1), count, values + i * MOST_AHEAD);
     });
     return entered ? static_cast<int>(count) : 0;
   }
@@ -169,7 +171,7 @@ struct Deaf final : Listener {
   bool batch_begin(std::int64_t) override { return true; }
   bool batch_end(std::int64_t, const double*) override { return true; }
   bool poll(std::int64_t, const double*) override { return true; }
-  int rates(std::int64_t, double*) override { return 0; }
+  int ahead(std::int64_t, double*) override { return 0; }
   bool loss(const Rows&, const Places&, const float*, float*, float*) override { return false; }
   bool score(bool, const Places&, const float*, double* const*, int) override { return false; }
 };
@@ -334,7 +336,7 @@ class Program {
                 const nb::object& validation, std::int64_t epochs, std::int64_t first_epoch, std::int64_t batch_size,
                 bool shuffle, std::uint64_t seed, const nb::object& epoch_begin, const nb::object& epoch_end,
                 const nb::object& batch_begin, const nb::object& batch_end, const nb::object& progress,
-                const nb::object& loss, const nb::object& score, std::int64_t scoring_rows, const nb::object& rates,
+                const nb::object& loss, const nb::object& score, std::int64_t scoring_rows, const nb::object& ahead,
                 const nb::object& places, const nb::object& held, const nb::object& stopping) {
     require_training();
     check_scoring(scoring_rows);
@@ -374,8 +376,7 @@ class Program {
     listener.on_batch_end = batch_end, listener.on_progress = progress;
     listener.hears_epochs = !epoch_begin.is_none() || !epoch_end.is_none();
     listener.hears_batches = !batch_begin.is_none() || !batch_end.is_none();
-    prepare(listener, loss);
-    listener.on_rates = rates, listener.schedules = !rates.is_none();
+    prepare(listener, loss, ahead);
     listener.on_score = score, listener.cancelled = &cancelled_;
     const auto length = static_cast<std::size_t>(epochs - first_epoch), width = static_cast<std::size_t>(width_);
     // Room for every epoch that may come, untouched until it does; what is handed out is as long as the run was.
@@ -473,13 +474,13 @@ class Program {
     return nb::cast(numpy(std::move(out), {static_cast<std::size_t>(networks), count, width}));
   }
   double gradients(const Floats& x, const nb::object& codes, const nb::object& target, const nb::object& weight,
-                   const nb::object& function) {
+                   const nb::object& function, const nb::object& ahead) {
     require_training();
     const Rows rows = rows_of(x, codes, target, weight);
     if (rows.count > most_rows_) throw std::invalid_argument("more rows than the program was made for");
     double loss = 0;
     PythonListener listener;
-    prepare(listener, function);
+    prepare(listener, function, ahead);
     has_gradients_ = false;
     quiet(listener, [&] { return run_->gradients(rows, listener, loss); });
     has_gradients_ = true;
@@ -677,7 +678,12 @@ class Program {
     }
     return rows;
   }
-  // The function is given to each call and not kept: Python could not see a circle of references through here.
+  // Functions are given to each call and not kept: Python could not see a circle of references through here.
+  void prepare(PythonListener& listener, const nb::object& loss, const nb::object& ahead) const {
+    prepare(listener, loss);
+    listener.on_ahead = ahead, listener.scheduled = run_->scheduled();
+    if (listener.scheduled > 0 && ahead.is_none()) throw std::invalid_argument("schedules need the function of them");
+  }
   void prepare(PythonListener& listener, const nb::object& loss) const {
     if (asks_ && loss.is_none()) throw std::invalid_argument("a loss that is a function needs the function");
     listener.width = width_, listener.outputs = outputs_, listener.on_loss = loss;
@@ -737,7 +743,7 @@ NB_MODULE(_native, m) {
            nb::arg("validation").none(), nb::arg("epochs"), nb::arg("first_epoch"), nb::arg("batch_size"),
            nb::arg("shuffle"), nb::arg("seed"), nb::arg("epoch_begin").none(), nb::arg("epoch_end").none(),
            nb::arg("batch_begin").none(), nb::arg("batch_end").none(), nb::arg("progress").none(), nb::kw_only(),
-           nb::arg("loss").none(), nb::arg("score").none(), nb::arg("scoring_rows"), nb::arg("rates").none(),
+           nb::arg("loss").none(), nb::arg("score").none(), nb::arg("scoring_rows"), nb::arg("ahead").none(),
            nb::arg("places").none() = nb::none(), nb::arg("held").none() = nb::none(),
            nb::arg("stopping").none() = nb::none())
       .def("evaluate", &Program::evaluate, nb::arg("x"), nb::arg("codes").none(), nb::arg("target"),
@@ -747,7 +753,7 @@ NB_MODULE(_native, m) {
       .def_static("predict_many", &Program::predict_many, nb::arg("programs"), nb::arg("networks"), nb::arg("x"),
                   nb::arg("codes").none(), nb::arg("threads"))
       .def("gradients", &Program::gradients, nb::arg("x"), nb::arg("codes").none(), nb::arg("target"),
-           nb::arg("weight").none(), nb::arg("loss").none() = nb::none())
+           nb::arg("weight").none(), nb::arg("loss").none() = nb::none(), nb::arg("ahead").none() = nb::none())
       .def("stop", &Program::stop)
       .def("cancel", &Program::cancel)
       .def_prop_rw("learning_rate", &Program::learning_rate, &Program::set_learning_rate)

@@ -66,6 +66,7 @@ struct Step {
   double power_1 = 1, power_2 = 1, fading = 1, shares = 1;
   double rate_factor = 1, decay_factor = 1;  // for the arrays of a group
   std::vector<Step> groups;                  // a step for each group; empty where all factors are 1
+  std::vector<int> scheduled;                // the numbers that schedules rule
 
   bool has(int number) const { return part.numbers[number] == part.numbers[number]; }
   bool clips() const { return has(CLIPNORM) || has(CLIPVALUE) || has(GLOBAL_CLIPNORM); }
@@ -80,6 +81,11 @@ struct Step {
   float rest_of(int number) const { return rest_[number]; }
   // What keeps a divisor from zero is a normal number, also where it is given as less.
   float epsilon(int number) const { return own_[number] > 1.2e-38f ? own_[number] : 1.2e-38f; }
+  // A number that a schedule rules, for the coming step.
+  void follow(int number, double value) {
+    part.numbers[number] = value;
+    for (Step& each : groups) each.part.numbers[number] = value;
+  }
   // False: the kind is unknown.
   bool set(const PartSpec& spec);
   // The step of an array's group.
@@ -358,6 +364,8 @@ inline int Step::group_of(double of_rate, double of_decay) {
 
 inline bool Step::set(const PartSpec& spec) {
   part = spec, rule = rule_of(spec);
+  for (int i = 0; i < MOST_NUMBERS; i++)
+    if (part.numbers[i] == __builtin_inf()) scheduled.push_back(i);
   for (int i = 0; i < MOST_NUMBERS - OWN; i++) {
     own_[i] = static_cast<float>(part.numbers[OWN + i]);
     rest_[i] = static_cast<float>(1 - part.numbers[OWN + i]);

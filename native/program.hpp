@@ -11,7 +11,7 @@ namespace tabgrad {
 constexpr int MOST_NUMBERS = 24;
 constexpr int MOST_SLOTS = 4;
 constexpr int MOST_METRICS = 64;
-constexpr int MOST_RATES = 1024;
+constexpr int MOST_AHEAD = 1024;
 
 // A layer of the program: dense layers, activations and dropout each stand alone here; a branch remembers what flows
 // there, the join after it adds that again.
@@ -21,14 +21,14 @@ struct LayerSpec {
   int index;           // place in the network's layers: dropout masks are counted by it
   std::uint64_t seed;  // of its dropout masks
   bool trainable;
-  float numbers[MOST_NUMBERS];
-  const float* constants;  // numbers of each column, where a layer has such: scales, knots
+  float numbers[MOST_NUMBERS];  // infinite: a schedule rules it
+  const float* constants;       // numbers of each column, where a layer has such: scales, knots
   const int* sizes;  // of an embedding: the rows of each code column's table, then their widths; or pieces of each
   int size_count;
 };
 
-// A loss, metric or optimizer: the name of its kind, and its record's fields as numbers, None as NaN, a list as its
-// length; what is listed, a number for each output of the network, stands behind.
+// A loss, metric or optimizer: the name of its kind, and its record's fields as numbers, None as NaN, a schedule as
+// infinity, a list as its length; what is listed, a number for each output of the network, stands behind.
 struct PartSpec {
   const char* kind;
   double numbers[MOST_NUMBERS];
@@ -101,15 +101,15 @@ enum class Status { finished, stopped, interrupted, diverged, out_of_memory };
 // Whoever hears of a run. Each call may enter Python; false ends the run as interrupted.
 struct Listener {
   bool hears_epochs = false, hears_batches = false, stop = false;
-  bool schedules = false;  // whether `rates` rules the learning rate
   virtual bool epoch_begin(std::int64_t epoch) = 0;
   virtual bool epoch_end(std::int64_t epoch, const double* training, const double* validation) = 0;
   virtual bool batch_begin(std::int64_t step) = 0;
   virtual bool batch_end(std::int64_t step, const double* running) = 0;
   // About twenty times a second; null: nothing to tell yet.
   virtual bool poll(std::int64_t step, const double* running) = 0;
-  // The learning rates of the steps that come after `step` others, at most MOST_RATES; returns how many, 0: it failed.
-  virtual int rates(std::int64_t step, double* rates) = 0;
+  // What schedules say of the steps that come after `step` others: for each number that they rule at most MOST_AHEAD
+  // values, the next number's so far behind; returns how many, 0: it failed.
+  virtual int ahead(std::int64_t step, double* values) = 0;
   // The user's loss of each row of a batch and its derivative by each output, shaped as `out`: (count, outputs).
   virtual bool loss(const Rows& rows, const Places& places, const float* out, float* losses, float* gradient) = 0;
   // Adds what the user's functions make of a batch's outputs, (count, outputs), to the terms that are listed.
@@ -127,6 +127,8 @@ struct Run {
   double learning_rate = 0;
   std::int64_t step = 0;
   virtual int array_count() const = 0;
+  // How many numbers schedules rule: those of the optimizer, then the rates of dropout in the order of the layers.
+  virtual int scheduled() const = 0;
   virtual ArrayShape array_shape(int array) const = 0;
   // Its learning rate is `learning_rate` times `rate`, its weight decay the optimizer's times `decay`.
   virtual void scale_rates(int array, double rate, double decay) = 0;

@@ -53,6 +53,11 @@ struct Dropout {
   std::uint32_t threshold = 0;
   Hash bits;
 
+  void set_rate(float rate) {
+    const double units = std::nearbyint(static_cast<double>(rate) * 4294967296.0);
+    threshold = units > 4294967295.0 ? 4294967295u : units > 0 ? static_cast<std::uint32_t>(units) : 0;
+    scale = 1.0f / (1.0f - rate);
+  }
   void begin_step(std::uint64_t seed, std::uint64_t step, std::uint64_t layer) {
     bits.set(key_of(seed, DROPOUT, step, layer));
   }
@@ -78,9 +83,7 @@ struct Normals {
 
 static inline Dropout dropout_of_rate(float rate) {
   Dropout dropout;
-  const double threshold = std::nearbyint(static_cast<double>(rate) * 4294967296.0);
-  dropout.threshold = threshold > 4294967295.0 ? 4294967295u : static_cast<std::uint32_t>(threshold);
-  dropout.scale = 1.0f / (1.0f - rate);
+  dropout.set_rate(rate);
   return dropout;
 }
 

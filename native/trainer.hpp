@@ -25,6 +25,7 @@ class Trainer final : public Run {
     const Array& a = *arrays_[array];
     return {a.rows, a.columns, a.trainable ? slots_ : 0};
   }
+  int scheduled() const override { return static_cast<int>(optimizer_.scheduled.size() + scheduled_.size()); }
   void scale_rates(int array, double rate, double decay) override {
     arrays_[array]->group = optimizer_.group_of(rate, decay);
   }
@@ -124,7 +125,7 @@ class Trainer final : public Run {
   bool average();
   double penalty() const;
   bool finite() const;
-  bool follow_schedule();
+  bool follow_schedules();
   bool score_all(const Chosen& rows, std::int64_t scoring_rows, double* out, bool of_averages);
   void swap_averages();
   void keep_best(bool of_averages);
@@ -175,8 +176,9 @@ class Trainer final : public Run {
   Floats handed_out_;                          // a batch's outputs, for metrics that are functions of the user's
   bool validating_ = false, cut_off_ = false;  // what they are asked about; whether one of them failed
 
-  std::vector<double> rates_;  // of a schedule: of steps [rates_from_, rates_from_ + rates_known_)
-  std::int64_t rates_from_ = 0, rates_known_ = 0;
+  std::vector<Dropout*> scheduled_;  // whose rates schedules rule
+  std::vector<double> ahead_;        // what they say of steps [ahead_from_, ahead_from_ + ahead_known_)
+  std::int64_t ahead_from_ = 0, ahead_known_ = 0;
 
   Listener* listener_ = nullptr;
   Clock::time_point polled_;
@@ -243,6 +245,7 @@ inline const char* Trainer::add(const LayerSpec& spec, bool link) {
     if (!last || !last->joins_dropout()) last = append(std::make_unique<Elementwise>(), inputs);
     last->dropout = std::make_unique<Dropout>(dropout_of_rate(spec.numbers[0]));
     last->dropout_seed = spec.seed, last->dropout_index = spec.index;
+    if (spec.numbers[0] == __builtin_inff()) scheduled_.push_back(last->dropout.get());
   } else if (is("softmax")) {
     append(std::make_unique<Softmax>(), inputs);
   } else if (is("batch_normalization")) {
@@ -827,13 +830,19 @@ inline bool Trainer::finite() const {
   return true;
 }
 
-// The learning rate of the coming step; false: the schedule failed.
-inline bool Trainer::follow_schedule() {
-  if (step < rates_from_ || step >= rates_from_ + rates_known_) {
-    rates_from_ = step, rates_known_ = listener_->rates(step, rates_.data());
-    if (rates_known_ == 0) return false;
+// Every number that a schedule rules, for the coming step; false: one of them failed.
+inline bool Trainer::follow_schedules() {
+  if (step < ahead_from_ || step >= ahead_from_ + ahead_known_) {
+    ahead_.resize(static_cast<std::size_t>(scheduled()) * MOST_AHEAD);
+    ahead_from_ = step, ahead_known_ = listener_->ahead(step, ahead_.data());
+    if (ahead_known_ == 0) return false;
   }
-  learning_rate = rates_[static_cast<std::size_t>(step - rates_from_)];
+  const double* value = ahead_.data() + (step - ahead_from_);
+  for (const int number : optimizer_.scheduled) {
+    if (number == Step::LEARNING_RATE) learning_rate = *value;
+    optimizer_.follow(number, *value), value += MOST_AHEAD;
+  }
+  for (Dropout* dropout : scheduled_) dropout->set_rate(static_cast<float>(*value)), value += MOST_AHEAD;
   return true;
 }
 
@@ -841,7 +850,7 @@ inline Status Trainer::fit(const Chosen& rows, const Chosen& validation, const S
                            Outcome& outcome) {
   listener_ = &listener, polled_ = Clock::now();
   const auto begun = polled_;
-  if (listener.schedules) rates_.resize(MOST_RATES), rates_known_ = 0;
+  const bool follows = scheduled() > 0;
   optimizer_.store_only = optimizer_.clips() || optimizer_.rule.whole;
   ends_apart_ = optimizer_.store_only || optimizer_.averages();
   if (optimizer_.store_only && !reserve_gradients()) return Status::out_of_memory;
@@ -884,7 +893,7 @@ inline Status Trainer::fit(const Chosen& rows, const Chosen& validation, const S
     for (std::int64_t from = 0; goes_on(from); from += schedule.batch_size, step_of_epoch_++) {
       double loss = 0;
       if (listener.hears_batches && !listener.batch_begin(step_of_epoch_)) return end(Status::interrupted);
-      if (listener.schedules && !follow_schedule()) return end(Status::interrupted);
+      if (follows && !follow_schedules()) return end(Status::interrupted);
       if (tries) sharing_ = pace_.begin_step();
       if (!step_on(batch_of(ordered, from, schedule.batch_size), sums, loss)) return end(Status::interrupted);
       if (tries) pace_.end_step();
@@ -1006,8 +1015,9 @@ inline bool Trainer::gradients(const Rows& rows, Listener& listener, double& los
   optimizer_.store_only = true;
   Sums sums;
   const Batch batch = batch_of({&rows, nullptr, rows.count}, 0, rows.count);
-  begin(batch, true);
-  const bool done = propagate(batch) && learn();
+  const bool ready = scheduled() == 0 || follow_schedules();
+  if (ready) begin(batch, true);
+  const bool done = ready && propagate(batch) && learn();
   listener_ = nullptr;
   if (!done) return false;
   loss = add_up(batch, sums) + penalty();

@@ -243,18 +243,19 @@ WRONG: dict[type, tuple[Any, ...]] = {
 }
 WORDS = {int: "an integer", float: "a number", bool: "True or False", str: "a string"}
 TYPED = [
-    (record, name, kind, type(None) in kinds)
+    (record, name, kind, kinds)
     for record, name, kinds, _ in DECLARED
     for kind in (float, int, bool)
     if kind in kinds
 ]
 
 
-@pytest.mark.parametrize(("record", "name", "kind", "optional"), TYPED, ids=class_id)
-def test_a_value_of_another_type(record: type, name: str, kind: type, optional: bool) -> None:
+@pytest.mark.parametrize(("record", "name", "kind", "kinds"), TYPED, ids=class_id)
+def test_a_value_of_another_type(record: type, name: str, kind: type, kinds: tuple[type, ...]) -> None:
+    optional = type(None) in kinds
     none = () if optional or kind is bool else (None,)
-    rate = " or LearningRateSchedule" if name == "learning_rate" else ""
-    words = WORDS[kind] + rate + (" or None" if optional else "")
+    schedule = " or LearningRateSchedule" if optimizers.schedules.LearningRateSchedule in kinds else ""
+    words = WORDS[kind] + schedule + (" or None" if optional else "")
     for value in (*WRONG[kind], *none):
         given = "" if kind is bool else f" ({type(value).__name__})"
         expected = f"'{name}' of {record.__name__} must be {words}. Got {value!r}{given}."

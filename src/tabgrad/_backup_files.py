@@ -111,7 +111,8 @@ def read_backup(path: str, network: Network, optimizer: Optimizer) -> Backup:
 
 def _described(network: Network, optimizer: Optimizer) -> dict[str, str]:
     """What a backup belongs to; of a schedule that is a function of the user's, its name."""
-    return {"network": repr(network), "optimizer": re.sub(r" at 0x[0-9a-f]+", "", repr(optimizer))}
+    parts = {"network": repr(network), "optimizer": repr(optimizer)}
+    return {name: re.sub(r" at 0x[0-9a-f]+", "", text) for name, text in parts.items()}
 
 
 def _slots(weight: Weight, optimizer: Optimizer | None) -> tuple[str, ...]:

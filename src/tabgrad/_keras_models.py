@@ -595,6 +595,9 @@ def _made(keras: Any, record: Record, **changes: Any) -> Any:
         raise ArgumentError(f"{kind} calls a function of yours, and code is not carried over. {_fix(record)}")
     if not hasattr(theirs, kind):
         raise ArgumentError(f"Keras has no {kind}. {_fix(record)}")
+    for name, value in _options(record).items():
+        if name != "learning_rate" and isinstance(value, optimizers.schedules.LearningRateSchedule):
+            raise ArgumentError(f"Keras's {kind} takes no schedule as '{name}'. Give it a number.")
     options = {name: _argument(keras, value) for name, value in _options(record).items()}
     for name, plain in OURS.items():
         if options.pop(name, plain) != plain:

@@ -7,6 +7,8 @@ import numpy as np
 LossFunction = Callable[[np.ndarray, int, np.ndarray | None, np.ndarray], tuple[np.ndarray, np.ndarray]]
 # (whether rows are those of validation, first, places, output) -> terms
 ScoreFunction = Callable[[bool, int, np.ndarray | None, np.ndarray], list[float]]
+# step -> values of the coming steps, a row for each number that a schedule rules
+AheadFunction = Callable[[int], np.ndarray]
 
 def instruction_sets() -> list[str]: ...
 
@@ -54,7 +56,7 @@ class Program:
         loss: LossFunction | None,
         score: ScoreFunction | None,
         scoring_rows: int,
-        rates: Callable[[int], np.ndarray] | None,
+        ahead: AheadFunction | None,
         places: np.ndarray | None = None,
         held: np.ndarray | None = None,
         stopping: tuple[int, float] | None = None,
@@ -82,6 +84,7 @@ class Program:
         target: np.ndarray,
         weight: np.ndarray | None,
         loss: LossFunction | None = None,
+        ahead: AheadFunction | None = None,
     ) -> float: ...
     def stop(self) -> None: ...
     def cancel(self) -> None: ...

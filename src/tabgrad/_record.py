@@ -91,7 +91,7 @@ class Record(metaclass=RecordType):
     def numbers(self) -> tuple[float, ...]:
         """The fields in order as numbers, which is how a compiled engine receives a record.
 
-        None is NaN, and so is a record; a tuple is its length: what it holds is `listed`. A name is no number.
+        None is NaN, and a record infinite; a tuple is its length: what it holds is `listed`. A name is no number.
         """
         return tuple(_as_number(getattr(self, field.name)) for field in fields(self) if field.name != "name")
 
@@ -134,7 +134,7 @@ class Record(metaclass=RecordType):
 
 def _as_number(value: Any) -> float:
     if value is None or isinstance(value, Record):
-        return math.nan
+        return math.nan if value is None else math.inf
     return float(len(value) if isinstance(value, tuple) else value)
 
 

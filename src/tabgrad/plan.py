@@ -19,8 +19,9 @@ from tabgrad._checks import COUNT, NOT_NEGATIVE, SEED, check_record
 from tabgrad._record import from_data, known_in_data, to_data
 from tabgrad._seeds import generator
 from tabgrad.errors import ArgumentError
-from tabgrad.layers import BatchNormalization, Embedding, Input, Layer, Residual, Weight
+from tabgrad.layers import BatchNormalization, Dropout, Embedding, Input, Layer, Residual, Weight
 from tabgrad.metrics import Metric
+from tabgrad.optimizers.schedules import DROPOUT_RATE, LearningRateSchedule, Scheduled
 
 __all__ = ["Network", "Plan"]
 
@@ -196,6 +197,13 @@ class Plan:
         """Every metric in the order of the values, and whether the weights of rows enter it."""
         plain, weighted = ((one, False) for one in self.metrics), ((one, True) for one in self.weighted_metrics)
         return (*plain, *weighted)
+
+    @cached_property
+    def scheduled(self) -> tuple[Scheduled, ...]:
+        """What schedules rule: numbers of the optimizer, then dropout rates in the order of the layers."""
+        rates = (layer.rate for layer in self.network.leaves() if isinstance(layer, Dropout))
+        dropped = (Scheduled(rate, DROPOUT_RATE) for rate in rates if isinstance(rate, LearningRateSchedule))
+        return (*self.optimizer.scheduled, *dropped)
 
     @property
     def has_functions(self) -> bool:

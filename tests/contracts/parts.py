@@ -486,6 +486,33 @@ FACTORS = (
     _embedded(layers.Embedding((3, 20, 7), 4, **_OWN_PACE), layers.Residual((_SLOW, Dense(17))), _LAST),
 )
 
+# Schedules of decays and dropout, alone, beside numbers, and beside a schedule of the learning rate.
+_FADING = Dropout(schedules.FlatCosine(0.4, 24, flat=0.25))
+_GROWING = Dropout(schedules.CosineDecay(0.0, 40, warmup_target=0.3, warmup_steps=6), seed=4)
+_DECAY = schedules.FlatCosine(0.3, 20)
+SCHEDULED = (
+    _layer(_FADING, _FADING, Dense(6, "relu"), _GROWING, Dense(6), Dropout(0.2), _LAST),
+    _layer(_FADING, Dense(6, "softmax"), layers.Residual((Dense(6, "tanh"), _FADING, Dense(6))), _LAST, _GROWING),
+    *(
+        _optimizer(optimizer)
+        for optimizer in (
+            optimizers.SGD(0.1, momentum=0.9, weight_decay=schedules.ExponentialDecay(0.2, 5, 0.5)),
+            optimizers.AdamW(SCHEDULES[0], _DECAY, use_ema=True),
+            optimizers.Lion(SCHEDULES[-1], weight_decay=_DECAY, clipnorm=0.1),
+            optimizers.Muon(0.01, weight_decay=_DECAY, adam_weight_decay=schedules.CosineDecay(0.5, 30)),
+            optimizers.Muon(SCHEDULES[-1], adam_weight_decay=_DECAY),
+        )
+    ),
+    Part(
+        _FADING,
+        replace(
+            _PLAIN,
+            network=_network(_SLOW, _FADING, Dense(6, weight_decay_factor=3.0), _GROWING, _LAST),
+            optimizer=optimizers.AdamW(SCHEDULES[-1], schedules.ExponentialDecay(0.2, 5, 0.5)),
+        ),
+    ),
+)
+
 _FROZEN = Dense(6, "tanh", trainable=False)
 LAYERS = (
     *EMBEDDINGS,
@@ -705,6 +732,7 @@ PARTS: tuple[Part, ...] = (
     *(replace(part, weighted=True) for part in LOSSES),
     *LAYERS,
     *FACTORS,
+    *SCHEDULED,
     *METRICS,
 )
 

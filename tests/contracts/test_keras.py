@@ -251,7 +251,7 @@ def test_where_a_loss_has_a_kink_the_slope_is_that_of_keras(name: str) -> None:
 def draws(part: Part) -> bool:
     """Whether noise makes the run another than Keras's."""
     return any(
-        getattr(record, "rate", 0) > 0 or getattr(record, "stddev", 0) > 0
+        getattr(record, "rate", 0) != 0 or getattr(record, "stddev", 0) > 0
         for record in records_of(part.plan.network)
         if isinstance(record, layers.Layer)
     )

@@ -43,7 +43,8 @@ LACKING = (
 def carried(part: Part) -> bool:
     """Whether Keras has everything in the part's plan."""
     labels = part.plan.loss.target == "labels"
-    return not any(
+    scheduled = any(of is not optimizers.schedules.LEARNING_RATE for _, of in part.plan.scheduled)
+    return not scheduled and not any(
         isinstance(record, LACKING)
         or (isinstance(record, activations.Gelu) and record.approximate)
         or any(getattr(record, name, plain) != plain for name, plain in OWN_OPTIONS.items())
@@ -55,7 +56,7 @@ def carried(part: Part) -> bool:
 def draws(part: Part) -> bool:
     """Whether noise makes the run another than Keras's."""
     return any(
-        getattr(record, "rate", 0) > 0 or getattr(record, "stddev", 0) > 0
+        getattr(record, "rate", 0) != 0 or getattr(record, "stddev", 0) > 0
         for record in records_of(part.plan.network)
         if isinstance(record, layers.Layer)
     )
@@ -408,6 +409,10 @@ LACKING_THERE: dict[str, tuple[dict[str, Any], str]] = {
         {"optimizer": optimizers.Adam(use_ema=True, ema_warm_up=True)},
         "the optimizer Adam.*Keras's Adam takes no 'ema_warm_up'. Leave it out",
     ),
+    "a schedule of the decay": (
+        {"optimizer": optimizers.AdamW(weight_decay=optimizers.schedules.CosineDecay(0.1, 10))},
+        "the optimizer AdamW: Keras's AdamW takes no schedule as 'weight_decay'. Give it a number",
+    ),
     "an own schedule": ({"optimizer": optimizers.SGD(lambda step: 0.1)}, "the optimizer SGD.*Function.*schedule"),
 }
 
@@ -418,6 +423,12 @@ def test_what_keras_lacks_is_refused(name: str) -> None:
     model = Sequential([Dense(1, input_dim=5)])
     model.compile(**{"optimizer": "sgd", "loss": "mse", **change})
     with pytest.raises(ArgumentError, match=message):
+        model.to_keras()
+
+
+def test_a_schedule_of_dropout_is_refused() -> None:
+    model = Sequential([Dense(1, input_dim=5), layers.Dropout(optimizers.schedules.CosineDecay(0.1, 10))])
+    with pytest.raises(ArgumentError, match=r"the layer 'dropout': Keras's Dropout takes no schedule as 'rate'\. Give"):
         model.to_keras()
 
 

@@ -141,7 +141,7 @@ def test_a_program_checks_which_rows_are_meant(options: dict[str, Any], message:
 
     def fit(**options: Any) -> tuple[Any, ...]:
         rows = (X[:5], None, X[:5], None, options.pop("validation", None), 1, 0, 8, False, 0, *[None] * 5)
-        return program.fit(*rows, loss=None, score=None, scoring_rows=8, rates=None, **options)
+        return program.fit(*rows, loss=None, score=None, scoring_rows=8, ahead=None, **options)
 
     with pytest.raises(ValueError, match=message):
         fit(**options)

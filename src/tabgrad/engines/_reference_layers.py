@@ -238,11 +238,12 @@ def activity(layer: layers.ActivityRegularization, x: np.ndarray, _weights: Arra
 
 
 def dropout(layer: layers.Dropout, x: np.ndarray, _weights: Arrays, spot: Spot) -> Forward:
-    """``y = x kept / (1 - rate)``; back, ``dx = dy kept / (1 - rate)``."""
-    if not spot.on.training or layer.rate == 0:
+    """``y = x kept / (1 - rate)``; back, ``dx = dy kept / (1 - rate)``, at the rate of the step."""
+    rate = layer.rate_of(spot.on.step) if spot.on.training else 0
+    if rate == 0:
         return _passing(x)
-    kept = _seeds.kept_units(spot.seed_of(layer), spot.on.step, spot.place, (len(x), x.shape[1]), layer.rate)
-    factor = kept.astype(x.dtype) / (1 - layer.rate)
+    kept = _seeds.kept_units(spot.seed_of(layer), spot.on.step, spot.place, (len(x), x.shape[1]), rate)
+    factor = kept.astype(x.dtype) / (1 - rate)
     return x * factor, lambda dy: (dy * factor, [])
 
 

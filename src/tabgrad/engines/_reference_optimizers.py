@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tabgrad import optimizers
+from tabgrad.optimizers.schedules import LearningRateSchedule
 
 Slots = tuple[np.ndarray, ...]
 
@@ -46,8 +47,11 @@ def moved(
     return MOVED[optimizer.kind](optimizer, step, _decayed(w, step, optimizer.weight_decay), g, slots)
 
 
-def _decayed(w: np.ndarray, step: Step, weight_decay: float | None) -> np.ndarray:
-    return w if weight_decay is None else w * (1 - step.rate * step.decay_factor * weight_decay)
+def _decayed(w: np.ndarray, step: Step, weight_decay: float | LearningRateSchedule | None) -> np.ndarray:
+    if weight_decay is None:
+        return w
+    assert not isinstance(weight_decay, LearningRateSchedule)  # but its number in this step
+    return w * (1 - step.rate * step.decay_factor * weight_decay)
 
 
 def averaged(

@@ -31,6 +31,7 @@ from tabgrad.metrics._agreement import Agreement
 from tabgrad.metrics._overlap import FScore
 from tabgrad.metrics._thresholds import ThresholdMetric
 from tabgrad.optimizers import LBFGS, SGD, Optimizer
+from tabgrad.optimizers.schedules import LearningRateSchedule
 from tabgrad.plan import Network, Plan
 
 # Rows in a batch where no step depends on it: enough to fill the kernels, few enough to stay in the cache.
@@ -145,7 +146,7 @@ class NativeEngine:
         """Loss and gradients of one batch."""
         program = _native_program(plan.network, plan, len(rows), 1)
         _write_state(program, state, plan.network)
-        loss = program.gradients(rows.x, rows.codes, rows.y, rows.weight, _called(plan.loss))
+        loss = program.gradients(rows.x, rows.codes, rows.y, rows.weight, _called(plan.loss), _ahead(plan))
         shapes = [weight.shape for weight in plan.network.weights]
         return loss, tuple(program.gradient(place).reshape(shape) for place, shape in enumerate(shapes))
 
@@ -349,7 +350,7 @@ class _NativeSteps(_NativeSession):
             loss=_called(plan.loss),
             score=_functions(plan, rows, None),
             scoring_rows=1,
-            rates=None if plan.optimizer.schedule is None else plan.optimizer.schedule.rates,
+            ahead=_ahead(plan),
         )
         if failure is not None:
             raise failure
@@ -431,7 +432,7 @@ def _run(job: Job, program: _native.Program) -> Result:
         loss=_called(plan.loss),
         score=_functions(plan, job.rows, validation),
         scoring_rows=_scoring_rows(job),
-        rates=None if plan.optimizer.schedule is None else plan.optimizer.schedule.rates,
+        ahead=_ahead(plan),
         places=_indices(job.places),
         held=_indices(job.held),
         stopping=_limits(job.stopping),
@@ -502,6 +503,21 @@ def _functions(plan: Plan, rows: Matrix, validation: Matrix | None) -> Any:
         ]
 
     return terms
+
+
+def _ahead(plan: Plan) -> Callable[[int], np.ndarray] | None:
+    """What the kernels call for the values of coming steps, a row for each of `Plan.scheduled`; None without such."""
+    scheduled = plan.scheduled
+    if not scheduled:
+        return None
+    most = min(schedule.ahead for schedule, _ in scheduled)
+
+    def ahead(step: int) -> np.ndarray:
+        rows = [schedule.rates(step, of, most) for schedule, of in scheduled]
+        known = min(map(len, rows))
+        return np.array([row[:known] for row in rows])
+
+    return ahead
 
 
 def _native_program(network: Network, plan: Plan | None, most_rows: int, threads: int) -> _native.Program:
@@ -645,9 +661,9 @@ def _lowered(
 
 
 def _noise(layer: layers.Dropout | layers.AlphaDropout | layers.GaussianDropout | layers.GaussianNoise) -> list[float]:
-    """How strong a noise layer is, first; 0: it changes nothing."""
+    """How strong a noise layer is, first; 0: it changes nothing; infinite: a schedule rules it."""
     if isinstance(layer, layers.Dropout):
-        return [layer.rate]
+        return [math.inf if isinstance(layer.rate, LearningRateSchedule) else layer.rate]
     if isinstance(layer, layers.AlphaDropout):
         return [layer.rate, layer.scale, layer.LIMIT, layer.shift]
     return [layer.stddev]

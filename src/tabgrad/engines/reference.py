@@ -137,17 +137,18 @@ def stepped(
     Its learning rate and its decay are the optimizer's times the weight's own factors; then its average moves.
     """
     rate = plan.optimizer.rate_of(state.step) if state.learning_rate is None else float(state.learning_rate)
-    own, t = len(plan.optimizer.slots), state.step + 1
+    optimizer = plan.optimizer.decaying_in(state.step)
+    own, t = len(optimizer.slots), state.step + 1
     weights, slots = list(state.weights), list(state.slots)
     for place, array in moved_by_batch.items():
         weights[place] = array
     moving = [place for place, weight in enumerate(plan.network.weights) if weight.trainable]
     matrices = orthogonalized(plan)
-    for place, g in zip(moving, clipped(plan.optimizer, [gradients[place] for place in moving]), strict=True):
+    for place, g in zip(moving, clipped(optimizer, [gradients[place] for place in moving]), strict=True):
         weight = plan.network.weights[place]
         step = Step(rate * weight.rate_factor, t, weight.decay_factor)
-        w, carried = moved(plan.optimizer, step, weights[place], g, slots[place][:own], orthogonal=matrices[place])
-        weights[place], slots[place] = averaged(plan.optimizer, t, w, carried, slots[place][own:])
+        w, carried = moved(optimizer, step, weights[place], g, slots[place][:own], orthogonal=matrices[place])
+        weights[place], slots[place] = averaged(optimizer, t, w, carried, slots[place][own:])
     return replace(state, weights=tuple(weights), slots=tuple(slots), step=t)
 
 

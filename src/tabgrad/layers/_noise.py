@@ -11,6 +11,7 @@ from typing import Annotated, ClassVar
 
 from tabgrad._checks import FRACTION, NOT_NEGATIVE, SEED
 from tabgrad.layers._base import Layer
+from tabgrad.optimizers.schedules import DROPOUT_RATE, LearningRateSchedule, as_schedule
 
 
 @dataclass(frozen=True)
@@ -22,8 +23,9 @@ class Dropout(Layer):
 
     Parameters
     ----------
-    rate : float
-        In [0, 1).
+    rate : float, LearningRateSchedule or callable
+        In [0, 1). A schedule (`optimizers.schedules`) gives each step its own; a callable is given the number of steps
+        so far, or nothing where it takes nothing. Keras takes numbers alone.
     seed : int or None, default None
         None: the model's seed.
     name : str or None
@@ -37,10 +39,26 @@ class Dropout(Layer):
     >>> from tabgrad.layers import Dropout
     >>> Dropout(0.5)
     Dropout(input_shape=None, name=None, trainable=True, rate=0.5, seed=None)
+    >>> from tabgrad.optimizers.schedules import FlatCosine
+    >>> fading = Dropout(FlatCosine(0.2, decay_steps=1000))
+    >>> [round(fading.rate_of(step), 3) for step in (0, 500, 750, 1000)]
+    [0.2, 0.2, 0.1, 0.0]
     """
 
-    rate: Annotated[float, FRACTION]
+    rate: Annotated[float | LearningRateSchedule, FRACTION]
     seed: Annotated[int | None, SEED] = field(default=None, kw_only=True)
+
+    def __post_init__(self) -> None:
+        """Check the rate, of a formula the first."""
+        object.__setattr__(self, "rate", as_schedule(self.rate, "rate", DROPOUT_RATE))
+        super().__post_init__()
+        if isinstance(self.rate, LearningRateSchedule) and self.rate.ahead > 1:
+            self.rate_of(0)
+
+    def rate_of(self, steps: int) -> float:
+        """The rate of the step that comes after this many others."""
+        rate = self.rate
+        return float(rate.rates(steps, DROPOUT_RATE)[0]) if isinstance(rate, LearningRateSchedule) else rate
 
 
 @dataclass(frozen=True)

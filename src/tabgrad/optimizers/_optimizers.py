@@ -11,14 +11,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Self
 
 from tabgrad._checks import COUNT, FRACTION, NOT_NEGATIVE, POSITIVE, SHARE, Interval
 from tabgrad._record import Record
 from tabgrad.errors import ArgumentError, ArgumentTypeError
-from tabgrad.optimizers.schedules import Function, LearningRateSchedule
+from tabgrad.optimizers.schedules import (
+    LEARNING_RATE,
+    WEIGHT_DECAY,
+    LearningRateSchedule,
+    Ruled,
+    Scheduled,
+    as_schedule,
+)
 
 CLIPPING = ("clipnorm", "clipvalue", "global_clipnorm")
 FREQUENCY = Interval(1, 2**31 - 1)
@@ -34,8 +41,9 @@ class Optimizer(Record):
     ----------
     learning_rate : float, LearningRateSchedule or callable, default 0.001
         At least 0. A callable is given the number of steps so far, or nothing where it takes nothing.
-    weight_decay : float or None, default None
-        Decoupled decay of all weights, per step and in units of the learning rate.
+    weight_decay : float, LearningRateSchedule, callable or None, default None
+        Decoupled decay of all weights, per step and in units of the learning rate; as a schedule, of the step's own.
+        Keras takes numbers alone.
     clipnorm : float or None, default None
         Scale each array's gradient down to this Euclidean norm where it is larger.
     clipvalue : float or None, default None
@@ -60,8 +68,11 @@ class Optimizer(Record):
 
     whole: ClassVar[bool] = False
     in_a_model: ClassVar[Mapping[str, str]] = MappingProxyType({"learning_rate": "model.learning_rate"})
+    ruled: ClassVar[Mapping[str, Ruled]] = MappingProxyType(
+        {"learning_rate": LEARNING_RATE, "weight_decay": WEIGHT_DECAY}
+    )
     learning_rate: Annotated[float | LearningRateSchedule, NOT_NEGATIVE] = 0.001
-    weight_decay: Annotated[float | None, NOT_NEGATIVE] = field(default=None, kw_only=True)
+    weight_decay: Annotated[float | LearningRateSchedule | None, NOT_NEGATIVE] = field(default=None, kw_only=True)
     clipnorm: Annotated[float | None, POSITIVE] = field(default=None, kw_only=True)
     clipvalue: Annotated[float | None, POSITIVE] = field(default=None, kw_only=True)
     global_clipnorm: Annotated[float | None, POSITIVE] = field(default=None, kw_only=True)
@@ -73,9 +84,8 @@ class Optimizer(Record):
 
     def __post_init__(self) -> None:
         """Check the fields, and that at most one way of clipping is chosen."""
-        rate: Any = self.learning_rate
-        if callable(rate) and not isinstance(rate, LearningRateSchedule):
-            object.__setattr__(self, "learning_rate", Function(rate))
+        for name, of in self.ruled.items():
+            object.__setattr__(self, name, as_schedule(getattr(self, name), name, of))
         super().__post_init__()
         given = [f"'{name}'" for name in CLIPPING if getattr(self, name) is not None]
         if len(given) > 1:
@@ -93,6 +103,22 @@ class Optimizer(Record):
         """The learning rate of the step that comes after this many others."""
         rate = self.learning_rate
         return float(rate.rates(steps)[0]) if isinstance(rate, LearningRateSchedule) else rate
+
+    @property
+    def scheduled(self) -> tuple[Scheduled, ...]:
+        """What schedules rule, in the order of `numbers`, in which it is infinite."""
+        given = ((getattr(self, name), of) for name, of in self.ruled.items())
+        return tuple(Scheduled(value, of) for value, of in given if isinstance(value, LearningRateSchedule))
+
+    def decaying_in(self, steps: int) -> Self:
+        """The optimizer with the decays of the step that comes after this many others in the place of schedules."""
+        given = {name: getattr(self, name) for name, of in self.ruled.items() if of is WEIGHT_DECAY}
+        decays: dict[str, Any] = {
+            name: float(value.rates(steps, WEIGHT_DECAY)[0])
+            for name, value in given.items()
+            if isinstance(value, LearningRateSchedule)
+        }
+        return replace(self, **decays) if decays else self
 
     @property
     def slots(self) -> tuple[str, ...]:
@@ -243,7 +269,7 @@ class AdamW(Adam):
     Parameters
     ----------
     learning_rate : float or LearningRateSchedule, default 0.001
-    weight_decay : float or None, default 0.004
+    weight_decay : float, LearningRateSchedule or None, default 0.004
     beta_1, beta_2, epsilon, amsgrad
         See `Adam`.
     clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum, ema_overwrite_frequency, ema_warm_up, name
@@ -255,12 +281,12 @@ class AdamW(Adam):
     """
 
     kind: ClassVar[str] = "adam"
-    weight_decay: Annotated[float | None, NOT_NEGATIVE] = field(default=0.004, kw_only=True)
+    weight_decay: Annotated[float | LearningRateSchedule | None, NOT_NEGATIVE] = field(default=0.004, kw_only=True)
 
     def __init__(
         self,
-        learning_rate: float = 0.001,
-        weight_decay: float | None = 0.004,
+        learning_rate: float | LearningRateSchedule = 0.001,
+        weight_decay: float | LearningRateSchedule | None = 0.004,
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-7,
@@ -483,10 +509,10 @@ class Muon(Optimizer):
     adam_beta_1 : float, default 0.9
         In [0, 1), as the next two for AdamW's steps; see `Adam`.
     adam_beta_2 : float, default 0.999
-    adam_weight_decay : float or None, default 0.004
+    adam_weight_decay : float, LearningRateSchedule or None, default 0.004
         Of what steps as AdamW does.
     epsilon : float, default 1e-7
-    weight_decay : float or None, default 0.004
+    weight_decay : float, LearningRateSchedule or None, default 0.004
         Of the matrices.
     clipnorm, clipvalue, global_clipnorm : float or None, default None
         See `Optimizer`.
@@ -519,10 +545,11 @@ class Muon(Optimizer):
     >>> model.compile(Muon(exclude_layers=["output"]), "sparse_categorical_crossentropy")
     """
 
-    weight_decay: Annotated[float | None, NOT_NEGATIVE] = field(default=0.004, kw_only=True)
+    ruled: ClassVar[Mapping[str, Ruled]] = MappingProxyType({**Optimizer.ruled, "adam_weight_decay": WEIGHT_DECAY})
+    weight_decay: Annotated[float | LearningRateSchedule | None, NOT_NEGATIVE] = field(default=0.004, kw_only=True)
     adam_beta_1: Annotated[float, FRACTION] = 0.9
     adam_beta_2: Annotated[float, FRACTION] = 0.999
-    adam_weight_decay: Annotated[float | None, NOT_NEGATIVE] = 0.004
+    adam_weight_decay: Annotated[float | LearningRateSchedule | None, NOT_NEGATIVE] = 0.004
     epsilon: Annotated[float, POSITIVE] = 1e-7
     exclude_layers: tuple[str, ...] = ()
     exclude_embeddings: bool = True
@@ -537,12 +564,12 @@ class Muon(Optimizer):
 
     def __init__(  # noqa: PLR0913  (as many as Keras has)
         self,
-        learning_rate: float = 0.001,
+        learning_rate: float | LearningRateSchedule = 0.001,
         adam_beta_1: float = 0.9,
         adam_beta_2: float = 0.999,
-        adam_weight_decay: float | None = 0.004,
+        adam_weight_decay: float | LearningRateSchedule | None = 0.004,
         epsilon: float = 1e-7,
-        weight_decay: float | None = 0.004,
+        weight_decay: float | LearningRateSchedule | None = 0.004,
         *,
         clipnorm: float | None = None,
         clipvalue: float | None = None,

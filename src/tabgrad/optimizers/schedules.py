@@ -1,7 +1,10 @@
-r"""Schedules: the learning rate as a function of the steps taken so far.
+r"""Schedules: learning rates, weight decays and dropout rates as functions of the steps taken so far.
 
-``schedule(t)`` is the rate of the step that comes after ``t`` others: the first step of a training has ``schedule(0)``,
-and a second `fit` goes on where the first one ended. A step is a batch, so an epoch has ``ceil(rows / batch_size)``.
+``schedule(t)`` is the value of the step that comes after ``t`` others: the first step of a training has
+``schedule(0)``, and a second `fit` goes on where the first one ended. A step is a batch, so an epoch has
+``ceil(rows / batch_size)``.
+The names of most are Keras's, which has them for learning rates alone; any of them may stand for an optimizer's
+`learning_rate` and `weight_decay`, and for the `rate` of a `layers.Dropout`.
 """
 
 from __future__ import annotations
@@ -9,7 +12,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -29,12 +32,24 @@ __all__ = [
     "PolynomialDecay",
 ]
 
-AHEAD = 1024  # rates that a run is given at a time
+AHEAD = 1024  # values that a run is given at a time
+
+
+class Ruled(NamedTuple):
+    """A number that a schedule may rule: what messages call it, and what it may be."""
+
+    name: str
+    interval: Interval
+
+
+LEARNING_RATE = Ruled("learning rate", NOT_NEGATIVE)
+WEIGHT_DECAY = Ruled("weight decay", NOT_NEGATIVE)
+DROPOUT_RATE = Ruled("dropout rate", FRACTION)
 
 
 @dataclass(frozen=True, eq=False)
 class LearningRateSchedule(Record):
-    """Base of the schedules, and of a user's own: define ``__call__(self, step)``, which returns the rate.
+    """Base of the schedules, and of a user's own: define ``__call__(self, step)``, which returns the value.
 
     An own schedule is Python code that is called before every step, which costs about a microsecond; the ones below are
     computed a thousand steps at a time.
@@ -53,34 +68,52 @@ class LearningRateSchedule(Record):
     [0.8, 0.4, 0.2]
     """
 
+    ahead: ClassVar[int] = 1  # steps whose values are known at a time
+
     __eq__ = object.__eq__  # of a user's own nobody knows the fields
     __hash__ = object.__hash__
 
     def __call__(self, step: Any) -> Any:
-        """The rate of the step that comes after `step` others."""
+        """The value of the step that comes after `step` others."""
         raise NotImplementedError(f"{type(self).__name__} needs a method __call__(self, step) that returns the rate.")
 
-    def rates(self, step: int) -> np.ndarray:
-        """The rates of the coming steps, float64: of as many as are known ahead, at least one."""
+    def rates(self, step: int, of: Ruled = LEARNING_RATE, most: int = AHEAD) -> np.ndarray:
+        """What a number is in the coming steps, float64: in as many as are known ahead, at most `most`, at least one.
+
+        Raises
+        ------
+        ArgumentError
+            A value that the number must not have.
+        """
         try:
             rate = np.asarray(self(step))  # a tensor of another library, or a number
         except Exception as error:
-            error.add_note(f"in the schedule {self._described()} of the learning rate, for step {step}")
+            error.add_note(f"in the schedule {self._described()} of the {of.name}, for step {step}")
             raise
-        if rate.size != 1 or rate.dtype.kind not in "iuf" or not NOT_NEGATIVE.holds(float(rate.reshape(())[()])):
-            raise ArgumentError(
-                f"A learning rate must be a number, finite and at least 0. The schedule {self._described()} gave "
-                f"{rate.tolist()!r} for step {step}."
-            )
+        if rate.size != 1 or rate.dtype.kind not in "iuf" or not of.interval.holds(float(rate.reshape(())[()])):
+            raise self._refused(of, rate.tolist(), step)
         return rate.astype(np.float64).reshape(1)
+
+    def _refused(self, of: Ruled, value: Any, step: int) -> ArgumentError:
+        return ArgumentError(
+            f"A {of.name} must be a number, finite and {of.interval}. The schedule {self._described()} gave {value!r} "
+            f"for step {step}."
+        )
 
     def _described(self) -> str:
         return type(self).__name__
 
 
+class Scheduled(NamedTuple):
+    """A number of a plan that a schedule rules."""
+
+    schedule: LearningRateSchedule
+    of: Ruled
+
+
 @dataclass(frozen=True)
 class Function(LearningRateSchedule):
-    """A function of the step, or of nothing, that returns the rate.
+    """A function of the step, or of nothing, that returns the value.
 
     Parameters
     ----------
@@ -89,24 +122,33 @@ class Function(LearningRateSchedule):
 
     function: Callable[..., Any]
 
-    def __post_init__(self) -> None:
-        """Check that it can be called."""
-        super().__post_init__()
-        if isinstance(self.function, type):
-            name = self.function.__name__
-            raise ArgumentTypeError(f"'learning_rate' takes a schedule, not its class: write {name}(...).")
-        if not _takes(self.function, 0) and not _takes(self.function):
-            raise ArgumentTypeError(
-                f"A function as learning rate must take the step, or nothing. '{self._described()}' takes "
-                f"{inspect.signature(self.function)}."
-            )
-
     def __call__(self, step: Any) -> Any:
         """What the function returns."""
         return self.function(step) if _takes(self.function, 0) else self.function()
 
     def _described(self) -> str:
         return getattr(self.function, "__name__", repr(self.function))
+
+
+def as_schedule(value: Any, field: str, of: Ruled) -> Any:
+    """What a user gives for a number that a schedule may rule: a function becomes a schedule, all else stays.
+
+    Raises
+    ------
+    ArgumentTypeError
+        For the class of a schedule, and for functions of more than the step.
+    """
+    if isinstance(value, LearningRateSchedule) or not callable(value):
+        return value
+    if isinstance(value, type):
+        raise ArgumentTypeError(f"'{field}' takes a schedule, not its class: write {value.__name__}(...).")
+    schedule = Function(value)
+    if not _takes(value, 0) and not _takes(value):
+        raise ArgumentTypeError(
+            f"A function as {of.name} must take the step, or nothing. '{schedule._described()}' takes "
+            f"{inspect.signature(value)}."
+        )
+    return schedule
 
 
 def _takes(function: Callable[..., Any], *values: int) -> bool:
@@ -123,18 +165,26 @@ def _takes(function: Callable[..., Any], *values: int) -> bool:
 class _Formula(LearningRateSchedule):
     """A schedule that is a formula over arrays of steps."""
 
+    ahead: ClassVar[int] = AHEAD
+
     def at(self, t: np.ndarray) -> np.ndarray:
-        """The rates after `t` steps, float64."""
+        """The values after `t` steps, float64."""
         raise NotImplementedError
 
     def __call__(self, step: Any) -> Any:
-        """The rate of the step that comes after `step` others: a float, or an array for an array."""
+        """The value of the step that comes after `step` others: a float, or an array for an array."""
         rates = self.at(np.atleast_1d(np.asarray(step, np.float64)))
         return float(rates[0]) if np.ndim(step) == 0 else rates
 
-    def rates(self, step: int) -> np.ndarray:
-        """The rates of the coming steps."""
-        return self.at(np.arange(step, step + AHEAD, dtype=np.float64))
+    def rates(self, step: int, of: Ruled = LEARNING_RATE, most: int = AHEAD) -> np.ndarray:
+        """What a number is in the coming steps."""
+        values = self.at(np.arange(step, step + most, dtype=np.float64))
+        if of.interval.holds(float(values.min())) and of.interval.holds(float(values.max())):  # NaN would be both
+            return values
+        known = next(place for place, value in enumerate(values.tolist()) if not of.interval.holds(value))
+        if known == 0:
+            raise self._refused(of, float(values[0]), step)
+        return values[:known]
 
 
 @dataclass(frozen=True)
@@ -166,7 +216,7 @@ class ExponentialDecay(_Formula):
     name: str = "ExponentialDecay"
 
     def at(self, t: np.ndarray) -> np.ndarray:
-        """The rates after `t` steps."""
+        """The values after `t` steps."""
         return np.asarray(self.initial_learning_rate * self.decay_rate ** _periods(t, self.decay_steps, self.staircase))
 
 
@@ -199,7 +249,7 @@ class InverseTimeDecay(_Formula):
     name: str = "InverseTimeDecay"
 
     def at(self, t: np.ndarray) -> np.ndarray:
-        """The rates after `t` steps."""
+        """The values after `t` steps."""
         periods = _periods(t, self.decay_steps, self.staircase)
         return np.asarray(self.initial_learning_rate / (1 + self.decay_rate * periods))
 
@@ -241,7 +291,7 @@ class PolynomialDecay(_Formula):
     name: str = "PolynomialDecay"
 
     def at(self, t: np.ndarray) -> np.ndarray:
-        """The rates after `t` steps."""
+        """The values after `t` steps."""
         steps: Any = self.decay_steps
         if self.cycle:
             steps = steps * np.maximum(np.ceil(t / steps), 1)
@@ -292,7 +342,7 @@ class PiecewiseConstantDecay(_Formula):
         object.__setattr__(self, "name", check(name, "name", owner, (str,)))
 
     def at(self, t: np.ndarray) -> np.ndarray:
-        """The rates after `t` steps."""
+        """The values after `t` steps."""
         return np.asarray(self.values)[np.searchsorted(self.boundaries, t, side="left")]
 
 
@@ -334,7 +384,7 @@ class CosineDecay(_Formula):
     warmup_steps: Annotated[int, Interval(0)] = 0
 
     def at(self, t: np.ndarray) -> np.ndarray:
-        """The rates after `t` steps."""
+        """The values after `t` steps."""
         start, before = self.initial_learning_rate, 0
         if self.warmup_target is not None:
             start, before = self.warmup_target, self.warmup_steps
@@ -426,7 +476,7 @@ class CosineDecayRestarts(_Formula):
     name: str = "SGDRDecay"
 
     def at(self, t: np.ndarray) -> np.ndarray:
-        """The rates after `t` steps."""
+        """The values after `t` steps."""
         falls = t / self.first_decay_steps  # as long as the first
         if self.t_mul == 1:
             i = np.floor(falls)
@@ -488,7 +538,7 @@ class OneCycle(_Formula):
         known_name(self.anneal_strategy, "anneal_strategy of OneCycle", self.STRATEGIES)
 
     def at(self, t: np.ndarray) -> np.ndarray:
-        """The rates after `t` steps."""
+        """The values after `t` steps."""
         first, most = self.max_learning_rate / self.div_factor, self.max_learning_rate
         last, top, end = first / self.final_div_factor, self.pct_start * self.total_steps - 1, self.total_steps - 1.0
         left = _cosine if self.anneal_strategy == "cos" else lambda share: 1 - share
