@@ -24,7 +24,7 @@ MODULES = {
     "activations": "by name, or as records with arguments (`activations.LeakyRelu(0.1)`)",
     "losses": "from logits, label smoothing and weights of rows where Keras has them; or a function of your own",
     "optimizers": "all but `LBFGS` with weight decay and clipping by norm, value and global norm",
-    "optimizers.schedules": "learning rates as functions of the step; or a function of your own",
+    "optimizers.schedules": "rates, weight decays and dropout as functions of the step; or a function of your own",
     "metrics": "taken over the rows of an epoch, with or without their weights; or a function of your own",
     "callbacks": "end early, change the rate, write down, save",
     "initializers": "what the weights are before the first step",

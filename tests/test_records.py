@@ -243,10 +243,7 @@ WRONG: dict[type, tuple[Any, ...]] = {
 }
 WORDS = {int: "an integer", float: "a number", bool: "True or False", str: "a string"}
 TYPED = [
-    (record, name, kind, kinds)
-    for record, name, kinds, _ in DECLARED
-    for kind in (float, int, bool)
-    if kind in kinds
+    (record, name, kind, kinds) for record, name, kinds, _ in DECLARED for kind in (float, int, bool) if kind in kinds
 ]
 
 
