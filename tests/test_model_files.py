@@ -24,6 +24,7 @@ from tabgrad.layers import Dense, Dropout, Input, Residual
 from tabgrad.models import Sequential, load_model, save_model
 from tabgrad.optimizers import LBFGS, SGD, Adam
 from tabgrad.optimizers.schedules import CosineDecay, Function
+from tabgrad.table import Table
 
 HERE = Path(__file__).parent
 GOLDEN = sorted((HERE / "golden").glob("*.tabgrad"))
@@ -567,10 +568,14 @@ def as_then(parts):
 
 
 def assert_estimator(loaded, saved):
-    np.testing.assert_allclose(loaded._outputs(saved["rows"]), saved["outputs"], rtol=2e-6, atol=1e-6)
+    encoded = loaded.encoder_.encode(Table.of(saved["rows"]))
+    outputs = loaded.model_.predict((encoded.x, encoded.codes))
+    np.testing.assert_allclose(outputs, saved["outputs"], rtol=2e-6, atol=1e-6)
     assert list(loaded.encoder_.features) == saved["features"]
     assert loaded.loss_curve_ == saved["loss"]
     assert repr(loaded.table_schema_) == saved["schema"]
+    assert loaded.preset == "single"  # the networks of then
+    loaded.set_params(preset=type(loaded)().preset, activation="auto", dropout="auto", numeric="auto")
     assert as_then(loaded) == as_then(saved["parameters"])
 
 

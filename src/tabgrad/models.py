@@ -70,7 +70,7 @@ from tabgrad._weights import checked_weights
 from tabgrad.callbacks.history import History
 from tabgrad.callbacks.listening import CallbackList
 from tabgrad.engines import stepping
-from tabgrad.engines.base import Job, Session, State, averages, finalized, initial_state
+from tabgrad.engines.base import Job, Result, Session, State, averages, finalized, initial_state
 from tabgrad.engines.select import get_engine
 from tabgrad.errors import ArgumentError, ArgumentTypeError, DataError, DivergenceWarning, ModelFileError, NotReadyError
 from tabgrad.layers import Layer, Weight
@@ -626,6 +626,25 @@ class Sequential:
         elif feed is not None:
             feed.warn_of_the_end(training.first + len(result.training), epochs)
         return training.history
+
+    def _job(self, rows: Matrix, batch_size: int, epochs: int, *, shuffle: bool, **how: Any) -> Job:
+        """A run over rows that others share; an engine has it, and `_take` keeps what comes of it."""
+        network, done = self._ready_network("fit"), self._epochs_done
+        check_batches(network, len(rows) if how.get("places") is None else len(how["places"]), batch_size)
+        plan = self._plan(self._ready_compiled("fit"), network, batch_size, shuffle=shuffle)
+        return Job(plan, self.state, rows, done + epochs, done, **how)
+
+    def _take(self, job: Job, result: Result) -> None:
+        """Be what a run has made: its best weights, if rows were held out, else those of its end."""
+        epochs = len(result.training)
+        state = finalized(job.plan, result.state) if epochs else result.state
+        self._state = state if result.best is None else replace(state, weights=result.best)
+        self._epochs_done += epochs
+        names = Names(self._ready_compiled("fit").names)
+        self.history = History()
+        self.history.set_model(self)
+        self.history.add(range(epochs), names.columns(result.training, result.validation) if epochs else {})
+        self.history.status = result.status
 
     def _rows(
         self, caller: str, compiled: Compiled, x: Any, y: Any, sample_weight: Any, part: str = ""

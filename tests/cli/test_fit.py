@@ -392,7 +392,7 @@ def test_kill_during_saving_leaves_a_whole_model(here, shelf):
     "words, message",
     [
         (["--epochs", -3], "--epochs must be .* Got -3"),
-        (["--dropout", 2], r"--dropout must be a float in the range \[0.0, 1.0\). Got 2.0"),
+        (["--dropout", 2], r"--dropout must be .* a float in the range \[0.0, 1.0\). Got 2.0"),
         (["--batch-size", -7], "--batch-size must be .* Got -7"),
     ],
 )

@@ -401,7 +401,7 @@ def test_a_rate_that_is_far_too_large():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DivergenceWarning)
         with pytest.raises(DivergenceError, match="nothing was learned"):
-            regressor(learning_rate=1e30, schedule="constant", weight_decay=0, optimizer="sgd").fit(X, NUMBERS)
+            regressor(learning_rate=1e30, schedule="constant", optimizer="sgd", batch_size=16).fit(X, NUMBERS)
 
 
 def test_predicting_before_fitting():

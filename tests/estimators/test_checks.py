@@ -14,7 +14,7 @@ from tabgrad.models import Sequential
 from tabgrad.optimizers import SGD, Adam
 from tabgrad.optimizers.schedules import ExponentialDecay
 
-SMALL = {"hidden_layer_sizes": (16,), "epochs": 50, "random_state": 0}
+SMALL = {"preset": "single", "hidden_layer_sizes": (16,), "epochs": 50, "random_state": 0}
 WHOLE = {"batch_size": -1, "early_stopping": False, "epochs": 200}
 
 WEIGHTS = "A row of weight 2 takes part in one step, a repeated row in two: see the notes of Classifier."
@@ -67,6 +67,9 @@ SHARED = [
     {"shuffle": False},
     {"n_jobs": 1},
     {"warm_start": True},
+    {"preset": "fast", "epochs": "auto"},
+    {"preset": "fast", "members": 2, "early_stopping": True, "epochs": 60},
+    {"preset": "fast", **WHOLE},
 ]
 OF_CLASSES = [
     {"optimizer": "lbfgs", "dropout": 0.0, "epochs": 12, "hidden_layer_sizes": (4,)},

@@ -22,6 +22,7 @@ import tabgrad
 from tabgrad.callbacks import LambdaCallback
 from tabgrad.errors import DataWarning
 from tabgrad.estimators import Classifier, Regressor
+from tabgrad.estimators._presets import PRESETS
 from tabgrad.estimators._settings import batch_of, epochs_of, optimizer_of, patience_of, stops_early
 from tabgrad.layers import Dense, Embedding
 from tabgrad.losses import Quantile
@@ -29,7 +30,7 @@ from tabgrad.models import Sequential
 from tabgrad.optimizers import SGD, Adam
 from tabgrad.table import Table
 
-SMALL = {"hidden_layer_sizes": (16,), "epochs": 30, "random_state": 0}
+SMALL = {"preset": "single", "hidden_layer_sizes": (16,), "epochs": 30, "random_state": 0}
 RNG = np.random.default_rng(0)
 ROWS = 240
 MIXED = {
@@ -154,7 +155,14 @@ def test_kinds_may_be_told():
 def test_a_linear_network_is_logistic_regression():
     X, y = load_iris(return_X_y=True)
     X, y = StandardScaler().fit_transform(X[50:]), y[50:]
-    settings = {"hidden_layer_sizes": (), "numeric": "none", "batch_size": -1, "epochs": 3000, "use_ema": False}
+    settings = {
+        "preset": "single",
+        "hidden_layer_sizes": (),
+        "numeric": "none",
+        "batch_size": -1,
+        "epochs": 3000,
+        "use_ema": False,
+    }
     ours = Classifier(**settings, learning_rate=0.1, weight_decay=0, early_stopping=False, random_state=0).fit(X, y)
     theirs = LogisticRegression(C=np.inf, max_iter=10_000).fit(X, y)
     np.testing.assert_allclose(ours.predict_proba(X), theirs.predict_proba(X), atol=0.02)
@@ -162,7 +170,14 @@ def test_a_linear_network_is_logistic_regression():
 
 def test_a_linear_network_is_least_squares():
     X, y = make_regression(100, 3, noise=5, random_state=0)
-    settings = {"hidden_layer_sizes": (), "numeric": "none", "batch_size": -1, "epochs": 2000, "use_ema": False}
+    settings = {
+        "preset": "single",
+        "hidden_layer_sizes": (),
+        "numeric": "none",
+        "batch_size": -1,
+        "epochs": 2000,
+        "use_ema": False,
+    }
     ours = Regressor(**settings, learning_rate=0.05, weight_decay=0, early_stopping=False, random_state=0).fit(X, y)
     theirs = LinearRegression().fit(X, y)
     np.testing.assert_allclose(ours.predict(X), theirs.predict(X).clip(y.min(), y.max()), atol=0.1)
@@ -279,7 +294,7 @@ def test_a_random_state_is_drawn_from():
 
 def test_early_stopping_keeps_the_best_weights():
     X, y = make_classification(800, 20, n_informative=4, flip_y=0.3, random_state=0)
-    fitted = Classifier(early_stopping=True, patience=4, learning_rate=0.01, random_state=0).fit(X, y)
+    fitted = Classifier(preset="single", early_stopping=True, patience=4, learning_rate=0.01, random_state=0).fit(X, y)
     held = fitted.history_["val_loss"]
     assert fitted.n_iter_ == len(held) == int(np.argmin(held)) + 1 + 4
     assert fitted.validation_scores_ == [-loss for loss in held]
@@ -417,7 +432,7 @@ def test_pickles_predict_alike():
 
 def test_fitted_attributes():
     X, y = load_iris(return_X_y=True)
-    fitted = Classifier((8, 4), epochs=7, random_state=0).fit(X, y)
+    fitted = Classifier((8, 4), preset="single", epochs=7, random_state=0).fit(X, y)
     assert [kernel.shape for kernel in fitted.coefs_] == [(4, 8), (8, 4), (4, 3)]
     assert [bias.shape for bias in fitted.intercepts_] == [(8,), (4,), (3,)]
     assert (fitted.n_layers_, fitted.n_outputs_, fitted.out_activation_) == (4, 3, "softmax")
@@ -480,10 +495,12 @@ def test_the_names_are_public():
 
 
 def test_what_auto_means():
-    assert [batch_of("auto", rows) for rows in (10, 2048, 4096, 10_000, 10**6)] == [32, 32, 64, 128, 256]
-    assert (batch_of(-1, 70), batch_of(50, 70)) == (70, 50)
-    assert [epochs_of("auto", steps) for steps in (1, 30, 100, 4000)] == [200, 100, 30, 20]
-    assert [patience_of("auto", epochs) for epochs in (20, 200)] == [10, 40]
+    single = PRESETS["single"]
+    assert [batch_of("auto", rows, single) for rows in (10, 2048, 4096, 10_000, 10**6)] == [32, 32, 64, 128, 256]
+    assert (batch_of(-1, 70, single), batch_of(50, 70, single)) == (70, 50)
+    rows = [(epochs, 32 * epochs) for epochs in (1, 30, 100, 4000)]
+    assert [epochs_of("auto", each, 32, single) for _, each in rows] == [200, 100, 30, 20]
+    assert [patience_of("auto", epochs, single) for epochs in (20, 200)] == [10, 40]
     assert [stops_early("auto", rows) for rows in (199, 200)] == [False, True]
     assert (stops_early(True, 3), stops_early(False, 10**6)) == (True, False)
 

@@ -23,6 +23,7 @@ from tabgrad.layers import (
 from tabgrad.models import Sequential
 from tabgrad.optimizers import SGD, AdamW
 from tabgrad.optimizers.schedules import CosineDecay
+from tabgrad.table import Table
 
 HERE = Path(__file__).parent
 
@@ -82,14 +83,20 @@ def taught(estimator, target):
 
 def classifier():
     """Three classes, settings that are records."""
-    settings = {"optimizer": SGD(momentum=0.9), "class_weight": {"art": 2.0}, "random_state": 5, "epochs": 3}
+    settings = {
+        "optimizer": SGD(momentum=0.9),
+        "class_weight": {"art": 2.0},
+        "random_state": 5,
+        "epochs": 3,
+        "preset": "single",
+    }
     return taught(Classifier((4,), **settings), lambda columns: ["art", "maths", "music"] * 20)
 
 
 def regressor():
     """Two targets."""
     values = np.random.default_rng(3).normal(size=(60, 2)).round(3)
-    return taught(Regressor((3,), random_state=5, epochs=2), lambda columns: values)
+    return taught(Regressor((3,), random_state=5, epochs=2, preset="single"), lambda columns: values)
 
 
 def facts_of(model, rows):
@@ -105,9 +112,10 @@ def facts_of(model, rows):
             "loss": model.history.history["loss"],
             "optimizer": repr(model.optimizer),
         }
+    encoded = model.encoder_.encode(Table.of(rows))
     return {
         "predictions": model.predict(rows).tolist(),
-        "outputs": model._outputs(rows).tolist(),
+        "outputs": model.model_.predict((encoded.x, encoded.codes)).tolist(),
         "features": model.encoder_.features,
         "loss": model.loss_curve_,
         "schema": repr(model.table_schema_),

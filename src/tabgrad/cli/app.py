@@ -207,21 +207,51 @@ def fit(
             metavar="NUMBER",
         ),
     ] = None,
+    preset: Annotated[
+        str | None,
+        _option(
+            "--preset",
+            "How much is spent: fast, best (more accurate, ten times the work), single (one network).  [fast]",
+            panel=TRAINING,
+            metavar="NAME",
+        ),
+    ] = None,
+    members: Annotated[
+        int | None,
+        _option("--members", "Networks, whose mean is taken.  [the preset's]", panel=TRAINING, metavar="NUMBER"),
+    ] = None,
+    time_limit: Annotated[
+        float | None,
+        _option(
+            "--time-limit", "Seconds, after which the best so far is taken.  [none]", panel=TRAINING, metavar="SECONDS"
+        ),
+    ] = None,
     hidden: Annotated[
-        str | None, _option("--hidden", "Widths of the hidden layers.  [128,128]", panel=NETWORK, metavar="SIZES")
+        str | None,
+        _option("--hidden", "Widths of the hidden layers, as 128,128.  [the preset's]", panel=NETWORK, metavar="SIZES"),
     ] = None,
     activation: Annotated[
-        str | None, _option("--activation", "relu, gelu, silu, tanh, ...  [relu]", panel=NETWORK, metavar="NAME")
+        str | None,
+        _option("--activation", "relu, gelu, silu, tanh, ...  [the preset's]", panel=NETWORK, metavar="NAME"),
     ] = None,
     dropout: Annotated[
         float | None,
-        _option("--dropout", "Share of units dropped in each step.  [0.1]", panel=NETWORK, metavar="SHARE"),
+        _option("--dropout", "Share of units dropped in each step.  [the preset's]", panel=NETWORK, metavar="SHARE"),
     ] = None,
     numeric: Annotated[
         str | None,
         _option(
             "--numeric",
-            "Scaling of numbers: robust, standard, quantile or none.  [robust]",
+            "Scaling of numbers: robust, standard, quantile or none.  [the preset's]",
+            panel=NETWORK,
+            metavar="NAME",
+        ),
+    ] = None,
+    numeric_embedding: Annotated[
+        str | None,
+        _option(
+            "--numeric-embedding",
+            "Vectors for numbers: none, piecewise, periodic or both.  [the preset's]",
             panel=NETWORK,
             metavar="NAME",
         ),
@@ -235,7 +265,7 @@ def fit(
     learning_rate: Annotated[
         float | None,
         _option(
-            "--learning-rate", "At its height, under the schedule.  [the optimizer's]", panel=TRAINING, metavar="NUMBER"
+            "--learning-rate", "At its height, under the schedule.  [the preset's]", panel=TRAINING, metavar="NUMBER"
         ),
     ] = None,
     schedule: Annotated[

@@ -19,7 +19,7 @@ from tabgrad.cli.live import Training, stopped_by_interrupt
 from tabgrad.cli.models import judged
 from tabgrad.cli.overlap import repeated
 from tabgrad.cli.places import model_place, refuse_place
-from tabgrad.cli.screen import Screen, amount, figure, grid, printable
+from tabgrad.cli.screen import Screen, amount, grid, printable
 from tabgrad.cli.settings import Fit, option
 from tabgrad.cli.tables import labelled, labels, named, read_table, refuse_infinity, weights_of
 from tabgrad.errors import DataError
@@ -39,7 +39,8 @@ OF_CLASSES = ("label_smoothing", "class_weight")
 
 # Settings that are arguments of the estimators, and what they are called there where that differs.
 ARGUMENTS = (
-    *("activation", "dropout", "numeric", "loss", "optimizer", "learning_rate", "schedule", "batch_size", "epochs"),
+    *("preset", "members", "time_limit", "activation", "dropout", "numeric", "numeric_embedding"),
+    *("loss", "optimizer", "learning_rate", "schedule", "batch_size", "epochs"),
     *("early_stopping", "patience", "validation_fraction", "l1", "l2", "weight_decay", "use_ema", *OF_CLASSES),
 )
 RENAMED = {"hidden": "hidden_layer_sizes", "threads": "n_jobs"}
@@ -201,23 +202,22 @@ def _train(
     settings: Fit,
     screen: Screen,
 ) -> Training:
+    from tabgrad.estimators._members import watched
+
     beside = "" if held is None else f"; {amount(len(held.table), 'row')} to judge by"
     screen.heading(f"Training on {amount(len(train.table), 'row')}{beside}")
     with screen.line() as line:
         training = Training(line)
-        estimator.set_params(callbacks=[training])
         stopping = stopped_by_interrupt(training) if settings.save_interrupted else nullcontext()
         y = targets[0] if len(targets) == 1 else list(targets)
         try:
-            with stopping:
+            with stopping, watched(training):
                 estimator.fit(train.table, y, sample_weight=train.weights)
         except KeyboardInterrupt as interrupt:
             done = f"in epoch {training.epochs + 1}" if training.epochs else "before the end of the first epoch"
             way = "" if settings.save_interrupted else " With --save-interrupted, Ctrl-C keeps the best model so far."
             raise type(interrupt)(f"Interrupted {done}; nothing was saved.{way}") from None
-    estimator.set_params(callbacks=None)
-    best = "" if training.best is None else f", best loss {figure(training.best)} in epoch {training.best_epoch}"
-    screen.say(f"  {amount(training.epochs, 'epoch')} in {training.seconds:.1f} s{best}")
+    screen.say(f"  {training.told()}")
     return training
 
 
@@ -326,6 +326,7 @@ def _data(
             }
             for column in schema
         ],
+        "networks": len(estimator.models_),
         "epochs": training.epochs,
         "seconds": round(training.seconds, 3),
         "history": estimator.history_,

@@ -139,13 +139,14 @@ def _facts(model: Classifier | Regressor, versions: Mapping[str, str], size: int
     facts: dict[str, Any] = {"kind": type(model).__name__, "predicts": targets_of(model) or "a column without a name"}
     if is_classifier(model):
         facts["classes"] = model.classes_.tolist()
-    network = model.model_
+    network = model.models_[0]
     widths = " - ".join(str(layer.units) for layer in network._layers if hasattr(layer, "units"))
     facts |= {
         "network": f"{len(model.encoder_.features)} numbers"
         + (f" and {amount(len(model.encoder_.embedded), 'embedded column')}" if model.encoder_.embedded else "")
         + f" - {widths}",
-        "parameters": network.count_params(),
+        "networks": len(model.models_),
+        "parameters": sum(one.count_params() for one in model.models_),
         "epochs": len(model.history_.get("loss", ())),
     }
     for name in ("loss", "val_loss"):

@@ -58,10 +58,14 @@ class Fit(Output, Source):
     drop: Words | None = None
     drop_unlabelled: bool = False
     task: str | None = None
+    preset: str | None = None
+    members: int | None = None
+    time_limit: float | None = None
     hidden: Sizes | None = None
     activation: str | None = None
     dropout: float | None = None
     numeric: str | None = None
+    numeric_embedding: str | None = None
     loss: str | None = None
     optimizer: str | None = None
     learning_rate: float | None = None

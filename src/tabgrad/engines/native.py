@@ -46,6 +46,7 @@ WORTH_TRYING, WORTH_TRYING_RUN = 2.5e5, 1e8
 WORTH_PARTS = 1024
 
 MOST_THREADS = 1024
+HEARING = 0.05  # seconds after which a thread that waits for others looks whether it is to end
 
 Kept = TypeVar("Kept")
 
@@ -113,7 +114,7 @@ class NativeEngine:
 
     def fit_many(self, jobs: Sequence[Job], *, threads: int | None = None) -> list[Result]:
         """Many runs, one a thread; the rows are shared, nothing is copied, the interpreter's lock is free."""
-        from concurrent.futures import ThreadPoolExecutor  # 6 ms that a first fit need not wait for
+        from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait  # 6 ms that a first fit need not wait
 
         running: set[_native.Program] = set()
         cancelled = threading.Event()
@@ -134,7 +135,12 @@ class NativeEngine:
 
         with ThreadPoolExecutor(_threads(threads)) as pool:
             try:
-                return [future.result() for future in [pool.submit(run, job) for job in jobs]]
+                futures = [pool.submit(run, job) for job in jobs]
+                # Polars' handler of Ctrl-C has waiting go on, so it must end by itself for Python to hear of it.
+                while (seen := wait(futures, HEARING, FIRST_EXCEPTION)).not_done:
+                    for future in seen.done:
+                        future.result()  # which raises what it failed with
+                return [future.result() for future in futures]
             except BaseException:
                 cancelled.set()
                 pool.shutdown(wait=False, cancel_futures=True)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
@@ -17,19 +18,25 @@ from sklearn.utils.validation import check_is_fitted
 from tabgrad import store
 from tabgrad._checks import check
 from tabgrad._row_weights import row_weights
+from tabgrad._seeds import key
+from tabgrad._targets import matrix
 from tabgrad.callbacks.history import History
 from tabgrad.encode.encoder import Encoded, Encoder
+from tabgrad.encode.knots import mass_knots
 from tabgrad.encode.target import ClassTarget, ValueTarget
 from tabgrad.engines.native import default_threads, limited
 from tabgrad.engines.select import get_engine
 from tabgrad.errors import ArgumentError, DataError, DataWarning, DivergenceError
-from tabgrad.estimators._judging import Judge
-from tabgrad.estimators._network import Head, Shape, built, takes_codes
+from tabgrad.estimators._folds import dealt, held_out
+from tabgrad.estimators._judging import Deadline, Judge, Told
+from tabgrad.estimators._members import Schedule, mean_history, train, watching
+from tabgrad.estimators._network import Head, Shape, built, knots_of, takes_codes
 from tabgrad.estimators._parameters import check_parameters
-from tabgrad.estimators._repetitions import distinct
+from tabgrad.estimators._presets import Preset
 from tabgrad.estimators._rows import Rows, check_columns, read_rows
+from tabgrad.estimators._sample import Sample, read_groups
 from tabgrad.estimators._saving import FITTED, arguments_of, content_of, restore
-from tabgrad.estimators._settings import batch_of, epochs_of, optimizer_of, patience_of, stops_early
+from tabgrad.estimators._settings import batch_of, epochs_of, optimizer_of, patience_of, preset_of, stops_early
 from tabgrad.estimators._suspicions import leaks, repeats
 from tabgrad.layers import Dense
 from tabgrad.models import Sequential
@@ -42,26 +49,14 @@ Target = ClassTarget | ValueTarget
 
 FEWEST_ROWS = 2  # of which something can be learned
 ROWS = 256  # at a time, of a prediction; its result does not depend on it
-
-
-@dataclass(frozen=True)
-class Sample:
-    """The rows of a fit before they are numbers: a table, what is to be learned of it, what each row counts for."""
-
-    table: Table
-    y: np.ndarray
-    weight: np.ndarray | None
-
-    def part(self, rows: np.ndarray) -> Sample:
-        """Some of the rows."""
-        return Sample(self.table.part(rows), self.y[rows], None if self.weight is None else self.weight[rows])
+MOST_ROWS_OF_KNOTS = 100_000  # evenly out of all: where values lie is known well by then
 
 
 @dataclass
 class Fitted:
     """What a fit gives, kept by the estimator once all of it is there."""
 
-    model: Sequential
+    models: tuple[Sequential, ...]
     encoder: Encoder
     schema: Schema
     target: Target
@@ -73,6 +68,32 @@ class Fitted:
     notes: list[str]
 
 
+@dataclass(frozen=True)
+class Way:
+    """How this fit is done, decided once there are rows.
+
+    Parameters
+    ----------
+    preset : Preset
+        With what the arguments say.
+    seed : int
+    members : int
+    go_on : bool
+        Whether the networks of the fit before go on.
+    one_epoch : bool
+        Whether this is `partial_fit`: one epoch at a constant rate, nothing held out.
+    deadline : float or None
+        `time.monotonic` at which the training ends.
+    """
+
+    preset: Preset
+    seed: int
+    members: int
+    go_on: bool
+    one_epoch: bool
+    deadline: float | None
+
+
 class TableEstimator(BaseEstimator):
     """The common part of both estimators; the abstract methods at its end are where they differ."""
 
@@ -80,13 +101,16 @@ class TableEstimator(BaseEstimator):
     model: Any
     batch_size: int | str
     epochs: int | str
+    members: int | str
     warm_start: bool
 
-    model_: Sequential
+    models_: tuple[Sequential, ...]
     encoder_: Encoder
     table_schema_: Schema
     target_: Any
+    oof_prediction_: np.ndarray
     history_: dict[str, list[float]]
+    histories_: tuple[dict[str, list[float]], ...]
     notes_: tuple[str, ...]
     scores_: dict[str, float]
     n_features_in_: int
@@ -95,8 +119,8 @@ class TableEstimator(BaseEstimator):
     # ---- scikit-learn's contract -----------------------------------------------------------------------------------
 
     def __sklearn_is_fitted__(self) -> bool:
-        """Whether there is a network."""
-        return hasattr(self, "model_")
+        """Whether there are networks."""
+        return hasattr(self, "models_")
 
     def __sklearn_tags__(self) -> Tags:
         """Missing values, text and categories are welcome."""
@@ -108,8 +132,8 @@ class TableEstimator(BaseEstimator):
 
     # ---- Training --------------------------------------------------------------------------------------------------
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Read the table, encode it and train a network on it.
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None) -> Self:
+        """Read the table, encode it and train the networks on it.
 
         Parameters
         ----------
@@ -122,6 +146,9 @@ class TableEstimator(BaseEstimator):
         sample_weight : array of shape (rows,), optional
             What each row counts for: not negative, and not 0 in every row. Rows of weight 0 are left out. Only their
             proportions count.
+        groups : array of shape (rows,), optional
+            Rows of one group (a patient, a day) are held out together, so that no network is judged by rows whose
+            siblings it was trained on.
 
         Returns
         -------
@@ -139,40 +166,71 @@ class TableEstimator(BaseEstimator):
         DataWarning
             A column that tells the target by itself; many rows that repeat others.
         """
-        return self._fit(X, y, sample_weight, go_on=self.warm_start is True and hasattr(self, "model_"))
+        return self._fit(X, y, sample_weight, groups, go_on=self.warm_start is True and hasattr(self, "models_"))
 
     def _fit(
-        self, X: Any, y: Any, sample_weight: Any, *, go_on: bool, classes: Any = None, one_epoch: bool = False
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        groups: Any = None,
+        *,
+        go_on: bool,
+        classes: Any = None,
+        one_epoch: bool = False,
     ) -> Self:
         check_parameters(self)
+        deadline = None if self.time_limit is None else time.monotonic() + self.time_limit
         rows, answers, target_names = self._given(X, y, go_on=go_on)
-        target, sample = self._counted(rows.table, answers, sample_weight, classes, self.target_ if go_on else None)
-        seed = self._seed()
-        sample, held = self._divided(sample, seed, one_epoch=one_epoch)
+        known = self.target_ if go_on else None
+        target, sample = self._counted(rows.table, answers, sample_weight, groups, classes, known)
+        whole = sample.distinct() if self.batch_size == -1 else sample  # equal rows as one where a step takes all
+        way = self._way(len(whole), go_on=go_on, one_epoch=one_epoch, deadline=deadline)
+        sample, held = self._divided(whole, way)
         target = self._fitted(target, sample)
         notes = list(rows.table.notes)
         if go_on:
             schema, encoder = self.table_schema_, self.encoder_
             encoded = encoder.encode(sample.table)
         else:
-            schema, encoder = self._understood(sample.table, rows)
+            schema, encoder = self._understood(sample.table, rows, way.preset)
             encoded = encoder.encode(sample.table)
             notes += self._looked_at(sample.table, encoded, sample.y, encoder)
         head = self._head(target)
         if go_on:
-            model = self._same_model(encoder, head, seed)
+            models = self._same_models(encoder, head, way)
         else:
-            model = self._new_model(encoder, head, seed)
+            models = self._new_models(encoder, encoded, head, way)
             if self.model is None:
-                _begin_at(model, self._start(head, target, sample))
+                start = self._start(head, target, sample)
+                for model in models:
+                    _begin_at(model, start)
         wide = isinstance(answers, np.ndarray) and answers.ndim == 2
         facts = (rows.table.names, rows.named, target_names, wide, rows.table.fingerprint(), notes)
-        self._train(
-            *(Fitted(model, encoder, schema, target, *facts), head, sample, encoded, held),
-            one_epoch=one_epoch,
-            go_on=go_on,
-        )
+        record = Fitted(models, encoder, schema, target, *facts)
+        if way.members == 1:
+            self._train_one(record, head, sample, encoded, whole, held, way)
+        else:
+            self._train_many(record, head, sample, encoded, way)
         return self
+
+    def _way(self, rows: int, *, go_on: bool, one_epoch: bool, deadline: float | None) -> Way:
+        """How many networks are trained on so many rows, and how."""
+        preset, owner = preset_of(self), type(self).__name__
+        members = preset.members_for(rows)
+        if go_on:
+            if not isinstance(self.members, str) and members != len(self.models_):
+                raise ArgumentError(
+                    f"{owner} goes on training the {len(self.models_)} networks that there are, and 'members' is "
+                    f"{members} now. Use warm_start=False."
+                )
+            members = len(self.models_)
+        if members > 1 and self.callbacks:
+            raise ArgumentError(
+                f"'callbacks' of {owner} listen to one network, and {members} are trained side by side. Use members=1, "
+                "or leave them out: metrics, history_ and histories_ are there for all."
+            )
+        return Way(preset, self._seed(), members, go_on, one_epoch, deadline)
 
     def _given(self, X: Any, y: Any, *, go_on: bool) -> tuple[Rows, Any, tuple[str, ...]]:
         """X, its columns held against those of the fit before where this one goes on; y; its columns' names."""
@@ -190,123 +248,227 @@ class TableEstimator(BaseEstimator):
             )
         return rows, answers, target_names
 
-    def _counted(self, table: Table, answers: Any, sample_weight: Any, classes: Any, known: Any) -> tuple[Any, Sample]:
+    def _counted(
+        self, table: Table, answers: Any, sample_weight: Any, groups: Any, classes: Any, known: Any
+    ) -> tuple[Any, Sample]:
         """The rows that count for something, with what they count for; and the target, as far as it is known."""
-        weight = row_weights(sample_weight, len(table))
+        weight, of = row_weights(sample_weight, len(table)), read_groups(groups, len(table))
         kept = None if weight is None or weight.all() else np.flatnonzero(weight)
         target, y = self._answers(answers, kept, classes, known)
+        origin = np.arange(len(table))
         if weight is not None and kept is not None:
-            table, weight = table.part(kept), weight[kept]
-        sample = self._weighted(Sample(table, y, weight), target)
+            table, weight, of = table.part(kept), weight[kept], None if of is None else of[kept]
+            origin = np.full(len(origin), -1)
+            origin[kept] = np.arange(len(kept))
+        sample = self._weighted(Sample(table, y, weight, of, origin), target)
         fewest = FEWEST_ROWS if known is None else 1
-        if len(sample.table) < fewest:
+        if len(sample) < fewest:
             raise DataError(
-                f"Found array with {len(sample.table)} sample(s) (n_samples={len(sample.table)}) while a minimum of "
+                f"Found array with {len(sample)} sample(s) (n_samples={len(sample)}) while a minimum of "
                 f"{fewest} is required by {type(self).__name__}: nothing can be learned from 1 sample."
             )
         return target, sample
 
-    def _divided(self, sample: Sample, seed: int, *, one_epoch: bool) -> tuple[Sample, Sample | None]:
-        """The rows to train on, equal ones as one where each step takes all; and those held out, if there are any."""
-        if self.batch_size == -1:
-            places, weights = distinct(sample.table, sample.y, sample.weight)
-            sample = Sample(sample.table.part(places), sample.y[places], weights)
-        if one_epoch or not stops_early(self.early_stopping, len(sample.table)):
+    def _divided(self, sample: Sample, way: Way) -> tuple[Sample, np.ndarray | None]:
+        """The rows to train on, and the places of those that one network holds out; several hold out folds of all."""
+        if way.members > 1 or way.one_epoch or not stops_early(self.early_stopping, len(sample)):
             return sample, None
-        train, held = holdout(len(sample.table), self.validation_fraction, seed, self._strata(sample.y))
-        return sample.part(train), sample.part(held)
+        classes, share = self._strata(sample.y), self.validation_fraction
+        if sample.groups is None:
+            train, held = holdout(len(sample), share, way.seed, classes)
+        else:
+            folds = max(round(1 / share), 2)
+            fold = dealt(len(sample), folds, way.seed, 0, classes, sample.groups)
+            train, held = np.flatnonzero(fold != 0), np.flatnonzero(fold == 0)
+        return sample.part(train), held
 
-    def _understood(self, table: Table, rows: Rows) -> tuple[Schema, Encoder]:
+    def _understood(self, table: Table, rows: Rows, preset: Preset) -> tuple[Schema, Encoder]:
         """What the columns of the rows of training are, and how they become numbers."""
         schema = self._schema(table, rows)
-        return schema, Encoder.fit(table, schema, numeric=self.numeric, embed=takes_codes(self.model))
+        return schema, Encoder.fit(table, schema, numeric=preset.numeric, embed=takes_codes(self.model))
 
-    def _train(
+    def _train_one(
         self,
         record: Fitted,
         head: Head,
         sample: Sample,
         encoded: Encoded,
-        held: Sample | None,
-        *,
-        one_epoch: bool,
-        go_on: bool,
+        whole: Sample,
+        held: np.ndarray | None,
+        way: Way,
     ) -> None:
-        """Run the epochs and keep what comes of them."""
-        model, rows = record.model, len(sample.table)
-        batch = min(batch_of(self.batch_size, rows), rows)
-        steps = -(-rows // batch)
-        epochs = 1 if one_epoch else epochs_of(self.epochs, steps)
-        self._compile(model, head, steps * epochs, falls=not one_epoch, keep=one_epoch and go_on)
-        judges = [] if held is None else [self._judge(record, held, patience_of(self.patience, epochs))]
+        """Run the epochs of one network, heard by callbacks, and keep what comes of them."""
+        (model,), rows = record.models, len(sample)
+        batch, epochs = self._extent(rows, way)
+        self._compile(model, head, -(-rows // batch) * epochs, way)
+        callbacks: list[Any] = []
+        seen: Encoded | None = None
+        if held is not None:
+            aside = whole.part(held)
+            seen, answers = record.encoder.encode(aside.table), self._learned(aside.y, record.target, model)
+            patience = patience_of(self.patience, epochs, way.preset)
+            callbacks.append(Judge(_inputs(seen), answers, _normalized(aside.weight), patience))
+        if way.deadline is not None:
+            callbacks.append(Deadline(way.deadline))
+        if (watch := watching()) is not None:
+            watch.begin(1, epochs)
+            callbacks.append(Told(watch))
         options: dict[str, Any] = {
             "batch_size": None if model.optimizer is not None and model.optimizer.whole else batch,
             "epochs": epochs,
             "verbose": int(self.verbose),
-            "callbacks": [*judges, *_listed(self.callbacks)],  # the user's hear of the validation's values, too
+            "callbacks": [*callbacks, *_listed(self.callbacks)],  # the user's hear of the validation's values, too
             "shuffle": bool(self.shuffle),
             "sample_weight": _normalized(sample.weight),
         }
-        before = dict(self.history_) if one_epoch and go_on else {}
+
+        def keep(history: History) -> None:
+            parts = [] if held is None or seen is None else [(model, seen, held)]
+            self._keep(record, [0], [history.history], self._held_out(record.target, parts, whole), way)
+
         try:
             with limited(self._threads()):
                 history = model.fit(_inputs(encoded), self._learned(sample.y, record.target, model), **options)
         except KeyboardInterrupt:
             if model.history is not None and model.history.epoch:
-                self._keep(record, model.history, before)
+                keep(model.history)
             raise
-        if not history.epoch:
+        self._refuse_nothing_learned(bool(history.epoch))
+        keep(history)
+
+    def _train_many(self, record: Fitted, head: Head, sample: Sample, encoded: Encoded, way: Way) -> None:
+        """Train the members side by side over the same rows, and keep what comes of them."""
+        models, rows = record.models, len(sample)
+        held = self._folds(sample, way)
+        fewest = rows - min(map(len, held))
+        batch, epochs = self._extent(fewest, way)
+        for model in models:
+            self._compile(model, head, -(-fewest // batch) * epochs, way)
+        plan = models[0].plan()
+        answers = self._learned(sample.y, record.target, models[0])
+        table = matrix(_inputs(encoded), answers, _normalized(sample.weight), loss=plan.loss, network=plan.network)
+        stops = not way.one_epoch and stops_early(self.early_stopping, rows)
+        patience = patience_of(self.patience, epochs, way.preset) if stops else None
+        schedule = Schedule(batch, epochs, bool(self.shuffle), patience, way.deadline, self._threads())
+        done = train(models, table, held, schedule)
+        self._refuse_nothing_learned(bool(done))
+        if len(done) < len(models):
+            record.notes.append(
+                f"{len(models) - len(done)} of {len(models)} members finished no epoch, and are left out."
+            )
+        with limited(self._threads()):
+            parts = [(models[member], _part_of(encoded, held[member]), held[member]) for member in done]
+            held_out = self._held_out(record.target, parts, sample)
+        histories = [history.history for member in done if (history := models[member].history) is not None]
+        record.models = tuple(models[member] for member in done)
+        self._keep(record, done, histories, held_out, way)
+
+    def _folds(self, sample: Sample, way: Way) -> list[np.ndarray]:
+        """The places of the rows that each member holds out."""
+        rows, groups = len(sample), sample.groups
+        if way.one_epoch:
+            return [np.empty(0, np.uint32)] * way.members
+        folds = min(way.preset.folds, rows if groups is None else len(np.unique(groups)))
+        return held_out(way.members, folds, rows, way.seed, self._strata(sample.y), groups)
+
+    def _extent(self, rows: int, way: Way) -> tuple[int, int]:
+        """The rows of a step and the passes over so many rows."""
+        batch = min(batch_of(self.batch_size, rows, way.preset), rows)
+        return batch, 1 if way.one_epoch else epochs_of(self.epochs, rows, batch, way.preset)
+
+    def _refuse_nothing_learned(self, learned: bool) -> None:  # noqa: FBT001
+        """An error where no network finished an epoch."""
+        if not learned:
             raise DivergenceError(
                 f"The loss stopped being finite in the first epoch of {type(self).__name__}, so nothing was learned. "
                 f"Give a smaller learning_rate than {self.learning_rate or 'the default'}, or numeric='robust'."
             )
-        self._keep(record, history, before)
 
-    def _judge(self, record: Fitted, held: Sample, patience: int) -> Judge:
-        """Who scores each epoch on the rows held out."""
-        seen, answers = record.encoder.encode(held.table), self._learned(held.y, record.target, record.model)
-        return Judge(_inputs(seen), answers, _normalized(held.weight), patience)
+    def _held_out(
+        self, target: Any, parts: Sequence[tuple[Sequential, Encoded, np.ndarray]], sample: Sample
+    ) -> np.ndarray:
+        """What the networks predict of the rows that they have held out, for the rows as they were given.
 
-    def _compile(self, model: Sequential, head: Head, steps: int, *, falls: bool, keep: bool) -> None:
-        """Compile the model, unless it is the user's own and was; with `keep` only where something has changed."""
+        Where several have held out the same row it is their mean, where none has it is NaN.
+        """
+        total, count = np.zeros(0), np.zeros(len(sample))
+        for model, seen, places in parts:
+            read = self._read_out(model, _predicted([model], seen)[0])
+            if not total.size:
+                total = np.zeros((len(sample), read.shape[1]))
+            total[places] += read
+            count[places] += 1
+        if not total.size:
+            return np.full(len(sample.origin), np.nan)
+        total[count == 0] = np.nan
+        return sample.spread(self._decoded(total / np.maximum(count, 1)[:, np.newaxis], target))
+
+    def _compile(self, model: Sequential, head: Head, steps: int, way: Way) -> None:
+        """Compile the model, unless it is the user's own and was; for one more epoch only where something changed."""
         if self.model is not None and model.compiled:
             return
+        falls = not way.one_epoch
         optimizer = optimizer_of(
-            self.optimizer,
-            self.learning_rate,
+            *(self.optimizer, self.learning_rate, way.preset),
             weight_decay=self.weight_decay,
             use_ema=self.use_ema and falls,
             schedule=self.schedule if falls else "constant",
             steps=steps,
         )
-        if keep and model.compiled and model.optimizer == optimizer:
+        if way.one_epoch and way.go_on and model.compiled and model.optimizer == optimizer:
             return
         model.compile(optimizer, head.loss, metrics=self.metrics)
 
-    def _new_model(self, encoder: Encoder, head: Head, seed: int) -> Sequential:
-        """A network for what the encoder gives."""
-        shape = Shape(len(encoder.features), encoder.cardinalities, encoder.widths, head.units)
-        made = built(self, shape, head, seed)
+    def _new_models(self, encoder: Encoder, encoded: Encoded, head: Head, way: Way) -> tuple[Sequential, ...]:
+        """Networks for what the encoder gives."""
+        some = encoded.x[:: -(-len(encoded) // MOST_ROWS_OF_KNOTS)]
+        columns = encoder.embeddable if any(way.preset.widths_for(encoder.embeddable)) else 0
+        knots = tuple(mass_knots(some[:, column], way.preset.knots) for column in range(columns))
+        return tuple(self._new_model(encoder, knots, head, seed, way) for seed in _member_seeds(way))
+
+    def _new_model(
+        self, encoder: Encoder, knots: tuple[tuple[float, ...], ...], head: Head, seed: int, way: Way
+    ) -> Sequential:
+        shape = Shape(len(encoder.features), encoder.cardinalities, encoder.widths, head.units, knots)
+        made = built(self, way.preset, shape, head, seed)
         if not made.built:
             made.build(_shape_of(shape))
         return made
 
-    def _same_model(self, encoder: Encoder, head: Head, seed: int) -> Sequential:
-        """The network of the fit before, if it is still the one that the parameters ask for."""
+    def _same_models(self, encoder: Encoder, head: Head, way: Way) -> tuple[Sequential, ...]:
+        """The networks of the fit before, if they are still those that the parameters ask for."""
         if self.model is None:
-            asked = self._new_model(encoder, head, seed)
-            if [layer.record for layer in asked.layers] != [layer.record for layer in self.model_.layers]:
+            asked = self._new_model(encoder, knots_of(self.models_[0]), head, way.seed, way)
+            if [layer.record for layer in asked.layers] != [layer.record for layer in self.models_[0].layers]:
                 raise ArgumentError(
                     f"{type(self).__name__} goes on training the network that there is, and its layers have changed: "
-                    f"{asked!r} instead of {self.model_!r}. Use warm_start=False."
+                    f"{asked!r} instead of {self.models_[0]!r}. Use warm_start=False."
                 )
-        return deepcopy(self.model_)
+        return deepcopy(self.models_)
 
-    def _keep(self, record: Fitted, history: History, before: Mapping[str, list[float]]) -> None:
-        """What a fit gave, once it has given something: a fit that fails leaves what was there."""
-        self.model_, self.encoder_, self.table_schema_ = record.model, record.encoder, record.schema
+    def _keep(
+        self,
+        record: Fitted,
+        done: Sequence[int],
+        histories: Sequence[Mapping[str, list[float]]],
+        held_out: np.ndarray,
+        way: Way,
+    ) -> None:
+        """What a fit gave, once it has given something: a fit that fails leaves what was there.
+
+        `done` are the members that gave something, of which `histories` are.
+        """
+        if way.one_epoch and way.go_on:
+            before = [self.histories_[member] for member in done]
+            histories = [
+                {name: [*earlier.get(name, []), *values] for name, values in history.items()}
+                for earlier, history in zip(before, histories, strict=True)
+            ]
+        self.models_, self.encoder_, self.table_schema_ = record.models, record.encoder, record.schema
         self.target_, self.notes_, self.scores_ = record.target, tuple(record.notes), {}
-        self.history_ = {name: [*before.get(name, []), *values] for name, values in history.history.items()}
+        self.histories_ = tuple({name: list(values) for name, values in history.items()} for history in histories)
+        self.history_ = mean_history(self.histories_)
+        self.oof_prediction_ = held_out
         self.n_iter_ = len(self.history_["loss"])
         self.n_features_in_ = len(record.names)
         self._names, self._named, self._target_names = record.names, record.named, record.target_names
@@ -357,7 +519,7 @@ class TableEstimator(BaseEstimator):
     # ---- Predicting ------------------------------------------------------------------------------------------------
 
     def _outputs(self, X: Any) -> np.ndarray:
-        """The network's outputs on rows: float32 of shape (rows, outputs)."""
+        """The mean of what the networks' outputs say of rows, float64 of shape (rows, outputs): see `_read_out`."""
         check_is_fitted(self)
         owner = type(self).__name__
         rows = read_rows(X, owner, fewest=0)
@@ -365,12 +527,12 @@ class TableEstimator(BaseEstimator):
         encoded = self.encoder_.encode(table)
         for note in encoded.notes:
             warnings.warn(note, DataWarning, stacklevel=4)
-        model = self.model_
-        network = model._ready_network("predict")
         with limited(self._threads()):
-            return get_engine().predict(
-                network, model._weights(network), encoded.x, codes=encoded.codes, batch_size=ROWS
-            )
+            outputs = _predicted(self.models_, encoded)
+        mean = self._read_out(self.models_[0], outputs[0])
+        for model, one in zip(self.models_[1:], outputs[1:], strict=True):
+            mean += self._read_out(model, one)
+        return mean / len(outputs)
 
     def _scored(self, X: Any, y: Any) -> tuple[Any, Any]:
         """X and y as scikit-learn's score takes them, where y is the name of a column of X."""
@@ -440,7 +602,7 @@ class TableEstimator(BaseEstimator):
     def __getstate__(self) -> dict[str, Any]:
         """The bytes of a model file, and beside them what a user gave: arguments, requests of metadata."""
         state: dict[str, Any] = super().__getstate__()
-        if not hasattr(self, "model_"):
+        if not hasattr(self, "models_"):
             return state
         try:
             data = store.to_bytes(self._to_content())
@@ -459,6 +621,15 @@ class TableEstimator(BaseEstimator):
     # ---- What there is to look at ----------------------------------------------------------------------------------
 
     @property
+    def model_(self) -> Sequential:
+        """The trained network, where it is the only one."""
+        if len(self.models_) > 1:
+            raise AttributeError(
+                f"This {type(self).__name__} has {len(self.models_)} networks: see models_. With members=1 it has one."
+            )
+        return self.models_[0]
+
+    @property
     def coefs_(self) -> list[np.ndarray]:
         """The kernels of the dense layers, in their order."""
         return [weights[0] for _, weights in self._dense()]
@@ -470,20 +641,21 @@ class TableEstimator(BaseEstimator):
 
     @property
     def n_layers_(self) -> int:
-        """Layers with weights, and the input."""
-        return len(self._dense()) + 1
+        """Dense layers, and the input."""
+        check_is_fitted(self)
+        return sum(isinstance(layer.record, Dense) for layer in self.models_[0].layers) + 1
 
     @property
     def n_outputs_(self) -> int:
         """Units of the last layer."""
         check_is_fitted(self)
-        return self.model_.plan().network.outputs
+        return self.models_[0].plan().network.outputs
 
     @property
     def out_activation_(self) -> str:
         """The activation of the last layer."""
         check_is_fitted(self)
-        return self.model_.plan().network.last_activation.kind
+        return self.models_[0].plan().network.last_activation.kind
 
     @property
     def loss_curve_(self) -> list[float]:
@@ -557,6 +729,14 @@ class TableEstimator(BaseEstimator):
         """The answers as the model's loss reads them."""
         raise NotImplementedError
 
+    def _read_out(self, model: Sequential, outputs: np.ndarray) -> np.ndarray:
+        """What the mean over networks is taken of: float64 of shape (rows, classes or outputs)."""
+        raise NotImplementedError
+
+    def _decoded(self, mean: np.ndarray, target: Any) -> np.ndarray:
+        """That mean as `oof_prediction_` holds it."""
+        raise NotImplementedError
+
 
 def _separated(X: Any, y: Any, owner: str, *, several: bool, fewest: int = 1) -> tuple[Rows, Any, tuple[str, ...]]:
     """X without the target's columns, the target, and its columns' names if it came as these."""
@@ -589,6 +769,24 @@ def _inputs(encoded: Encoded) -> Any:
     if encoded.codes is None:
         return encoded.x
     return (encoded.x, encoded.codes) if encoded.x.shape[1] else encoded.codes
+
+
+def _part_of(encoded: Encoded, rows: np.ndarray) -> Encoded:
+    return Encoded(encoded.x[rows], None if encoded.codes is None else encoded.codes[rows])
+
+
+def _predicted(models: Sequence[Sequential], encoded: Encoded) -> np.ndarray:
+    """The outputs of networks that differ in their weights alone: float32 of shape (models, rows, outputs)."""
+    network = models[0]._ready_network("predict")
+    weights = [model._weights(network) for model in models]
+    return get_engine().predict_many(network, weights, encoded.x, codes=encoded.codes, batch_size=ROWS)
+
+
+def _member_seeds(way: Way) -> list[int]:
+    """A seed for each network; that of one is the fit's."""
+    if way.members == 1:
+        return [way.seed]
+    return [key(way.seed, "member", member) >> 1 for member in range(way.members)]
 
 
 def _shape_of(shape: Shape) -> Any:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+import time
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from tabgrad._targets import matrix
 from tabgrad.callbacks.base import Callback, Logs
 from tabgrad.engines.select import get_engine
 
-__all__ = ["Judge"]
+__all__ = ["Deadline", "Judge", "Told"]
 
 FEW_ROWS = 1024  # that are scored before threads are there
 
@@ -58,3 +59,33 @@ class Judge(Callback):
         """The best weights are the model's."""
         if self._weights is not None:
             self.model.set_weights(self._weights)
+
+
+class Deadline(Callback):
+    """Ends the run after the epoch in which `time.monotonic` passes a time."""
+
+    def __init__(self, deadline: float) -> None:
+        self._deadline = deadline
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Look at the clock."""
+        self.model.stop_training = self.model.stop_training or time.monotonic() >= self._deadline
+
+
+class Hears(Protocol):
+    """Who is told of epochs."""
+
+    def epoch_end(self, member: int, epoch: int, logs: Logs) -> bool:
+        """See `tabgrad.estimators._members.Watch`."""
+
+
+class Told(Callback):
+    """Tells of the epochs of the only network."""
+
+    def __init__(self, watch: Hears) -> None:
+        self._watch = watch
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Pass it on."""
+        if self._watch.epoch_end(0, epoch, dict(logs or {})):
+            self.model.stop_training = True

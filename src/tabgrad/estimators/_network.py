@@ -7,17 +7,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-import numpy as np
-
 from tabgrad import _seeds, activations, layers, losses
 from tabgrad._checks import COUNT, check
 from tabgrad.errors import ArgumentError, ArgumentTypeError
+from tabgrad.estimators._presets import Preset
 from tabgrad.layers import Layer
 from tabgrad.losses import Loss
 from tabgrad.models import Sequential
 from tabgrad.regularizers import L1L2
 
-__all__ = ["Head", "Shape", "built", "class_head", "takes_codes", "value_head"]
+__all__ = ["Head", "Shape", "built", "class_head", "knots_of", "takes_codes", "value_head"]
 
 RECTIFIERS = (activations.Relu, activations.LeakyRelu, activations.Elu)
 
@@ -33,12 +32,15 @@ class Shape:
     cardinalities, widths : tuple of int
         For each column of codes how many there are, and how many numbers are to stand for one.
     outputs : int
+    knots : tuple of tuples of float
+        Of each of the first numeric columns, for which vectors may stand; the others are indicators.
     """
 
     features: int
     cardinalities: tuple[int, ...]
     widths: tuple[int, ...]
     outputs: int
+    knots: tuple[tuple[float, ...], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -113,10 +115,20 @@ def takes_codes(model: Any) -> bool:
     return "cardinalities" in _arguments(model)
 
 
-def built(estimator: Any, shape: Shape, head: Head, seed: int) -> Sequential:
-    """A new network: of the sizes that the estimator says, or its own `model`."""
+def knots_of(model: Sequential) -> tuple[tuple[float, ...], ...]:
+    """The knots of a network's embedding of numbers; of one without such, a place for each column that it embeds."""
+    for layer in model.layers:
+        if isinstance(layer.record, layers.PiecewiseLinearEmbedding):
+            return layer.record.knots
+        if isinstance(layer.record, layers.PeriodicEmbedding):
+            return ((),) * layer.record.columns
+    return ()
+
+
+def built(estimator: Any, preset: Preset, shape: Shape, head: Head, seed: int) -> Sequential:
+    """A new network: of the sizes that the preset says, or the estimator's own `model`."""
     if estimator.model is None:
-        return Sequential([*_layers(estimator, shape), *_last(estimator, head)], seed=seed)
+        return Sequential([*_layers(estimator, preset, shape), _last(estimator, preset, head)], seed=seed)
     if isinstance(estimator.model, Sequential):
         model = Sequential.from_config(estimator.model.get_config())
         model._seed = seed
@@ -146,25 +158,50 @@ def _arguments(function: Callable[..., Any]) -> Sequence[str]:
         return []
 
 
-def _layers(estimator: Any, shape: Shape) -> list[Layer]:
+def _layers(estimator: Any, preset: Preset, shape: Shape) -> list[Layer]:
     """Everything before the last layer."""
-    row: list[Layer] = []
-    if shape.cardinalities:
-        row.append(layers.Embedding(list(shape.cardinalities), list(shape.widths)))
-    sizes = estimator.hidden_layer_sizes
-    for units in [sizes] if np.ndim(sizes) == 0 else sizes:
-        activation = activations.get(estimator.activation)
-        # Variance 2 / fan_in keeps the size of signals through a rectifier, Glorot's through the others.
-        draw = "he_normal" if isinstance(activation, RECTIFIERS) else "glorot_uniform"
+    row = _embeddings(preset, shape)
+    if preset.scale_rate:
+        row.append(layers.Scale(learning_rate_factor=preset.scale_rate, weight_decay_factor=0.0))
+    activation = activations.get(preset.activation)
+    # Variance 2 / fan_in keeps the size of signals through a rectifier, Glorot's through the others.
+    draw = "he_normal" if isinstance(activation, RECTIFIERS) else "glorot_uniform"
+    for units in preset.hidden_layer_sizes:
         width = check(units, "hidden_layer_sizes", type(estimator).__name__, (int,), COUNT)
-        row.append(layers.Dense(width, activation, kernel_initializer=draw, kernel_regularizer=_penalty(estimator)))
-        if estimator.dropout:
-            row.append(layers.Dropout(estimator.dropout))
+        row.append(_dense(estimator, preset, width, activation, draw))
+        if preset.dropout:
+            row.append(layers.Dropout(preset.dropout))
     return row
 
 
-def _last(estimator: Any, head: Head) -> list[Layer]:
-    return [layers.Dense(head.units, head.activation, kernel_regularizer=_penalty(estimator))]
+def _embeddings(preset: Preset, shape: Shape) -> list[Layer]:
+    """What stands beside the numbers: vectors for the first of them, vectors for categories."""
+    row: list[Layer] = []
+    columns = len(shape.knots)
+    piecewise, periodic = preset.widths_for(columns)
+    rates: dict[str, Any] = {"learning_rate_factor": preset.embedding_rate, "weight_decay_factor": 0.0}
+    if columns and piecewise:
+        row.append(layers.PiecewiseLinearEmbedding(shape.knots, piecewise, **rates))
+    if columns and periodic:
+        row.append(layers.PeriodicEmbedding(columns, periodic, preset.frequencies, preset.frequency_scale, **rates))
+    if shape.cardinalities:
+        decays = float(not preset.decay_falls)
+        rates = {"learning_rate_factor": preset.category_rate, "weight_decay_factor": decays}
+        row.append(layers.Embedding(list(shape.cardinalities), list(shape.widths), **rates))
+    return row
+
+
+def _last(estimator: Any, preset: Preset, head: Head) -> Layer:
+    return _dense(estimator, preset, head.units, head.activation)
+
+
+def _dense(estimator: Any, preset: Preset, units: int, activation: Any, draw: str = "glorot_uniform") -> layers.Dense:
+    return layers.Dense(
+        *(units, activation),
+        kernel_initializer=draw,
+        kernel_regularizer=_penalty(estimator),
+        bias_weight_decay_factor=0.0 if preset.decay_falls else None,
+    )
 
 
 def _penalty(estimator: Any) -> L1L2 | None:

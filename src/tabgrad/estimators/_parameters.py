@@ -16,6 +16,7 @@ from sklearn.utils._param_validation import (
 from tabgrad.activations import Activation
 from tabgrad.callbacks.base import Callback
 from tabgrad.errors import ArgumentTypeError
+from tabgrad.estimators._presets import EMBEDDINGS, PRESETS
 from tabgrad.losses import Loss
 from tabgrad.metrics import Metric
 from tabgrad.models import Sequential
@@ -29,21 +30,25 @@ __all__ = ["COMMON", "OF_CLASSES", "ParameterError", "check_parameters"]
 
 _COUNT = Interval(Integral, 1, None, closed="left")
 _NOT_NEGATIVE = Interval(Real, 0, None, closed="left")
+_AUTO = StrOptions({"auto"})
 _SHARE = Interval(Real, 0, 1, closed="left")
 
 COMMON: dict[str, list[Any]] = {
-    "hidden_layer_sizes": ["array-like", _COUNT],
+    "hidden_layer_sizes": [_AUTO, "array-like", _COUNT],
+    "preset": [StrOptions(set(PRESETS))],
+    "members": [_AUTO, _COUNT],
+    "time_limit": [None, Interval(Real, 0, None, closed="neither")],
     "activation": [str, Activation],
-    "dropout": [_SHARE],
+    "dropout": [_AUTO, _SHARE],
     "model": [None, Sequential, callable],
     "optimizer": [str, Optimizer],
     "learning_rate": [None, Interval(Real, 0, None, closed="neither"), LearningRateSchedule],
     "schedule": [StrOptions({"cosine", "constant"})],
-    "batch_size": [StrOptions({"auto"}), _COUNT, Options(Integral, {-1})],
-    "epochs": [StrOptions({"auto"}), _COUNT],
-    "early_stopping": [StrOptions({"auto"}), "boolean"],
+    "batch_size": [_AUTO, _COUNT, Options(Integral, {-1})],
+    "epochs": [_AUTO, _COUNT],
+    "early_stopping": [_AUTO, "boolean"],
     "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
-    "patience": [StrOptions({"auto"}), _COUNT],
+    "patience": [_AUTO, _COUNT],
     "l1": [_NOT_NEGATIVE],
     "l2": [_NOT_NEGATIVE],
     "weight_decay": [None, _NOT_NEGATIVE],
@@ -52,7 +57,8 @@ COMMON: dict[str, list[Any]] = {
     "metrics": [None, str, list, tuple, Metric, callable],
     "callbacks": [None, list, tuple, Callback],
     "shuffle": ["boolean"],
-    "numeric": [StrOptions({"robust", "standard", "quantile", "none"})],
+    "numeric": [StrOptions({"auto", "robust", "standard", "quantile", "none"})],
+    "numeric_embedding": [StrOptions({"auto", *EMBEDDINGS})],
     "kinds": [None, dict],
     "random_state": ["random_state"],
     "n_jobs": [None, Integral],

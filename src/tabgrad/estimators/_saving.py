@@ -1,13 +1,15 @@
 """A fitted estimator as the content of a model file, and the way back, which trusts nothing that the file says.
 
 The header holds ``estimator`` (its arguments, the schema of the table and its fingerprint, encoder, target, history)
-and ``model``, the header of its network; the arrays are the network's.
+and ``model``, the header of its network; the arrays are the network's. Several networks differ in their numbers alone:
+``model`` then holds what they share, ``members`` for each its state and its history, and the arrays of all of them lie
+one on another, member by member along the first axis.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,7 +31,8 @@ TARGETS: dict[str, type] = {"classifier": ClassTarget, "regressor": ValueTarget}
 """What an estimator of a kind learns."""
 
 FITTED = (
-    *("model_", "encoder_", "table_schema_", "target_", "notes_", "scores_", "history_", "n_iter_", "n_features_in_"),
+    *("models_", "encoder_", "table_schema_", "target_", "notes_", "scores_", "history_", "histories_", "n_iter_"),
+    *("n_features_in_",),
     *("_names", "_named", "_target_names", "_wide", "_fingerprint", "feature_names_in_"),
 )
 """What a fit gives, and a file holds."""
@@ -38,6 +41,9 @@ PARTS = (
     *("parameters", "schema", "fingerprint", "encoder", "target", "history", "scores", "notes", "named"),
     *("target_names", "wide"),
 )
+SHARED, OWN = ("network", "training"), ("state", "history")
+"""What several networks have together in a file, and what each has of its own."""
+
 NOT_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 
 
@@ -49,7 +55,7 @@ def content_of(estimator: TableEstimator, kind: str) -> tuple[Content, list[str]
     ArgumentError
         The network is compiled with a function of the user's own.
     """
-    network = _network(estimator)
+    networks = _networks(estimator)
     parameters, left_out = _arguments(estimator.get_params(deep=False))
     header = {
         "estimator": {
@@ -58,44 +64,63 @@ def content_of(estimator: TableEstimator, kind: str) -> tuple[Content, list[str]
             "fingerprint": estimator._fingerprint,
             "encoder": to_data(estimator.encoder_),
             "target": to_data(estimator.target_),
-            "history": {name: [_number(value) for value in values] for name, values in estimator.history_.items()},
+            "history": _numbers(estimator.history_),
             "scores": {name: _number(value) for name, value in estimator.scores_.items()},
             "notes": list(estimator.notes_),
             "named": estimator._named,
             "target_names": list(estimator._target_names),
             "wide": estimator._wide,
         },
-        "model": network.header,
+        **_joined_headers(networks),
     }
-    return Content(kind, header, network.arrays), left_out
+    if len(networks) == 1:
+        return Content(kind, header, networks[0].arrays), left_out
+    header["estimator"]["histories"] = [_numbers(history) for history in estimator.histories_]
+    names = networks[0].arrays
+    return Content(kind, header, {name: np.stack([one.arrays[name] for one in networks]) for name in names}), left_out
 
 
-def _network(estimator: TableEstimator) -> Content:
+def _joined_headers(networks: Sequence[Content]) -> dict[str, Any]:
+    """The header of one network as it is; of several what they share, and what each has of its own."""
+    first, *_ = headers = [network.header for network in networks]
+    if len(headers) == 1:
+        return {"model": first}
+    return {
+        "model": {name: first[name] for name in SHARED},
+        "members": [{name: header[name] for name in OWN} for header in headers],
+    }
+
+
+def _networks(estimator: TableEstimator) -> list[Content]:
     try:
-        estimator.model_.get_compile_config()
+        estimator.models_[0].get_compile_config()
     except ArgumentError as error:
         name = type(estimator).__name__
         raise ArgumentError(
             f"The {name} cannot be saved with what its network is compiled with: {error} Give {name} a loss, metrics "
             "and an optimizer that are names or records, or pickle it."
         ) from error
-    return estimator.model_._to_content()
+    return [model._to_content() for model in estimator.models_]
 
 
 def restore(estimator: TableEstimator, content: Content) -> None:
     """Give an estimator what a fit gave; raises whatever nonsense raises (see `tabgrad.store.interpreted`)."""
     header = content.header
-    if header.keys() != {"estimator", "model"}:
+    if header.keys() - {"members"} != {"estimator", "model"}:
         raise ArgumentError("The header must hold estimator and model.")
-    data, model = header["estimator"], _model(content)
-    if data.keys() != set(PARTS):
-        raise ArgumentError(f"The estimator must hold {', '.join(PARTS)}. Got {shown(list(data))}.")
+    data, models = header["estimator"], tuple(_models(content))
+    parts = PARTS if "members" not in header else (*PARTS, "histories")
+    if data.keys() != set(parts):
+        raise ArgumentError(f"The estimator must hold {', '.join(parts)}. Got {shown(list(data))}.")
     schema, encoder, target = (from_data(data[name]) for name in ("schema", "encoder", "target"))
     _check_kinds(schema, encoder, target, content.kind)
-    _check_fit(model, encoder, target)
-    estimator.model_, estimator.encoder_, estimator.table_schema_, estimator.target_ = model, encoder, schema, target
+    _check_fit(models[0], encoder, target)
+    estimator.models_, estimator.encoder_, estimator.table_schema_, estimator.target_ = models, encoder, schema, target
     estimator.notes_ = _texts(data["notes"])
-    estimator.history_ = {name: [_read_number(value) for value in values] for name, values in data["history"].items()}
+    estimator.history_ = _read_numbers(data["history"])
+    estimator.histories_ = tuple(map(_read_numbers, data.get("histories", [data["history"]])))
+    if len(estimator.histories_) != len(models):
+        raise ArgumentError(f"The file must hold a history of each of {len(models)} networks.")
     estimator.scores_ = {name: _read_number(value) for name, value in data["scores"].items()}
     estimator.n_iter_ = len(estimator.history_["loss"])
     estimator.n_features_in_ = len(encoder.names)
@@ -106,9 +131,27 @@ def restore(estimator: TableEstimator, content: Content) -> None:
         estimator.feature_names_in_ = np.array(encoder.names, dtype=object)
 
 
-def _model(content: Content) -> Sequential:
-    """The network, which must be able to predict."""
-    part = Content("sequential", content.header["model"], content.arrays, content.versions, content.name)
+def _models(content: Content) -> Iterator[Sequential]:
+    """The networks, which must be able to predict."""
+    header = content.header
+    if "members" not in header:
+        yield _model(content, header["model"], content.arrays)
+        return
+    members = header["members"]
+    if not isinstance(members, list) or len(members) < 2 or header["model"].keys() != set(SHARED):
+        raise ArgumentError(f"Several networks must share {' and '.join(SHARED)}, and be two at least.")
+    for name, array in content.arrays.items():
+        if array.ndim < 1 or len(array) != len(members):
+            raise ArgumentError(f"The array {shown(name)} must be one on another of {len(members)} networks.")
+    for place, own in enumerate(members):
+        if own.keys() != set(OWN):
+            raise ArgumentError(f"A network must have its own {' and '.join(OWN)}. Got {shown(list(own))}.")
+        arrays = {name: np.ascontiguousarray(array[place]) for name, array in content.arrays.items()}
+        yield _model(content, {**header["model"], **own}, arrays)
+
+
+def _model(content: Content, header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Sequential:
+    part = Content("sequential", header, arrays, content.versions, content.name)
     model = Sequential._from_content(part)
     if not model.built or not model.compiled:
         raise ArgumentError("The network of an estimator must be built and compiled.")
@@ -161,6 +204,8 @@ def arguments_of(content: Content, known: Mapping[str, Any]) -> dict[str, Any]:
     data = content.header["estimator"]["parameters"]
     if unknown := data.keys() - known.keys():
         raise ArgumentError(f"The estimator takes no argument {shown(min(unknown))}.")
+    if "preset" not in data:  # written when there was one network, and all its arguments were figures
+        data = {**data, "preset": "single"}
     return {name: _value(value) for name, value in data.items()}
 
 
@@ -199,6 +244,14 @@ def _value(data: Any) -> Any:
 
 def _texts(values: Any) -> tuple[str, ...]:
     return tuple(check(value, "a name", "the file", (str,)) for value in values)
+
+
+def _numbers(history: Mapping[str, Sequence[float]]) -> dict[str, list[Any]]:
+    return {name: [_number(value) for value in values] for name, values in history.items()}
+
+
+def _read_numbers(history: Mapping[str, Sequence[Any]]) -> dict[str, list[float]]:
+    return {name: [_read_number(value) for value in values] for name, values in history.items()}
 
 
 def _number(value: Any) -> Any:

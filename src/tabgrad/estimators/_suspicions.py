@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from tabgrad._refusals import SHOWN, shown
-from tabgrad.encode.numeric import Robust, encoded
+from tabgrad.encode.numeric import Quantile, Robust, encoded
 from tabgrad.table import Table, Words
 
 __all__ = ["leaks", "repeats"]
@@ -37,9 +37,10 @@ def leaks(x: np.ndarray, y: np.ndarray, features: Sequence[str]) -> Iterator[str
     targets = y.reshape(len(y), -1)
     if y.dtype.kind == "i" and (classes := int(y.max(initial=0)) + 1) <= MOST_CLASSES:
         targets = np.column_stack([targets, *(y == place for place in range(classes))])
-    elif y.dtype.kind == "f":  # scaled as a column is by default: of the target in other units the same comes then
-        scaled = [Robust.of("y", target) for target in targets.T]
-        targets = np.column_stack([targets, encoded(scaled, list(targets.T))])
+    elif y.dtype.kind == "f":  # scaled as a column may be: of the target in other units the same comes then
+        columns = list((targets / max(np.abs(targets).max(initial=0), 1e-300)).T)
+        for way in (Robust, Quantile):
+            targets = np.column_stack([targets, encoded([way.of("y", column) for column in columns], columns)])
     r = _correlations(x, targets)
     found = np.flatnonzero((np.abs(r) >= LEAK).any(axis=1))
     if found.size:

@@ -14,9 +14,11 @@ from tabgrad._row_weights import class_factors
 from tabgrad.activations import Activation
 from tabgrad.encode.target import ClassTarget
 from tabgrad.errors import DataError
-from tabgrad.estimators._base import Sample, TableEstimator, _part
+from tabgrad.estimators._base import TableEstimator, _part
 from tabgrad.estimators._network import Head, class_head
 from tabgrad.estimators._parameters import COMMON, OF_CLASSES
+from tabgrad.estimators._presets import DEFAULT
+from tabgrad.estimators._sample import Sample
 from tabgrad.estimators._targets import read_labels
 from tabgrad.losses import Loss
 from tabgrad.models import Sequential
@@ -27,52 +29,69 @@ __all__ = ["Classifier"]
 
 
 class Classifier(ClassifierMixin, TableEstimator):
-    """A dense network that learns classes from a table, as a scikit-learn classifier.
+    """Dense networks that learn classes from a table, as a scikit-learn classifier.
 
-    Numbers are scaled, categories become one-hot columns or learned embeddings, missing values have a place of their
-    own; all of it is fitted to the rows of training alone and kept with the network. The network ends in one sigmoid
-    unit for two classes, in a softmax for more, and minimises the cross-entropy.
+    Numbers are scaled and stand beside vectors that are learned for them, categories become one-hot columns or learned
+    embeddings, missing values have a place of their own. Several networks, the members, are trained side by side, each
+    without the rows of one fold, which say when it is best; what they say together is better than what any of them
+    says. A network ends in one sigmoid unit for two classes, in a softmax for more, and minimises the cross-entropy.
 
     Parameters
     ----------
-    hidden_layer_sizes : int or sequence of int, default (128, 128)
-        Units of each hidden layer; ``()`` is logistic regression. Two layers of 128 hold what tables of ordinary size
-        have to say and still train in about a second; half the width costs little, a third layer brings little.
-    activation : str or Activation, default "relu"
-        Of the hidden layers.
-    dropout : float, default 0.1
-        Share of a hidden layer's units that a step leaves out, in [0, 1).
+    hidden_layer_sizes : int, sequence of int or "auto", default "auto"
+        Units of each hidden layer; ``()`` is logistic regression. "auto": the preset's, two layers of 64 in "fast", of
+        128 in "best" and "single".
+    preset : {"fast", "best", "single"}, default "fast"
+        Figures for all arguments that are "auto" or None, adapted to the number of rows and columns. "fast": 4 members
+        on 4 of 8 folds. "best": 8 larger members that learn more slowly, some ten times the work. "single": one network
+        without vectors for numbers, a tenth of the rows held out.
+    members : int or "auto", default "auto"
+        Networks. "auto": the preset's; fewer from some hundred thousand rows on, one for a `model` of your own. 1:
+        `validation_fraction` of the rows is held out instead of a fold.
+    time_limit : float or None, default None
+        Seconds for the whole fit, kept within one epoch: as many members are trained as there is time for, each with
+        its share of what is left, and the best weights so far are taken. One member always has one epoch.
+    activation : str, Activation or "auto", default "auto"
+        Of the hidden layers. "auto": "relu".
+    dropout : float or "auto", default "auto"
+        Share of a hidden layer's units that a step leaves out, in [0, 1). "auto": 0.1.
     model : Sequential, callable or None, default None
-        A network of your own in place of `hidden_layer_sizes`, `activation`, `dropout`, `l1` and `l2`: each fit trains
-        a copy. Of a function the result, called with those of ``features`` (encoded columns), ``outputs`` (units that
-        the last layer needs), ``cardinalities`` (levels of the columns that come as codes for an `Embedding`; without
-        this argument all categories are one-hot) and ``random_state`` that it has arguments for. A network that is
-        compiled keeps its optimizer, loss and metrics.
+        A network of your own in place of `hidden_layer_sizes`, `activation`, `dropout`, `numeric_embedding`, `l1` and
+        `l2`, trained as "single" is: each member trains a copy. Of a function the result, called with those of
+        ``features`` (encoded columns), ``outputs`` (units that the last layer needs), ``cardinalities`` (levels of the
+        columns that come as codes for an `Embedding`; without this argument all categories are one-hot) and
+        ``random_state`` that it has arguments for. A network that is compiled keeps its optimizer, loss and metrics.
     optimizer : str or Optimizer, default "adam"
     learning_rate : float, LearningRateSchedule or None, default None
-        None: 0.006 for Adam and its kin under the cosine schedule, else the optimizer's own.
+        None: the preset's for Adam and its kin under the cosine schedule (0.012 in "fast", 0.006 in the others), else
+        the optimizer's own. In "fast" and "best" vectors for numbers learn 3 times as fast, the scales of inputs 6
+        times, under Adam and its kin.
     schedule : {"cosine", "constant"}, default "cosine"
         "cosine": the rate rises over the first 50 steps and falls to zero along half a cosine until the last epoch.
     batch_size : int or "auto", default "auto"
-        Rows a step. "auto": the power of two next to a 64th of the rows, between 32 and 256. -1: all rows; then equal
-        rows are one row with the sum of their weights, so that a weight of k is k repetitions to the last bit.
+        Rows a step. "auto": 64 or 128 in "fast" and "best", up to 1,024 for large tables; in "single" the power of two
+        next to a 64th of the rows, between 32 and 256. -1: all rows; then equal rows are one row with the sum of their
+        weights, so that a weight of k is k repetitions to the last bit.
     epochs : int or "auto", default "auto"
-        Passes over the rows. "auto": as many as make 3,000 steps, between 20 and 200.
+        Passes over the rows. "auto": 30 in "fast", 40 in "best", for small tables as many as make 1,300 steps, for
+        very large ones fewer; in "single" as many as make 3,000 steps, between 20 and 200.
     early_stopping : bool or "auto", default "auto"
-        Hold rows out, score them after each epoch, stop when the loss on them no longer falls, and go back to the
-        weights with which it was least. "auto": from 200 rows on; a tenth of fewer says too little.
+        Score the rows held out after each epoch, stop when the loss on them no longer falls, and go back to the weights
+        with which it was least. "auto": from 200 rows on; the folds of fewer say too little. False: all epochs; members
+        hold their folds out all the same.
     validation_fraction : float, default 0.1
-        Share of the rows to hold out; every class gives its share.
+        Share of the rows that a single network holds out; every class gives its share.
     patience : int or "auto", default "auto"
-        Epochs without a lower loss after which to stop. "auto": a fifth of `epochs`, at least 10.
+        Epochs without a lower loss after which to stop. "auto": 8 in "fast", 12 in "best", or a tenth of `epochs`; in
+        "single" a fifth of them, at least 10.
     l1, l2 : float, default 0
         Penalties on the kernels: ``l1 sum |w| + l2 sum w^2``.
     weight_decay : float or None, default None
-        Decoupled decay of all weights, per step and in units of the learning rate. None: 0.3 for Adam and its kin where
-        `optimizer` is a name, else the optimizer's own.
+        Decoupled decay per step, in units of the learning rate, of the kernels of dense layers; in "single" of all
+        weights. None: 0.3 for Adam and its kin where `optimizer` is a name, else the optimizer's own.
     use_ema : bool, default True
-        Train a running average of the weights along, whose memory is the last 100 steps, or a tenth of all where they
-        are fewer than 1,000, and take it for the network. It is better than the weights themselves, which still swing.
+        Train a running average of the weights along, whose memory is the last 100 steps, fewer at the beginning, and
+        take it for the network. It is better than the weights themselves, which still swing.
     label_smoothing : float, default 0
         In [0, 1): a label's own class gets ``1 - s + s / classes``, each other one ``s / classes``.
     class_weight : dict of label and weight, "balanced" or None, default None
@@ -82,11 +101,16 @@ class Classifier(ClassifierMixin, TableEstimator):
     metrics : list of str, Metric or function, optional
         Noted in `history_` after each epoch; for instance ``["accuracy"]``.
     callbacks : list of Callback, optional
+        Of one network: with several members they are refused.
     shuffle : bool, default True
         Take the rows in a new order each epoch.
-    numeric : {"robust", "standard", "quantile", "none"}, default "robust"
-        How numbers are scaled: by median and interquartile range with smooth clipping, by mean and deviation, to a
-        normal distribution by their ranks, or not at all.
+    numeric : {"auto", "robust", "standard", "quantile", "none"}, default "auto"
+        How numbers are scaled: by median and interquartile range with smooth clipping ("auto" in "single"), by mean and
+        deviation, to a normal distribution by their ranks ("auto" in the others), or not at all.
+    numeric_embedding : {"auto", "none", "piecewise", "periodic", "both"}, default "auto"
+        Which vectors stand for a number of more than two values beside itself: `layers.PiecewiseLinearEmbedding`,
+        `layers.PeriodicEmbedding`, or both ("auto" in "fast" and "best"), with fewer components where columns are very
+        many. "auto" in "single": none.
     kinds : dict, optional
         What columns are, where it is not what their values suggest: ``{"zip": "categorical", "size": ["S", "M",
         "L"]}``; a list is the levels of an ordinal column in their order.
@@ -97,7 +121,7 @@ class Classifier(ClassifierMixin, TableEstimator):
     verbose : bool or {0, 1, 2}, default 0
         1: a live line. 2: a line an epoch.
     warm_start : bool, default False
-        Whether fit goes on training the network of the last fit, on the columns and classes of that one.
+        Whether fit goes on training the networks of the last fit, on the columns and classes of that one.
 
     Attributes
     ----------
@@ -112,16 +136,27 @@ class Classifier(ClassifierMixin, TableEstimator):
     encoder_ : Encoder
         What makes numbers of a table.
     target_ : ClassTarget
+    models_ : tuple of Sequential
+        The trained networks.
     model_ : Sequential
-        The trained network.
+        The trained network, where it is the only one.
+    oof_prediction_ : array of shape (rows, classes)
+        For each row of fit the probabilities that members say which were not trained on it, their mean where they are
+        several: what honest scores can be computed from without other rows. NaN where no member has held the row out
+        (in "fast" half of them) or its weight is 0. When to stop was chosen by the same rows, so scores of few rows are
+        a little too good. Not in files.
     history_ : dict of lists of float
-        ``loss``, ``val_loss`` and metrics of each epoch.
+        ``loss``, ``val_loss`` and metrics of each epoch, the mean over the members that ran it.
+    histories_ : tuple of dict
+        The same of each member.
     n_iter_ : int
-        Epochs that were run.
+        Epochs that were run, by the member that ran most.
     loss_, best_loss_, loss_curve_, validation_scores_, best_validation_score_
         As of scikit-learn's MLPClassifier, except that the validation score is minus the loss.
-    coefs_, intercepts_, n_layers_, n_outputs_, out_activation_
-        Of the network, as of scikit-learn's MLPClassifier.
+    n_layers_, n_outputs_, out_activation_
+        Of a network, as of scikit-learn's MLPClassifier.
+    coefs_, intercepts_
+        Likewise, of the only one.
     notes_ : tuple of str
         What was guessed, changed or found suspicious in the rows of the fit.
     scores_ : dict of float
@@ -151,10 +186,13 @@ class Classifier(ClassifierMixin, TableEstimator):
 
     def __init__(  # noqa: PLR0913  (every setting of network and training)
         self,
-        hidden_layer_sizes: int | Sequence[int] = (128, 128),
+        hidden_layer_sizes: int | Sequence[int] | str = "auto",
         *,
-        activation: str | Activation = "relu",
-        dropout: float = 0.1,
+        preset: str = DEFAULT,
+        members: int | str = "auto",
+        time_limit: float | None = None,
+        activation: str | Activation = "auto",
+        dropout: float | str = "auto",
         model: Sequential | Callable[..., Sequential] | None = None,
         optimizer: str | Optimizer = "adam",
         learning_rate: float | LearningRateSchedule | None = None,
@@ -174,7 +212,8 @@ class Classifier(ClassifierMixin, TableEstimator):
         metrics: Any = None,
         callbacks: Any = None,
         shuffle: bool = True,
-        numeric: str = "robust",
+        numeric: str = "auto",
+        numeric_embedding: str = "auto",
         kinds: Mapping[str, Any] | None = None,
         random_state: int | np.random.RandomState | None = None,
         n_jobs: int | None = None,
@@ -182,6 +221,9 @@ class Classifier(ClassifierMixin, TableEstimator):
         warm_start: bool = False,
     ) -> None:
         self.hidden_layer_sizes = hidden_layer_sizes
+        self.preset = preset
+        self.members = members
+        self.time_limit = time_limit
         self.activation = activation
         self.dropout = dropout
         self.model = model
@@ -204,6 +246,7 @@ class Classifier(ClassifierMixin, TableEstimator):
         self.callbacks = callbacks
         self.shuffle = shuffle
         self.numeric = numeric
+        self.numeric_embedding = numeric_embedding
         self.kinds = kinds
         self.random_state = random_state
         self.n_jobs = n_jobs
@@ -226,7 +269,7 @@ class Classifier(ClassifierMixin, TableEstimator):
         -------
         self
         """
-        go_on = hasattr(self, "model_")
+        go_on = hasattr(self, "models_")
         return self._fit(X, y, sample_weight, go_on=go_on, classes=classes, one_epoch=True)
 
     def predict(self, X: Any) -> np.ndarray:
@@ -244,9 +287,8 @@ class Classifier(ClassifierMixin, TableEstimator):
         array of shape (rows,)
             In the type of y.
         """
-        outputs = self._outputs(X)
-        index = (outputs if outputs.shape[1] > 1 else self._probabilities(outputs)).argmax(axis=1)
-        decoded: np.ndarray = self.target_.decode(index)
+        p = self._outputs(X)
+        decoded: np.ndarray = self.target_.decode(p.argmax(axis=1))
         return decoded
 
     def predict_proba(self, X: Any) -> np.ndarray:
@@ -262,7 +304,7 @@ class Classifier(ClassifierMixin, TableEstimator):
         array of shape (rows, classes)
             float64; each row sums to 1.
         """
-        return self._probabilities(self._outputs(X))
+        return self._outputs(X)
 
     def predict_log_proba(self, X: Any) -> np.ndarray:
         """The logarithm of `predict_proba`."""
@@ -290,10 +332,6 @@ class Classifier(ClassifierMixin, TableEstimator):
             raise AttributeError(f"This {type(self).__name__} has no classes_ before it is fitted.") from None
         decoded: np.ndarray = target.decode(np.arange(len(target.classes)))
         return decoded
-
-    def _probabilities(self, outputs: np.ndarray) -> np.ndarray:
-        """A network's outputs as probabilities."""
-        return probabilities(outputs, self.model_._ready_compiled("predict").loss)
 
     # ---- What a classifier does differently ------------------------------------------------------------------------
 
@@ -365,6 +403,12 @@ class Classifier(ClassifierMixin, TableEstimator):
         if plan.loss.target == "labels":
             return y
         return np.eye(units, dtype=np.float32)[y] if units > 1 else y.astype(np.float32)[:, np.newaxis]
+
+    def _read_out(self, model: Sequential, outputs: np.ndarray) -> np.ndarray:
+        return probabilities(outputs, model._ready_compiled("predict").loss)
+
+    def _decoded(self, mean: np.ndarray, target: ClassTarget) -> np.ndarray:
+        return mean
 
 
 def probabilities(outputs: np.ndarray, loss: Loss) -> np.ndarray:

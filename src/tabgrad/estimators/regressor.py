@@ -15,9 +15,11 @@ from tabgrad._refusals import SHOWN, shown
 from tabgrad.activations import Activation
 from tabgrad.encode.target import ValueTarget
 from tabgrad.errors import DataError, TabgradError
-from tabgrad.estimators._base import Sample, TableEstimator
+from tabgrad.estimators._base import TableEstimator
 from tabgrad.estimators._network import Head, positive, value_head
 from tabgrad.estimators._parameters import COMMON
+from tabgrad.estimators._presets import DEFAULT
+from tabgrad.estimators._sample import Sample
 from tabgrad.estimators._targets import read_values
 from tabgrad.losses import Loss
 from tabgrad.models import Sequential
@@ -28,17 +30,17 @@ __all__ = ["Regressor"]
 
 
 class Regressor(RegressorMixin, TableEstimator):
-    """A dense network that learns numbers from a table, as a scikit-learn regressor of one output or several.
+    """Dense networks that learn numbers from a table, as a scikit-learn regressor of one output or several.
 
-    X is encoded as by `Classifier`. The target is standardised for training, each output for itself, and predictions
-    are in its own unit again, within the range that the rows of training had.
+    X is encoded as by `Classifier`, and members are trained as there. The target is standardised for training, each
+    output for itself, and predictions are in its own unit again, within the range that the rows of training had.
 
     Parameters
     ----------
-    hidden_layer_sizes, activation, dropout, model, optimizer, learning_rate, schedule, batch_size, epochs
-        As for `Classifier`; so are `early_stopping`, `validation_fraction` (rows held out at random), `patience`, `l1`,
-        `l2`, `weight_decay`, `use_ema`, `callbacks`, `shuffle`, `numeric`, `kinds`, `random_state`, `n_jobs`,
-        `verbose` and `warm_start`.
+    hidden_layer_sizes, preset, members, time_limit, activation, dropout, model, optimizer, learning_rate, schedule
+        As for `Classifier`; so are `batch_size`, `epochs`, `early_stopping`, `validation_fraction` (rows held out at
+        random), `patience`, `l1`, `l2`, `weight_decay`, `use_ema`, `callbacks`, `shuffle`, `numeric`,
+        `numeric_embedding`, `kinds`, `random_state`, `n_jobs`, `verbose` and `warm_start`.
     loss : str, Loss, callable or None, default None
         None: the squared error. "mae", "huber", "log_cosh": outliers count less; ``losses.Quantile(0.9)``, or several
         quantiles, each a column of the prediction; "poisson" for counts, "gamma_deviance" and "tweedie_deviance" for
@@ -49,9 +51,11 @@ class Regressor(RegressorMixin, TableEstimator):
 
     Attributes
     ----------
-    n_features_in_, feature_names_in_, table_schema_, encoder_, model_, history_, n_iter_, notes_, scores_, loss_
-        As of `Classifier`; so are `loss_curve_`, `best_loss_`, `validation_scores_`, `best_validation_score_`,
-        `coefs_`, `intercepts_`, `n_layers_`, `n_outputs_` and `out_activation_`.
+    n_features_in_, feature_names_in_, table_schema_, encoder_, models_, model_, history_, histories_, n_iter_
+        As of `Classifier`; so are `notes_`, `scores_`, `loss_`, `loss_curve_`, `best_loss_`, `validation_scores_`,
+        `best_validation_score_`, `coefs_`, `intercepts_`, `n_layers_`, `n_outputs_` and `out_activation_`.
+    oof_prediction_ : array of shape (rows,) or (rows, outputs)
+        For each row of fit the mean prediction of members that were not trained on it; see `Classifier`.
     target_ : ValueTarget
         What standardises the target.
 
@@ -71,10 +75,13 @@ class Regressor(RegressorMixin, TableEstimator):
 
     def __init__(  # noqa: PLR0913  (every setting of network and training)
         self,
-        hidden_layer_sizes: int | Sequence[int] = (128, 128),
+        hidden_layer_sizes: int | Sequence[int] | str = "auto",
         *,
-        activation: str | Activation = "relu",
-        dropout: float = 0.1,
+        preset: str = DEFAULT,
+        members: int | str = "auto",
+        time_limit: float | None = None,
+        activation: str | Activation = "auto",
+        dropout: float | str = "auto",
         model: Sequential | Callable[..., Sequential] | None = None,
         optimizer: str | Optimizer = "adam",
         learning_rate: float | LearningRateSchedule | None = None,
@@ -92,7 +99,8 @@ class Regressor(RegressorMixin, TableEstimator):
         metrics: Any = None,
         callbacks: Any = None,
         shuffle: bool = True,
-        numeric: str = "robust",
+        numeric: str = "auto",
+        numeric_embedding: str = "auto",
         kinds: Mapping[str, Any] | None = None,
         random_state: int | np.random.RandomState | None = None,
         n_jobs: int | None = None,
@@ -100,6 +108,9 @@ class Regressor(RegressorMixin, TableEstimator):
         warm_start: bool = False,
     ) -> None:
         self.hidden_layer_sizes = hidden_layer_sizes
+        self.preset = preset
+        self.members = members
+        self.time_limit = time_limit
         self.activation = activation
         self.dropout = dropout
         self.model = model
@@ -120,6 +131,7 @@ class Regressor(RegressorMixin, TableEstimator):
         self.callbacks = callbacks
         self.shuffle = shuffle
         self.numeric = numeric
+        self.numeric_embedding = numeric_embedding
         self.kinds = kinds
         self.random_state = random_state
         self.n_jobs = n_jobs
@@ -151,7 +163,7 @@ class Regressor(RegressorMixin, TableEstimator):
         -------
         self
         """
-        return self._fit(X, y, sample_weight, go_on=hasattr(self, "model_"), one_epoch=True)
+        return self._fit(X, y, sample_weight, go_on=hasattr(self, "models_"), one_epoch=True)
 
     def predict(self, X: Any) -> np.ndarray:
         """The predicted number of each row, in the target's unit.
@@ -166,9 +178,9 @@ class Regressor(RegressorMixin, TableEstimator):
         array of shape (rows,) or (rows, outputs)
             float64, shaped as y was; a column for each quantile of a `losses.Quantile` of several.
         """
-        encoded = self._outputs(X)
-        outputs: np.ndarray = self.target_.decode(encoded)
-        return outputs if outputs.shape[1] > 1 or self._wide else outputs[:, 0]
+        mean = self._outputs(X)
+        values: np.ndarray = self.target_.decode(mean)
+        return values if values.shape[1] > 1 or self._wide else values[:, 0]
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """R2, the coefficient of determination, on these rows, as scikit-learn's.
@@ -231,6 +243,13 @@ class Regressor(RegressorMixin, TableEstimator):
 
     def _learned(self, y: np.ndarray, target: ValueTarget, model: Sequential) -> np.ndarray:
         return target.encode(y)
+
+    def _read_out(self, model: Sequential, outputs: np.ndarray) -> np.ndarray:
+        return outputs.astype(np.float64)
+
+    def _decoded(self, mean: np.ndarray, target: ValueTarget) -> np.ndarray:
+        values: np.ndarray = target.decode(mean)
+        return values if values.shape[1] > 1 else values[:, 0]
 
 
 def _check_sign(y: np.ndarray, loss: Loss) -> None:
