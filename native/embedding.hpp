@@ -5,9 +5,6 @@
 
 namespace tabgrad::TABGRAD_ISA {
 
-// Four floats, wherever they lie.
-typedef float four __attribute__((vector_size(16), aligned(4), may_alias));
-
 static inline void copy_floats(float* to, const float* from, int count) {
   int j = 0;
   for (; j + 4 <= count; j += 4) *reinterpret_cast<four*>(to + j) = *reinterpret_cast<const four*>(from + j);
@@ -57,6 +54,7 @@ struct Embedding : Layer {
            of_batch.reserve(static_cast<std::size_t>(rows) * columns.size());
   }
 
+  bool passes_on() const override { return true; }
   void forward(const Pass& pass, int from, int to) override {
     const Batch& batch = *pass.batch;
     const long count = static_cast<long>(columns.size());

@@ -47,6 +47,30 @@ static inline void lanes_to_rows(const vec* from, int rows, int units, float* to
   }
 }
 
+// Both for units that begin anywhere in a row, and end before others that must stay as they are.
+static inline void loose_rows_to_lanes(const float* from, long ld, int rows, int units, vec* to) {
+  for (int n = 0; n < units; n += W) {
+    vec block[W];
+    const int left = units - n < W ? units - n : W;
+    for (int i = 0; i < W; i++) block[i] = i < rows ? load_loose(from + i * ld + n) : vec{};
+    transpose(block);
+    for (int j = 0; j < left; j++) to[n + j] = block[j];
+  }
+}
+static inline void lanes_to_loose_rows(const vec* from, int rows, int units, float* to, long ld) {
+  for (int n = 0; n < units; n += W) {
+    vec block[W];
+    const int left = units - n < W ? units - n : W;
+    for (int j = 0; j < W; j++) block[j] = j < left ? from[n + j] : vec{};
+    transpose(block);
+    for (int i = 0; i < rows; i++)
+      if (left == W)
+        reinterpret_cast<loose_vec*>(to + i * ld + n)[0] = block[i];
+      else
+        std::memcpy(to + i * ld + n, &block[i], static_cast<std::size_t>(left) * sizeof(float));
+  }
+}
+
 // p_j = e^(z_j) / sum e^z; returns log sum e^(z - most), `most` being the largest z.
 static inline vec softmax_of(const vec* z, vec* p, int units, vec& most) {
   vec whole = {};

@@ -21,6 +21,7 @@ struct Signal {
   int units;
   long ld;
   Floats value, slope, error;  // slope: empty where it is one everywhere; error: empty where nobody needs it
+  int unread = 0;              // so many units come first whose error nobody needs; it may be anything
 
   explicit Signal(int units) : units(units), ld(leading(units)) {}
   int vectors() const { return padded(units) / W; }
@@ -72,6 +73,7 @@ struct Layer {
   // Whether a function that comes next can be taken in here.
   virtual bool joins_activation() const { return false; }
   virtual bool joins_dropout() const { return false; }
+  virtual bool passes_on() const { return false; }                // whether the output begins with the input as it is
   virtual double work() const { return in->units + out->units; }  // multiply-adds a row
   virtual bool adds_to_loss() const { return false; }  // whether `activity` is what each row adds to the loss
   virtual const float* activity() const { return nullptr; }

@@ -15,8 +15,8 @@ struct Periodic : Layer {
   static constexpr int BLOCK = 8;  // outputs whose sums stay in registers
   int columns, width, waves;
   Array frequency, phase, kernel, bias;
-  Lanes inputs, outputs, errors;
-  Floats sums;  // of a column's frequencies, phases and kernel, for each part; padded
+  Lanes inputs, outputs, errors, slopes;  // of W rows: the columns, their vectors, the errors of both
+  Floats sums;                            // of a column's frequencies, phases and kernel, for each part; padded
 
   explicit Periodic(const LayerSpec& spec)
       : columns(static_cast<int>(spec.numbers[0])),
@@ -32,12 +32,13 @@ struct Periodic : Layer {
   }
   long room() const { return 2L * padded(waves) + padded(waves * width) + padded(width); }
   bool reserve(long rows) override {
-    if (!inputs.reserve(rows, in->units) || !outputs.reserve(rows, out->units)) return false;
+    if (!inputs.reserve(rows, columns) || !outputs.reserve(rows, columns * width)) return false;
     if (!out->error.data()) return true;
-    return errors.reserve(rows, out->units) && sums.reserve(static_cast<std::size_t>(room() * columns));
+    return errors.reserve(rows, columns * width) && slopes.reserve(rows, columns) &&
+           sums.reserve(static_cast<std::size_t>(room() * columns));
   }
   double work() const override { return static_cast<double>(columns) * waves * (width + 16); }
-  int offset(int j) const { return in->units + j * width; }
+  bool passes_on() const override { return true; }
 
   // A wave's place in its turn, from -1/2 to 1/2.
   struct Wave {
@@ -51,21 +52,17 @@ struct Periodic : Layer {
   Wave wave(int j, int f) const {
     return {frequency.w[j * frequency.ld + f], phase.w[j * phase.ld + f] * (1 / TWO_PI)};
   }
-  static vec sine(vec turn) { return cos_turns(reduced(turn - 0.25f)); }
 
   void forward(const Pass&, int from, int to) override {
     for (int m = from; m < to; m += W) {
       const int rows = to - m < W ? to - m : W;
-      vec *x = inputs.at(m), *y = outputs.at(m);
-      rows_to_lanes(in->value_of(m), in->ld, rows, in->units, x);
-      for (int n = 0; n < in->units; n++) y[n] = x[n];
+      vec *x = inputs.at(m), *e = outputs.at(m);
+      rows_to_lanes(in->value_of(m), in->ld, rows, columns, x);
       for (int j = 0; j < columns; j++)
-        for (int top = 0; top < width; top += BLOCK)
-          if (width - top >= BLOCK)
-            mix<BLOCK>(j, top, x[j], y + offset(j) + top);
-          else
-            for (int i = top; i < width; i++) mix<1>(j, i, x[j], y + offset(j) + i);
-      lanes_to_rows(y, rows, out->units, out->value_of(m), out->ld);
+        in_blocks(width, [&]<int N>(int top) { mix<N>(j, top, x[j], e + j * width + top); });
+      for (int i = 0; i < rows; i++)
+        for (int n = 0; n < padded(in->units); n += W) store(out->value_of(m + i) + n, load(in->value_of(m + i) + n));
+      lanes_to_loose_rows(e, rows, columns * width, out->value_of(m) + in->units, out->ld);
     }
   }
   template <int N>
@@ -79,38 +76,49 @@ struct Periodic : Layer {
     }
     for (int i = 0; i < N; i++) e[i] = max(z[i], vec{});
   }
+  // body<N>(top) for each block of at most BLOCK outputs.
+  template <class Body, int... i>
+  [[gnu::always_inline]] static void in_blocks(int width, const Body& body, std::integer_sequence<int, i...>) {
+    int top = 0;
+    for (; width - top >= BLOCK; top += BLOCK) body.template operator()<BLOCK>(top);
+    ((width - top == i + 1 ? body.template operator()<i + 1>(top) : void()), ...);
+  }
+  template <class Body>
+  [[gnu::always_inline]] static void in_blocks(int width, const Body& body) {
+    in_blocks(width, body, std::make_integer_sequence<int, BLOCK - 1>{});
+  }
 
   void backward(const Pass&, int from, int to) override {
     for (int m = from; m < to; m += W) {
       const int rows = to - m < W ? to - m : W;
-      vec* d = errors.at(m);
-      rows_to_lanes(out->error_of(m), out->ld, rows, out->units, d);
-      if (rows == 1)  // its error is in every lane, and counts once
-        for (int n = 0; n < out->units; n++) d[n] = first(1) ? d[n] : vec{};
-      for (int n = in->units; n < out->units; n++) d[n] = outputs.at(m)[n] > 0 ? d[n] : vec{};
-      if (in->error.data()) spread(m, rows);
+      vec *d = errors.at(m), *e = outputs.at(m);
+      loose_rows_to_lanes(out->error_of(m) + in->units, out->ld, rows, columns * width, d);
+      for (int n = 0; n < columns * width; n++) d[n] = e[n] > 0 ? d[n] : vec{};
+      if (!in->error.data()) continue;
+      const bool spreads = in->unread < columns;
+      for (int j = 0; spreads && j < columns; j++) slopes.at(m)[j] = slope(j, inputs.at(m)[j], d + j * width);
+      for (int i = 0; i < rows; i++) pass_back(m, i, spreads);
     }
   }
-  void spread(int m, int rows) {
-    vec *d = errors.at(m), *x = inputs.at(m);
-    for (int j = 0; j < columns; j++) {
-      vec dx = {};
-      for (int f = 0; f < waves; f++) dx += wave(j, f).w * rising(j, f, x[j], d + offset(j));
-      d[j] += TWO_PI * dx;
+  // dx_j - d_j of W rows.
+  vec slope(int j, vec x, const vec* d) const {
+    vec dx = {};
+    for (int f = 0; f < waves; f++) {
+      const Wave of = wave(j, f);
+      const float* w = kernel.w + j * kernel.ld + f * width;
+      vec dh = {};
+      for (int i = 0; i < width; i++) dh += d[i] * w[i];
+      dx -= of.w * (sin_turns(of.turn(x)) * dh);
     }
-    for (int i = 0; i < rows; i++)
-      for (int n = 0; n < padded(in->units); n += W) {
-        vec g = {};
-        for (int l = 0; l < W && n + l < in->units; l++) g[l] = d[n + l][i];
-        InputError{*in, in_adds}(m + i, n, 1, 1, &g);
-      }
+    return TWO_PI * dx;
   }
-  // u = -sin(2 pi w x + p) (d W^T) of a wave.
-  vec rising(int j, int f, vec x, const vec* d) const {
-    const float* w = kernel.w + j * kernel.ld + f * width;
-    vec dh = {};
-    for (int i = 0; i < width; i++) dh += d[i] * w[i];
-    return -sine(wave(j, f).turn(x)) * dh;
+  // The error of a row's inputs, lane i of those from row m on.
+  void pass_back(int m, int i, bool spreads) {
+    for (int n = in->unread / W * W; n < padded(in->units); n += W) {
+      vec g = first(in->units - n) ? load(out->error_of(m + i) + n) : vec{};
+      for (int l = 0; spreads && l < W && n + l < columns; l++) g[l] += slopes.at(m)[n + l][i];
+      InputError{*in, in_adds}(m + i, n, 1, 1, &g);
+    }
   }
 
   // A part: a column.
@@ -120,37 +128,33 @@ struct Periodic : Layer {
     for (int j = from; j < to; j++) {
       float* dw = sums.data() + j * room();
       float *dp = dw + padded(waves), *dk = dp + padded(waves), *dc = dk + padded(waves * width);
-      for (int f = 0; f < waves; f++) {
-        vec of_frequency = {}, of_phase = {};
-        for (int m = 0; m < pass.rows; m += W) {
-          const vec u = rising(j, f, inputs.at(m)[j], errors.at(m) + offset(j));
-          of_phase += u, of_frequency += u * inputs.at(m)[j];
-        }
-        dp[f] = sum(of_phase), dw[f] = TWO_PI * sum(of_frequency);
-        for (int top = 0; top < width; top += BLOCK)
-          if (width - top >= BLOCK)
-            gather<BLOCK>(pass, j, f, top, dk + f * width + top);
-          else
-            for (int i = top; i < width; i++) gather<1>(pass, j, f, i, dk + f * width + i);
-      }
+      std::memset(dw, 0, 2 * static_cast<std::size_t>(padded(waves)) * sizeof(float));
+      in_blocks(width, [&]<int N>(int top) {
+        for (int f = 0; f < waves; f++) sum_up<N>(pass, j, f, top, dw + f, dp + f, dk + f * width + top);
+      });
       for (int i = 0; i < width; i++) {
         vec total = {};
-        for (int m = 0; m < pass.rows; m += W) total += errors.at(m)[offset(j) + i];
+        for (int m = 0; m < pass.rows; m += W) total += errors.at(m)[j * width + i];
         dc[i] = sum(total);
       }
       spend(frequency, j, dw, pass), spend(phase, j, dp, pass), spend(kernel, j, dk, pass), spend(bias, j, dc, pass);
     }
   }
-  // dW of a wave: sum over the rows of h d.
+  // What N of a column's outputs tell of a wave: its dw and dp, which others add to, and its dW.
   template <int N>
-  void gather(const Pass& pass, int j, int f, int top, float* to) const {
+  void sum_up(const Pass& pass, int j, int f, int top, float* dw, float* dp, float* dk) const {
     const Wave of = wave(j, f);
-    vec total[N] = {};
+    const float* w = kernel.w + j * kernel.ld + f * width + top;
+    vec of_frequency = {}, of_phase = {}, of_kernel[N] = {};
     for (int m = 0; m < pass.rows; m += W) {
-      const vec h = cos_turns(of.turn(inputs.at(m)[j])), *d = errors.at(m) + offset(j) + top;
-      for (int i = 0; i < N; i++) total[i] += h * d[i];
+      const vec x = inputs.at(m)[j], turn = of.turn(x), h = cos_turns(turn), *d = errors.at(m) + j * width + top;
+      vec dh = {};
+      for (int i = 0; i < N; i++) of_kernel[i] += h * d[i], dh += d[i] * w[i];
+      const vec u = sin_turns(turn) * dh;
+      of_phase -= u, of_frequency -= u * x;
     }
-    for (int i = 0; i < N; i++) to[i] = sum(total[i]);
+    *dp += sum(of_phase), *dw += TWO_PI * sum(of_frequency);
+    for (int i = 0; i < N; i++) dk[i] = sum(of_kernel[i]);
   }
   static void spend(const Array& array, int j, const float* sums, const Pass& pass) {
     for (int n = 0; n < padded(array.columns); n += W) {

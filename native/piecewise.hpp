@@ -10,7 +10,7 @@ namespace tabgrad::TABGRAD_ISA {
 //
 // s_t is 1 in the pieces before the one where x lies, k, and 0 in those after it. So the sum over pieces is a look-up,
 // what v_0 to v_(k-1) add up to, and s_k v_k; and going back a row adds g to what is summed up for all pieces before k
-// and s_k g to k alone.
+// and s_k g to k alone. Pieces are found for W rows at once, everything else goes along the vector of a column.
 struct PiecewiseLinear : Layer {
   static constexpr float BEYOND = 0.5f;  // how far the first and the last piece go on, in their own length
   struct Column {
@@ -23,9 +23,10 @@ struct PiecewiseLinear : Layer {
   Floats knots, inverse;         // of a piece's length
   Floats before;                 // for each piece what the v of those before it add up to
   Floats own, passed;            // sums over the rows that lie in a piece: s g, and g; zero between two steps
-  Block<std::int32_t> piece_of;  // where each number of a batch lies, column after column, and how far in
+  Floats sums;                   // over the rows: x g, then g, of each column
+  Lanes inputs, places;          // of W rows: the numbers, and in which piece of its column each lies
+  Block<std::int32_t> piece_of;  // where each number of a row lies, and how far in
   Floats come_of;
-  long most_rows = 0;
 
   explicit PiecewiseLinear(const LayerSpec& spec) : width(static_cast<int>(spec.numbers[0])), given(spec.constants) {
     for (int j = 0, at = 0; j < spec.size_count; j++) {
@@ -42,7 +43,9 @@ struct PiecewiseLinear : Layer {
   }
   bool reserve(long rows) override {
     const auto columns = of.size(), size = static_cast<std::size_t>(kernel.ld);
-    most_rows = rows;
+    const int count = static_cast<int>(columns);
+    if (!inputs.reserve(rows, count) || !places.reserve(rows, count) || !sums.reserve(2 * padded(count * width) + W))
+      return false;
     if (!knots.reserve(static_cast<std::size_t>(total) + columns) || !inverse.reserve(static_cast<std::size_t>(total)))
       return false;
     for (const Column& column : of) {
@@ -55,32 +58,67 @@ struct PiecewiseLinear : Layer {
            come_of.reserve(static_cast<std::size_t>(rows) * columns);
   }
   double work() const override { return 4.0 * static_cast<double>(of.size()) * (width + 8); }
+  int columns() const { return static_cast<int>(of.size()); }
   int offset(int j) const { return in->units + j * width; }
+  bool passes_on() const override { return true; }
 
-  // The piece in which x lies; `come`: how far in, not yet cut.
-  int piece(const Column& column, float x, float& come) const {
-    const float* b = knots.data() + column.knots;
-    int k = 0;
-    for (int i = 1; i < column.pieces; i++) k += x >= b[i];
-    come = (x - b[k]) * inverse.data()[column.first + k];
-    return column.first + k;
+  // Four numbers of a column's vector at a time, then those that are left, one at a time: step<T>(i). (A vector type as
+  // the argument of a template would lose how it is aligned.)
+  struct Fours {
+    typedef four type;
+  };
+  struct Ones {
+    typedef float type;
+  };
+  template <class Step>
+  [[gnu::always_inline]] void along(const Step& step) const {
+    int i = 0;
+    for (; i + 4 <= width; i += 4) step.template operator()<Fours>(i);
+    for (; i < width; i++) step.template operator()<Ones>(i);
+  }
+  template <class T>
+  static typename T::type& at(float* p) {
+    return *reinterpret_cast<typename T::type*>(p);
+  }
+  template <class T>
+  static const typename T::type& at(const float* p) {
+    return *reinterpret_cast<const typename T::type*>(p);
   }
 
+  // The pieces in which W rows lie: those whose first knot is not above x, from the second on, are counted.
+  ivec count(const Column& column, vec x) const {
+    const float* b = knots.data() + column.knots;
+    ivec k = {};
+    for (int i = 1; i < column.pieces; i++) k -= x >= b[i];
+    return k + column.first;
+  }
   void forward(const Pass&, int from, int to) override {
-    for (int m = from; m < to; m++) {
-      float* y = out->value_of(m);
-      for (int n = 0; n < padded(in->units); n += W) store(y + n, load(in->value_of(m) + n));
-      for (int j = 0; j < static_cast<int>(of.size()); j++) {
-        const float x = in->value_of(m)[j];
-        float s;
-        const int k = piece(of[static_cast<std::size_t>(j)], x, s);
-        s = s < -BEYOND ? -BEYOND : (s > 1 + BEYOND ? 1 + BEYOND : s);
-        piece_of.data()[j * most_rows + m] = k, come_of.data()[j * most_rows + m] = s;
-        const float *sum = before.data() + k * width, *v = kernel.w + k * width;
-        const float *a = linear.w + j * linear.ld, *c = bias.w + j * bias.ld;
-        float* e = y + offset(j);
-        for (int i = 0; i < width; i++) e[i] = sum[i] + s * v[i] + (x * a[i] + c[i]);
-      }
+    const int count_of_columns = columns();
+    for (int m = from; m < to; m += W) {
+      const int rows = to - m < W ? to - m : W;
+      rows_to_lanes(in->value_of(m), in->ld, rows, count_of_columns, inputs.at(m));
+      for (int j = 0; j < count_of_columns; j++)
+        places.at(m)[j] = as_float(count(of[static_cast<std::size_t>(j)], inputs.at(m)[j]));
+      for (int i = 0; i < rows; i++) look_up(m + i, reinterpret_cast<const std::int32_t*>(places.at(m)) + i);
+    }
+  }
+  // The output of a row whose numbers lie in these pieces, W places apart.
+  void look_up(int m, const std::int32_t* pieces) {
+    const float* x = in->value_of(m);
+    float* y = out->value_of(m);
+    for (int n = 0; n < padded(in->units); n += W) store(y + n, load(x + n));
+    std::int32_t* const piece = piece_of.data() + static_cast<long>(m) * columns();
+    float* const come = come_of.data() + static_cast<long>(m) * columns();
+    for (int j = 0; j < columns(); j++) {
+      const int k = pieces[static_cast<long>(j) * W];
+      float s = (x[j] - knots.data()[k + j]) * inverse.data()[k];  // a column has one knot more than pieces
+      s = s < -BEYOND ? -BEYOND : (s > 1 + BEYOND ? 1 + BEYOND : s);
+      piece[j] = k, come[j] = s;
+      const float *sum = before.data() + static_cast<long>(k) * width, *v = kernel.w + static_cast<long>(k) * width;
+      const float *a = linear.w + j * linear.ld, *c = bias.w + j * bias.ld;
+      along([&]<class T>(int i) __attribute__((always_inline)) {
+        at<T>(y + offset(j) + i) = at<T>(sum + i) + s * at<T>(v + i) + (x[j] * at<T>(a + i) + at<T>(c + i));
+      });
     }
   }
 
@@ -88,71 +126,79 @@ struct PiecewiseLinear : Layer {
     if (!in->error.data()) return;
     for (int m = from; m < to; m++) {
       const float* d = out->error_of(m);
-      for (int n = 0; n < padded(in->units); n += W) {
+      for (int n = in->unread / W * W; n < padded(in->units); n += W) {
         vec g = first(in->units - n) ? load(d + n) : vec{};
-        for (int i = 0; i < W && n + i < static_cast<int>(of.size()); i++) g[i] += slope(m, n + i, d + offset(n + i));
+        for (int i = 0; i < W && n + i < columns(); i++) g[i] += slope(m, n + i, d + offset(n + i));
         InputError{*in, in_adds}(m, n, 1, 1, &g);
       }
     }
   }
   // g . (a + v_k / length), without the second where x lies beyond.
   float slope(int m, int j, const float* g) const {
-    float s, total_slope = 0;
-    const int k = piece(of[static_cast<std::size_t>(j)], in->value_of(m)[j], s);
+    const int k = piece_of.data()[static_cast<long>(m) * columns() + j];
+    const float s = (in->value_of(m)[j] - knots.data()[k + j]) * inverse.data()[k];
     const float rate = s >= -BEYOND && s < 1 + BEYOND ? inverse.data()[k] : 0;
+    float total_slope = 0;
     for (int i = 0; i < width; i++)
       total_slope += g[i] * (linear.w[j * linear.ld + i] + rate * kernel.w[k * width + i]);
     return total_slope;
   }
 
-  // A part: a column's a and c; the last: the kernel.
-  int parts() const override { return static_cast<int>(of.size()) + 1; }
-  void learn(const Pass& pass, int from, int to) override {
+  // One part: a row adds to all arrays, and is looked at once.
+  int parts() const override { return 1; }
+  void learn(const Pass& pass, int, int) override {
     if (!kernel.trainable) return;
-    for (int j = from; j < to && j < static_cast<int>(of.size()); j++)
+    float *const da = sums.data(), *const dc = da + padded(columns() * width);
+    std::memset(da, 0, sums.bytes());
+    for (int m = 0; m < pass.rows; m++) sum_up(m, da);
+    for (int j = 0; j < columns(); j++) add_later(of[static_cast<std::size_t>(j)], dc + j * width);
+    for (int j = 0; j < columns(); j++)
       for (int n = 0; n < padded(width); n += W) {
-        vec da = {}, dc = {};
-        for (int m = 0; m < pass.rows; m++) {
-          const vec g = first(width - n) ? load_loose(out->error_of(m) + offset(j) + n) : vec{};
-          da += in->value_of(m)[j] * g, dc += g;
-        }
-        Gradient{linear, *pass.optimizer}(j, n, 1, 1, &da);
-        Gradient{bias, *pass.optimizer}(j, n, 1, 1, &dc);
+        const vec of_linear = first(width - n) ? load_loose(da + j * width + n) : vec{};
+        const vec of_bias = first(width - n) ? load_loose(dc + j * width + n) : vec{};
+        Gradient{linear, *pass.optimizer}(j, n, 1, 1, &of_linear);
+        Gradient{bias, *pass.optimizer}(j, n, 1, 1, &of_bias);
       }
-    if (to < parts()) return;
-    for (int j = 0; j < static_cast<int>(of.size()); j++) sum_up(j, pass.rows);
     row_gradient(kernel, *pass.optimizer, [&]<int V>(int n, vec(&g)[V]) __attribute__((always_inline)) {
       for (int i = 0; i < V; i++) g[i] = load(own.data() + n + W * i), store(own.data() + n + W * i, vec{});
     });
-    if (!pass.optimizer->store_only) refresh(to - 1, to);
+    if (!pass.optimizer->store_only) refresh(0, 1);
   }
-  // dv of a column's pieces: what its own rows give, and what those give that have come through it.
-  void sum_up(int j, int rows) {
-    const Column& column = of[static_cast<std::size_t>(j)];
-    for (int m = 0; m < rows; m++) {
-      const int k = piece_of.data()[j * most_rows + m];
-      const float s = come_of.data()[j * most_rows + m], *g = out->error_of(m) + offset(j);
-      float *of_piece = own.data() + k * width, *through = passed.data() + k * width;
-      for (int i = 0; i < width; i++) of_piece[i] += s * g[i], through[i] += g[i];
+  // What a row adds to da, and to the pieces in which its numbers lie.
+  void sum_up(int m, float* da) {
+    const float *x = in->value_of(m), *g = out->error_of(m) + in->units;
+    const std::int32_t* const piece = piece_of.data() + static_cast<long>(m) * columns();
+    const float* const come = come_of.data() + static_cast<long>(m) * columns();
+    for (int j = 0; j < columns(); j++, g += width, da += width) {
+      const long at_piece = static_cast<long>(piece[j]) * width;
+      along([&]<class T>(int i) __attribute__((always_inline)) {
+        const typename T::type d = at<T>(g + i);
+        at<T>(da + i) += x[j] * d;
+        at<T>(own.data() + at_piece + i) += come[j] * d, at<T>(passed.data() + at_piece + i) += d;
+      });
     }
-    for (int i = 0; i < width; i++) {
-      float later = 0;
-      for (int k = column.first + column.pieces; k-- > column.first;) {
-        own.data()[k * width + i] += later;
-        later += passed.data()[k * width + i], passed.data()[k * width + i] = 0;
+  }
+  // Each piece's rows add to dv of the pieces before it, and all of them to dc.
+  void add_later(const Column& column, float* dc) {
+    along([&]<class T>(int i) __attribute__((always_inline)) {
+      typename T::type later = {};
+      for (long k = column.first + column.pieces; k-- > column.first;) {
+        typename T::type& through = at<T>(passed.data() + k * width + i);
+        at<T>(own.data() + k * width + i) += later;
+        later += through, through = typename T::type{};
       }
-    }
+      at<T>(dc + i) = later;
+    });
   }
-  void refresh(int, int to) override {
-    if (to < parts()) return;
+  void refresh(int, int) override {
     for (const Column& column : of)
-      for (int i = 0; i < width; i++) {
-        float sum = 0;
-        for (int k = column.first; k < column.first + column.pieces; k++) {
-          before.data()[k * width + i] = sum;
-          sum += kernel.w[k * width + i];
+      along([&]<class T>(int i) __attribute__((always_inline)) {
+        typename T::type sum = {};
+        for (long k = column.first; k < column.first + column.pieces; k++) {
+          at<T>(before.data() + k * width + i) = sum;
+          sum += at<T>(kernel.w + k * width + i);
         }
-      }
+      });
   }
 };
 

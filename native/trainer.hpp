@@ -358,6 +358,10 @@ inline const char* Trainer::reserve(std::int64_t most_rows) {
     }
     const bool last = i + 1 >= signals_.size() - (linked_ ? 1 : 0);
     if (trains && (learns || last) && !signal.error.reserve(size)) return SHORT;
+    if (i > 0 && layers_[i - 1]->passes_on()) {
+      const Signal& before = *layers_[i - 1]->in;
+      signal.unread = before.error.data() ? before.unread : before.units;
+    }
   }
   std::size_t size = 0;
   for (const Array* array : arrays_) size += static_cast<std::size_t>(array->size()) * (1 + slots_);
