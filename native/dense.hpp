@@ -45,15 +45,20 @@ struct Dense : Layer {
 
   // A part: W rows of the kernel. The bias goes with the last.
   int parts() const override { return padded(kernel.rows) / W; }
+  struct Spent {
+    Gradient gradient;
+    int top;
+    void operator()(int m, int n, int rows, int vectors, const vec* block) const {
+      gradient(top + m, n, rows, vectors, block);
+    }
+    void ahead(int m, int n, int rows, int vectors) const { gradient.ahead(top + m, n, rows, vectors); }
+  };
   void learn(const Pass& pass, int from, int to) override {
     if (!kernel.trainable) return;
     const int top = from * W, rows = (to * W < kernel.rows ? to * W : kernel.rows) - top;
-    product(
-        rows, padded(kernel.columns), pass.rows, Left{in->value.data() + top, 1, in->ld}, out->error.data(), out->ld,
-        [&](int m, int n, int height, int vectors, const vec* block) {
-          Gradient{kernel, *pass.optimizer}(top + m, n, height, vectors, block);
-        },
-        pass.rows > DEPTH ? sums.data() + top * padded(kernel.columns) : nullptr);
+    product(rows, padded(kernel.columns), pass.rows, Left{in->value.data() + top, 1, in->ld}, out->error.data(),
+            out->ld, Spent{{kernel, *pass.optimizer}, top},
+            pass.rows > DEPTH ? sums.data() + top * padded(kernel.columns) : nullptr);
     if (has_bias && to == parts()) bias_gradient(pass, bias, *out);
     if (!pass.optimizer->store_only) refresh(from, to);
   }

@@ -112,6 +112,19 @@ struct Layer {
     finish(end, z, rows, vectors, n, static_cast<std::uint32_t>(m) * static_cast<std::uint32_t>(out->units), out->units,
            out->value_of(m) + n, pass.training && bends() ? out->slope_of(m) + n : nullptr, out->ld);
   }
+  // Rows [from, to) of what `make` gives at row m and column n, through the layer's end.
+  template <class Make>
+  [[gnu::always_inline]] void finish_rows(const Pass& pass, int from, int to, const Make& make) const {
+    constexpr int AT_ONCE = 8;
+    const int width = out->vectors();
+    for (int m = from; m < to; m++)
+      for (int j = 0; j < width; j += AT_ONCE) {
+        const int vectors = width - j < AT_ONCE ? width - j : AT_ONCE;
+        vec z[AT_ONCE];
+        for (int i = 0; i < vectors; i++) z[i] = make(m, W * (j + i));
+        finish_block(pass, m, W * j, 1, vectors, z);
+      }
+  }
 };
 
 // dL/dw of an array, a block at a time: stored, or spent at once on a step.
@@ -128,6 +141,15 @@ struct Gradient {
     } else {
       step.rule.step_block(step, array, m, n, rows, vectors, block);
     }
+  }
+  // Asks for what the step of a block will read.
+  void ahead(int m, int n, int rows, int vectors) const {
+    for (int i = 0; i < rows; i++)
+      for (int j = 0; j < vectors; j++) {
+        const long at = (m + i) * array.ld + n + W * j;
+        __builtin_prefetch(array.w + at, 1);
+        for (int s = 0; s < step.rule.slots; s++) __builtin_prefetch(array.slot[s] + at, 1);
+      }
   }
 };
 

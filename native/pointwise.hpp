@@ -9,11 +9,7 @@ namespace tabgrad::TABGRAD_ISA {
 struct Elementwise : Layer {
   bool joins_dropout() const override { return !sealed && !dropout; }
   void forward(const Pass& pass, int from, int to) override {
-    for (int m = from; m < to; m++)
-      for (int j = 0; j < in->vectors(); j++) {
-        const vec z = load(in->value_of(m) + W * j);
-        finish_block(pass, m, W * j, 1, 1, &z);
-      }
+    finish_rows(pass, from, to, [&](int m, int n) { return load(in->value_of(m) + n); });
   }
   void backward(const Pass&, int from, int to) override {
     if (!in->error.data()) return;
@@ -98,11 +94,7 @@ struct Scale : Layer {
   bool joins_activation() const override { return !sealed && !bends(); }
   bool joins_dropout() const override { return !sealed && !dropout; }
   void forward(const Pass& pass, int from, int to) override {
-    for (int m = from; m < to; m++)
-      for (int n = 0; n < padded(in->units); n += W) {
-        const vec z = load(in->value_of(m) + n) * load(gamma.w + n);
-        finish_block(pass, m, n, 1, 1, &z);
-      }
+    finish_rows(pass, from, to, [&](int m, int n) { return load(in->value_of(m) + n) * load(gamma.w + n); });
   }
   void backward(const Pass&, int from, int to) override {
     if (!in->error.data()) return;
@@ -139,11 +131,8 @@ struct Affine : Layer {
   }
   vec at(int k, int n) const { return load(numbers_of.data() + k * width + n); }
   void forward(const Pass& pass, int from, int to) override {
-    for (int m = from; m < to; m++)
-      for (int n = 0; n < padded(in->units); n += W) {
-        const vec z = (load(in->value_of(m) + n) - at(0, n)) * at(1, n) + at(2, n);
-        finish_block(pass, m, n, 1, 1, &z);
-      }
+    finish_rows(pass, from, to,
+                [&](int m, int n) { return (load(in->value_of(m) + n) - at(0, n)) * at(1, n) + at(2, n); });
   }
   bool joins_activation() const override { return !sealed && !bends(); }
   bool joins_dropout() const override { return !sealed && !dropout; }
@@ -196,11 +185,8 @@ struct Sum : Layer {
   bool joins_activation() const override { return !sealed && !bends(); }
   bool joins_dropout() const override { return !sealed && !dropout; }
   void forward(const Pass& pass, int from, int to) override {
-    for (int m = from; m < to; m++)
-      for (int n = 0; n < padded(in->units); n += W) {
-        const vec z = load(in->value_of(m) + n) + load(skipped->value_of(m) + n);
-        finish_block(pass, m, n, 1, 1, &z);
-      }
+    finish_rows(pass, from, to,
+                [&](int m, int n) { return load(in->value_of(m) + n) + load(skipped->value_of(m) + n); });
   }
   void backward(const Pass&, int from, int to) override {
     for (int m = from; m < to; m++)

@@ -63,7 +63,8 @@ static Tile pick_tile(int rows, int vectors) {
 // Terms of a sum that are taken in one go: so many rows of a tile's columns stay in the cache for the next tile.
 constexpr int DEPTH = 512;
 
-// Calls epilogue(m, n, rows, vectors, block) for each finished tile at row m and column n of C (M x N, N padded). Rows
+// Calls epilogue(m, n, rows, vectors, block) for each finished tile at row m and column n of C (M x N, N padded), and
+// epilogue.ahead(m, n, rows, vectors), where there is one, before the work on it: so what it reads is there then. Rows
 // are cut evenly into blocks of at most the tile's height. `sums`: room for C where K is large, to take DEPTH terms of
 // every tile at a time; null: all of them at once.
 template <class Epilogue>
@@ -78,6 +79,8 @@ static void product(int M, int N, int K, Left A, const float* B, long ldb, const
       const int most = tile_rows(vectors), blocks = (M + most - 1) / most;
       for (int i = 0, m = 0; i < blocks; i++) {
         const int rows = static_cast<int>(static_cast<long>(M) * (i + 1) / blocks) - m;
+        if constexpr (requires { epilogue.ahead(m, n, rows, vectors); })
+          if (last) epilogue.ahead(m, n, rows, vectors);
         const Left from = {A.a + m * A.row + k * A.step, A.row, A.step};
         (A.row == 1 ? pick_tile<true>(rows, vectors) : pick_tile<false>(rows, vectors))(
             from, B + k * ldb + n, ldb, last ? K - k : depth, block, k > 0);
