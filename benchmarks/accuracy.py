@@ -78,8 +78,7 @@ def main() -> int:
     wanted = [] if options.show else _trials(options, contest)
     _fit(contest, missing(wanted, read(options.out)), options.out)
     every = read(options.out)
-    runs = [run for run in every if run.trial.threads == options.threads and run.trial.table in contest.tables]
-    runs = [run for run in runs if run.trial.split == options.split and run.trial.table != MILLION.name]
+    runs = _compared(every, contest, options)
     for path in options.baselines:
         runs = with_baselines(runs, [run for run in read(path, elsewhere=True) if run.trial.split == options.split])
     systems = _order({run.trial.system for run in runs if not run.failed}, options)
@@ -91,6 +90,19 @@ def main() -> int:
     if options.readme:
         _write_pages(sections)
     return int(options.check and any(row.verdict == MISSED for row in rows))
+
+
+def _compared(every: list[Run], contest: Contest, options: argparse.Namespace) -> list[Run]:
+    """Choose the runs that stand beside each other; with --show of every system that the record holds."""
+    asked = {*contest.arguments, *options.peers}
+    names = set(contest.tables) - {MILLION.name}
+    return [
+        run
+        for run in every
+        if (trial := run.trial).table in names
+        and (trial.threads, trial.split) == (options.threads, options.split)
+        and (options.show or trial.system in asked)
+    ]
 
 
 def _fit(contest: Contest, trials: list[Trial], out: Path) -> None:

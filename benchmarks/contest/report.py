@@ -97,12 +97,12 @@ def how(runs: Sequence[Run]) -> str:
     notes = [
         "Log-loss of classes, root mean squared error over the target's standard deviation of numbers: means over the "
         f"seeds {_listed(seeds)} of what each system draws. One split, four fifths of the rows for training, at most "
-        f"10,000 of either part. Seconds are processor time of the fit, on {_listed(threads)} thread(s), each fit in a "
+        f"10,000 of either part. Seconds are processor time of the fit, on {_counted(threads)}, each fit in a "
         "process of its own, after one that loads what is loaded first.",
         f"Measured on {_noted(here, 'machine')}, commit {_noted(here, 'commit')}; {', '.join(sorted(versions))}.",
     ]
     if elsewhere := sorted({title(run.trial.system) for run in runs if run.elsewhere}):
-        notes.append(f"From another record, measured on another machine with one seed: {', '.join(elsewhere)}.")
+        notes.append(f"From another record, with its own seeds and another machine's seconds: {', '.join(elsewhere)}.")
     if failed := sorted({f"{title(run.trial.system)} on {run.trial.table}" for run in runs if run.failed}):
         notes.append(f"Failed: {', '.join(failed)}.")
     return "\n\n".join(notes)
@@ -138,6 +138,10 @@ def _only(figures: Means, tables: Sequence[str]) -> Means:
 
 def _noted(runs: Sequence[Run], name: str) -> str:
     return ", ".join(sorted({run.figures[name] for run in runs if name in run.figures})) or "unknown"
+
+
+def _counted(threads: Sequence[int]) -> str:
+    return "1 thread" if threads == [1] else f"{_listed(threads)} threads"
 
 
 def _listed(numbers: Sequence[int]) -> str:

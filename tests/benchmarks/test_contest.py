@@ -302,7 +302,10 @@ class TestReport:
     def test_it_is_said_what_failed_and_what_is_from_elsewhere(self):
         other = Run(Trial("a", "realmlp", 0), {"nrmse": 1.0}, elsewhere=True)
         text = report.how([*THREE, other])
-        assert "with one seed: RealMLP-TD." in text
+        assert "From another record" in text
+        assert "another machine's seconds: RealMLP-TD." in text
+        assert "the seeds 0, 1 of" in text
+        assert "on 1 thread," in text
         assert "Failed: LightGBM on c." in text
 
     def test_a_page_keeps_what_is_around_its_markers(self, tmp_path):
@@ -396,6 +399,10 @@ def test_a_small_contest_from_end_to_end(tmp_path):
     assert record.read_text() == before
     assert again.stdout == first.stdout
     assert cells(first.stdout)[1][0] == "small"
+    alone = accuracy(*options[:-2], "--peers", "")
+    assert cells(alone.stdout)[0] == ["table", "training rows, loss", "tabgrad plain"]
+    shown = accuracy("--show", *options[:-4], "--presets", "", "--peers", "")
+    assert cells(shown.stdout)[0] == cells(first.stdout)[0]
 
 
 def test_unknown_names_are_refused():
