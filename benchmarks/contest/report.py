@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from record import aligned
@@ -101,11 +102,18 @@ def how(runs: Sequence[Run]) -> str:
         "process of its own, after one that loads what is loaded first.",
         f"Measured on {_noted(here, 'machine')}, commit {_noted(here, 'commit')}; {', '.join(sorted(versions))}.",
     ]
-    if elsewhere := sorted({title(run.trial.system) for run in runs if run.elsewhere}):
+    if elsewhere := _elsewhere(runs):
         notes.append(f"From another record, with its own seeds and another machine's seconds: {', '.join(elsewhere)}.")
     if failed := sorted({f"{title(run.trial.system)} on {run.trial.table}" for run in runs if run.failed}):
         notes.append(f"Failed: {', '.join(failed)}.")
     return "\n\n".join(notes)
+
+
+def _elsewhere(runs: Sequence[Run]) -> list[str]:
+    """Name the systems of other records, with the number of their tables."""
+    tables = {(run.trial.system, run.trial.table) for run in runs if run.elsewhere}
+    counts = Counter(system for system, _ in tables)
+    return [f"{title(system)} on {count} table{'s' * (count > 1)}" for system, count in sorted(counts.items())]
 
 
 def _loss(loss: float | None, least: str, seconds: float | None) -> str:

@@ -74,9 +74,10 @@ def missing(wanted: Iterable[Trial], runs: Iterable[Run]) -> list[Trial]:
 
 
 def with_baselines(runs: list[Run], baselines: Iterable[Run]) -> list[Run]:
-    """Add runs of others on the same tables, of systems that were not run here."""
-    systems, tables = {run.trial.system for run in runs}, {run.trial.table for run in runs}
-    added = [run for run in baselines if run.trial.system not in systems and run.trial.table in tables]
+    """Add runs of others on the same tables, where a system was not run here."""
+    tables = {run.trial.table for run in runs}
+    here = {(run.trial.table, run.trial.system) for run in runs if not run.failed}
+    added = [run for run in baselines if run.trial.table in tables and (run.trial.table, run.trial.system) not in here]
     return runs + added
 
 

@@ -118,9 +118,9 @@ class TestRecord:
         done, broken, new = Trial("a", BEST, 0), Trial("c", "lgbm", 0), Trial("a", BEST, 0, threads=2)
         assert runs.missing([done, new, broken, new], THREE) == [new, broken]
 
-    def test_baselines_fill_in_systems_that_were_not_run_here(self):
-        others = [run("a", "realmlp"), run("a", "lgbm", 9.0), run("elsewhere", "realmlp")]
-        assert runs.with_baselines(THREE, others) == [*THREE, others[0]]
+    def test_baselines_fill_in_what_was_not_run_here(self):
+        others = [run("a", "realmlp"), run("c", "lgbm", 9.0), run("a", "lgbm", 9.0), run("elsewhere", "realmlp")]
+        assert runs.with_baselines(THREE, others) == [*THREE, *others[:2]]
 
 
 class TestTables:
@@ -303,7 +303,7 @@ class TestReport:
         other = Run(Trial("a", "realmlp", 0), {"nrmse": 1.0}, elsewhere=True)
         text = report.how([*THREE, other])
         assert "From another record" in text
-        assert "another machine's seconds: RealMLP-TD." in text
+        assert "another machine's seconds: RealMLP-TD on 1 table." in text
         assert "the seeds 0, 1 of" in text
         assert "on 1 thread," in text
         assert "Failed: LightGBM on c." in text
