@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -60,6 +61,7 @@ class Contest:
         python = self.python if trial.system in PEERS else sys.executable
         result = scratch / "result.json"
         command = [python, str(HERE / "worker.py"), "contest", "fit", json.dumps(settings), result]
+        load = round(os.getloadavg()[0], 2)
         try:
             finished = run_quietly(command, cwd=scratch, threads=trial.threads, timeout=self.timeout)
         except subprocess.TimeoutExpired:
@@ -68,7 +70,7 @@ class Contest:
             lines = finished.stderr.strip().splitlines() or [f"exit status {finished.returncode}, nothing said"]
             return Run(trial, {"failed": lines[-1]})
         made_with = {"arguments": arguments} if trial.system.startswith(OURS) else {}
-        return Run(trial, json.loads(result.read_text()) | made_with | record.whereabouts())
+        return Run(trial, json.loads(result.read_text()) | made_with | {"load": load} | record.whereabouts())
 
 
 def main() -> int:
