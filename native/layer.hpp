@@ -73,7 +73,8 @@ struct Layer {
   // Whether a function that comes next can be taken in here.
   virtual bool joins_activation() const { return false; }
   virtual bool joins_dropout() const { return false; }
-  virtual bool passes_on() const { return false; }                // whether the output begins with the input as it is
+  virtual const Array* factors() const { return nullptr; }  // of each unit, where there is nothing else to the layer
+  virtual bool passes_on() const { return false; }          // whether the output begins with the input as it is
   virtual double work() const { return in->units + out->units; }  // multiply-adds a row
   virtual bool adds_to_loss() const { return false; }  // whether `activity` is what each row adds to the loss
   virtual const float* activity() const { return nullptr; }

@@ -91,6 +91,7 @@ struct Scale : Layer {
     gamma = {1, units, leading(units), spec.numbers[0], spec.numbers[1], spec.trainable};
   }
   void list(std::vector<Array*>& arrays) override { arrays.push_back(&gamma); }
+  const Array* factors() const override { return sealed || bends() ? nullptr : &gamma; }
   bool joins_activation() const override { return !sealed && !bends(); }
   bool joins_dropout() const override { return !sealed && !dropout; }
   void forward(const Pass& pass, int from, int to) override {

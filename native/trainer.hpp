@@ -229,10 +229,14 @@ inline const char* Trainer::add(const LayerSpec& spec, bool link) {
   Layer* last = layers_.empty() ? nullptr : layers_.back().get();
   const auto is = [&](const char* kind) { return same(spec.kind, kind); };
   if (is("dense")) {
-    if (spec.units == 1)
+    if (spec.units == 1) {
       append(std::make_unique<DenseUnit>(inputs, spec), 1);
-    else
-      append(std::make_unique<Dense>(inputs, spec), spec.units);
+    } else {
+      const Array* factors = last ? last->factors() : nullptr;
+      auto dense = std::make_unique<Dense>(inputs, spec, factors);
+      if (factors) layers_.pop_back(), signals_.pop_back();
+      append(std::move(dense), spec.units);
+    }
   } else if (is("embedding")) {
     append(std::make_unique<Embedding>(inputs, spec), spec.units);
   } else if (is("piecewise_linear_embedding")) {
