@@ -77,7 +77,7 @@ struct Dense : Layer {
   void learn(const Pass& pass, int from, int to) override {
     if (!kernel.trainable && !gamma.trainable) return;
     const int top = from * W, rows = (to * W < kernel.rows ? to * W : kernel.rows) - top;
-    vec* const to_factors = reinterpret_cast<vec*>(of_factors.data()) + top;
+    vec* const to_factors = has_gamma ? reinterpret_cast<vec*>(of_factors.data()) + top : nullptr;
     if (has_gamma) std::memset(to_factors, 0, static_cast<std::size_t>(rows) * sizeof(vec));
     product(rows, padded(kernel.columns), pass.rows, Left{in->value.data() + top, 1, in->ld}, out->error.data(),
             out->ld, Spent{{kernel, *pass.optimizer}, top, has_gamma ? gamma.w : nullptr, to_factors},
