@@ -32,10 +32,13 @@ def test_a_table_becomes_a_judged_model(run, here, shelf):
     assert re.search(r"garden: constant, always 'north'\n", ran.err)
     assert re.search(r"missing +\d+ values in 1 column \(colour \d+\)", ran.err)
     assert "Training on 192 rows; 48 rows to judge by" in ran.err
+    assert re.search(r"networks +4 \(preset fast\); the model predicts the mean of what they predict\n", ran.err)
+    assert re.search(r"rows +each network trains on 168; on the other 24, different ones for each, it is", ran.err)
+    assert re.search(r"epochs +40 passes over its rows, in \d+\.\d s\n", ran.err)
     assert "Saved flowers.tabgrad (" in ran.err
     for command in ("predict flowers.tabgrad new.csv --out predicted.csv", "evaluate flowers.tabgrad labelled.csv"):
         assert f"  tabgrad {command}\n" in ran.err
-    assert "On 48 rows held out" in ran.out
+    assert "On 48 rows held out, seen by no network\n" in ran.out
     assert re.search(r"iris +[01]\.\d{3} +[01]\.\d{3} +[01]\.\d{3} +16\n", ran.out)
     assert re.search(r"accuracy +\d\.\d+ +0\.3333\n", ran.out)
     assert re.search(r"log-loss +\d\.\d+ +1\.0986\n", ran.out)
@@ -100,10 +103,21 @@ def test_json_is_all_that_was_found_out(run, here, shelf):
     assert data["report"]["baseline"]["accuracy"] == pytest.approx(1 / 3)
 
 
+def test_one_network_is_told_of_as_one(run, here, shelf):
+    ran = run("fit", shelf / "flowers.csv", "--target", "kind", "--epochs", 1, "--preset", "single", "--early-stopping")
+    assert "networks  1 (preset single)\n" in ran.err
+    assert "rows      it trains on 173; on the other 19, it is judged after every pass\n" in ran.err
+    assert re.search(r"epochs    1 pass over its rows, in \d", ran.err)
+    assert re.search(r"loss +\S+ on rows that it did not train on, after its best pass \(less is better\)\n", ran.err)
+    ran = run("fit", shelf / "flowers.csv", "--target", "kind", "--epochs", 1, "--preset", "single", "--overwrite")
+    assert "rows      it trains on 192\n" in ran.err
+    assert re.search(r"loss +\S+ on the rows that it trains on, after its best pass \(less is better\)\n", ran.err)
+
+
 def test_quiet_says_nothing_but_the_report(run, here, shelf):
     ran = run("fit", shelf / "flowers.csv", "--target", "kind", *FAST, "--quiet")
     assert ran.err == ""
-    assert ran.out.startswith("On 48 rows held out\n")
+    assert ran.out.startswith("On 48 rows held out, seen by no network\n")
 
 
 def test_one_seed_one_model(run, here, shelf):

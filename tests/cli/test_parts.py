@@ -17,6 +17,7 @@ from sklearn import metrics
 from tabgrad.cli import exits, screen
 from tabgrad.cli.exits import Exit, UsageError, exit_code, told
 from tabgrad.cli.judging import class_report, value_report
+from tabgrad.cli.live import Training
 from tabgrad.cli.overlap import repeated
 from tabgrad.cli.places import model_place, refuse_place
 from tabgrad.cli.settings import Doctor, Fit, settings
@@ -279,6 +280,35 @@ def test_what_a_terminal_gets(monkeypatch, environment, lives, coloured):
     assert ("\x1b[1;31m" in stream.getvalue()) is coloured
     assert ("\x1b" in stream.getvalue()) is lives
     assert ("epoch 1" in stream.getvalue()) is lives
+
+
+class Line:
+    def __init__(self):
+        self.drawn = []
+
+    def due(self):
+        return True
+
+    def draw(self, text):
+        self.drawn.append(text)
+
+
+def test_members_are_told_of_together():
+    """Two of three that have begun: epochs are added up, and the least losses so far have a mean."""
+    line = Line()
+    training = Training(line)
+    training.begin([10, 11, 10], 81, 200)
+    for member, epoch, loss in [(0, 0, 0.5), (1, 0, 0.3), (1, 1, 0.4)]:
+        assert not training.epoch_end(member, epoch, {"loss": 0.1, "val_loss": loss})
+    assert line.drawn[0].startswith("epoch 1 of at most 600 in 3 networks   val_loss 0.5000 at its least   ")
+    assert line.drawn[-1].startswith("epoch 3 of at most 600 in 3 networks   val_loss 0.4000 at its least   ")
+    assert training.epochs == 2
+    told = dict(training.told("fast"))
+    assert told["networks"] == "2 (preset fast); the model predicts the mean of what they predict"
+    assert told["rows"].startswith("each network trains on 70 to 71; on the other 10 to 11, different ones for each, ")
+    assert told["epochs"].startswith("1 to 2 passes over its rows, in ")
+    assert told["loss"].startswith("0.4000 on rows that it did not train on, ")
+    assert told["loss"].endswith(" (less is better, mean of the networks)")
 
 
 def test_a_pipe_gets_plain_lines(monkeypatch):

@@ -217,7 +217,7 @@ def _train(
             done = f"in epoch {training.epochs + 1}" if training.epochs else "before the end of the first epoch"
             way = "" if settings.save_interrupted else " With --save-interrupted, Ctrl-C keeps the best model so far."
             raise type(interrupt)(f"Interrupted {done}; nothing was saved.{way}") from None
-    screen.say(f"  {training.told()}")
+    screen.show(grid(training.told(estimator.preset)))
     return training
 
 
@@ -288,7 +288,7 @@ def _show_result(report: ClassReport | ValueReport | None, held: Rows | None, se
     elif not settings.json:
         where = f"{printable(held.table.name)}, " if settings.test else ""
         screen.say()
-        screen.result(f"On {where}{amount(report.rows, 'row')} held out", style="bold")
+        screen.result(f"On {where}{amount(report.rows, 'row')} held out, seen by no network", style="bold")
         report.show(screen)
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-from tabgrad.cli.screen import LiveLine, amount, figure
+from tabgrad.cli.screen import LiveLine, figure
 
 Logs = dict[str, float]
 
@@ -30,15 +30,16 @@ class Training:
 
     def __init__(self, line: LiveLine) -> None:
         self._line, self._most = line, 0
+        self._rows, self._held = 0, list[int]()
         self.done: list[int] = []
         self.best: list[float] = []
         self.asked_to_stop = False
         self._began = time.monotonic()
 
-    def begin(self, members: int, epochs: int) -> None:
+    def begin(self, held: Sequence[int], rows: int, epochs: int) -> None:
         """Start the clock."""
-        self._most = epochs
-        self.done, self.best = [0] * members, [math.inf] * members
+        self._rows, self._held, self._most = rows, list(held), epochs
+        self.done, self.best = [0] * len(held), [math.inf] * len(held)
         self._began = time.monotonic()
 
     def epoch_end(self, member: int, epoch: int, logs: Logs) -> bool:
@@ -46,7 +47,7 @@ class Training:
         self.done[member] = epoch + 1
         self.best[member] = min(self.best[member], logs.get("val_loss", logs.get("loss", math.inf)))
         if self._line.due():
-            self._line.draw(self._text(logs))
+            self._line.draw(self._text())
         return self.asked_to_stop
 
     @property
@@ -59,26 +60,40 @@ class Training:
         """Since the run began."""
         return time.monotonic() - self._began
 
-    def told(self) -> str:
-        """What has been trained, in a line."""
-        finished = [(epochs, best) for epochs, best in zip(self.done, self.best, strict=True) if epochs]
-        if not finished:
-            return amount(0, "epoch")
-        counts, losses = zip(*finished, strict=True)
-        networks = f"{len(counts)} networks, " if len(self.done) > 1 else ""
-        epochs = amount(max(counts), "epoch")
-        if min(counts) < max(counts):
-            epochs = f"{min(counts)} to {epochs}"
-        where = "mean of the least losses" if len(counts) > 1 else "least loss"
-        return f"{networks}{epochs} in {self.seconds:.1f} s, {where} {figure(sum(losses) / len(losses))}"
+    def told(self, preset: str) -> list[tuple[str, str]]:
+        """What has been trained, a line each: how many networks, on which rows, how long, how well."""
+        finished = [place for place, epochs in enumerate(self.done) if epochs]
+        several = len(finished) > 1
+        held = _span([self._held[place] for place in finished])
+        used = _span([self._rows - self._held[place] for place in finished])
+        networks = f"{len(finished)} (preset {preset})"
+        lines = [("networks", networks + ("; the model predicts the mean of what they predict" if several else ""))]
+        rows = f"{'each network' if several else 'it'} trains on {used}"
+        if held != "0":
+            others = "different ones for each, " if several else ""
+            rows += f"; on the other {held}, {others}it is judged after every pass"
+        epochs = _span([self.done[place] for place in finished])
+        passes = "pass over its rows" if epochs == "1" else "passes over its rows"
+        least = figure(sum(self.best[place] for place in finished) / max(len(finished), 1))
+        where = "rows that it did not train on" if held != "0" else "the rows that it trains on"
+        mean = ", mean of the networks" if several else ""
+        loss = f"{least} on {where}, after its best pass (less is better{mean})"
+        return [*lines, ("rows", rows), ("epochs", f"{epochs} {passes}, in {self.seconds:.1f} s"), ("loss", loss)]
 
-    def _text(self, logs: Logs) -> str:
-        members = len(self.done)
-        parts = [f"{members} networks, {sum(self.done)} of {members * self._most} epochs"]
-        if members == 1:
-            parts = [f"epoch {self.epochs}/{self._most}"]
-        parts += [f"{name} {figure(logs[name])}" for name in ("loss", "val_loss") if name in logs]
+    def _text(self) -> str:
+        """The epochs so far, and the least loss of the networks that have begun."""
+        members, begun = len(self.done), [best for best in self.best if best < math.inf]
+        beside = f" in {members} networks" if members > 1 else ""
+        parts = [f"epoch {sum(self.done):,} of at most {members * self._most:,}{beside}"]
+        if begun:
+            parts.append(f"{'val_loss' if any(self._held) else 'loss'} {figure(sum(begun) / len(begun))} at its least")
         return "   ".join([*parts, f"{self.seconds:.0f} s"])
+
+
+def _span(counts: Sequence[int]) -> str:
+    """The least and the greatest of some numbers, or the only one."""
+    least, most = min(counts, default=0), max(counts, default=0)
+    return f"{least:,}" if least == most else f"{least:,} to {most:,}"
 
 
 @contextmanager

@@ -311,7 +311,7 @@ class TableEstimator(BaseEstimator):
         if way.deadline is not None:
             callbacks.append(Deadline(way.deadline))
         if (watch := watching()) is not None:
-            watch.begin(1, epochs)
+            watch.begin([0 if held is None else len(held)], len(whole), epochs)
             callbacks.append(Told(watch))
         options: dict[str, Any] = {
             "batch_size": None if model.optimizer is not None and model.optimizer.whole else batch,

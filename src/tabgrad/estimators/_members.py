@@ -28,8 +28,8 @@ __all__ = ["Schedule", "Watch", "mean_history", "train", "watched", "watching"]
 class Watch(Protocol):
     """Whoever wants to hear of a training, from one network to many."""
 
-    def begin(self, members: int, epochs: int) -> None:
-        """So many networks begin, each of so many epochs at most."""
+    def begin(self, held: Sequence[int], rows: int, epochs: int) -> None:
+        """Networks begin, of so many epochs at most: for each, how many of the rows it holds out."""
 
     def epoch_end(self, member: int, epoch: int, logs: Logs) -> bool:
         """A member ended an epoch, both counted from 0; True ends its training."""
@@ -96,7 +96,7 @@ def train(models: Sequence[Sequential], rows: Matrix, held: Sequence[np.ndarray]
         Those of the models that finished an epoch; the others had no time, or their loss stopped being finite.
     """
     if (watch := watching()) is not None:
-        watch.begin(len(models), schedule.epochs)
+        watch.begin([len(places) for places in held], len(rows), schedule.epochs)
     done: list[int] = []
     for wave, deadline in _waves(len(models), schedule):
         done += _run(models, wave, rows, held, schedule, deadline)
