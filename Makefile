@@ -111,6 +111,7 @@ docs: build $(STAMPS)/requires-docs
 readme: build $(STAMPS)/requires-test
 	$(BIN)/python docs/parts.py --write
 	$(BIN)/python docs/command_line.py --write
+	$(BIN)/python docs/presets.py --write
 	$(BIN)/python docs/keras_names.py --write
 
 # The suite with the share of lines and branches that it runs; the bar stands in pyproject.toml.

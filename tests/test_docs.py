@@ -6,6 +6,7 @@ import importlib.util
 import inspect
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ import tabgrad
 from tabgrad import losses
 from tabgrad.engines.base import initial_state
 from tabgrad.engines.reference import ReferenceEngine
+from tabgrad.estimators._presets import PRESETS
 from tabgrad.layers import Dense
 from tabgrad.matrix import Matrix
 from tabgrad.optimizers import SGD
@@ -53,6 +55,25 @@ def test_every_module_has_a_page_of_reference():
         page = DOCS / "reference" / f"{name}.rst"
         assert f"automodule:: tabgrad.{name}\n" in page.read_text(encoding="utf-8")
         assert f"\n   {name}\n" in index
+
+
+def test_the_figures_of_the_presets_are_those_of_today():
+    page = (DOCS / "why_these_defaults.md").read_text(encoding="utf-8")
+    assert program("presets").renewed(page) == page, "the table lags behind the code: make readme"
+
+
+@pytest.mark.parametrize(
+    ("preset", "told"),
+    [
+        ("fast", ["4, 2 from 9 rows", "64-64, relu", "4 piecewise linear, of at most 32 pieces + 4 periodic, of 8"]),
+        ("single", ["4, 2 from 9 rows", "128-128, relu", "none", "0.3, of all weights", "none; no scale of inputs"]),
+    ],
+)
+def test_figures_of_a_preset_in_words(preset, told):
+    changed = replace(PRESETS[preset], members=((0, 4), (9, 2)))
+    cells = [row(changed) for row in program("presets").ROWS.values()]
+    for words in told:
+        assert any(cell.startswith(words) for cell in cells), cells
 
 
 @pytest.mark.peers

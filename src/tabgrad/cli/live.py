@@ -64,18 +64,17 @@ class Training:
         """What has been trained, a line each: how many networks, on which rows, how long, how well."""
         finished = [place for place, epochs in enumerate(self.done) if epochs]
         several = len(finished) > 1
-        held = _span([self._held[place] for place in finished])
-        used = _span([self._rows - self._held[place] for place in finished])
+        held, about = _typical([self._held[place] for place in finished])
         networks = f"{len(finished)} (preset {preset})"
         lines = [("networks", networks + ("; the model predicts the mean of what they predict" if several else ""))]
-        rows = f"{'each network' if several else 'it'} trains on {used}"
-        if held != "0":
+        rows = f"{'each network' if several else 'it'} trains on {about}{self._rows - held:,}"
+        if held:
             others = "different ones for each, " if several else ""
-            rows += f"; on the other {held}, {others}it is judged after every pass"
+            rows += f"; on the other {held:,}, {others}it is judged after every pass"
         epochs = _span([self.done[place] for place in finished])
         passes = "pass over its rows" if epochs == "1" else "passes over its rows"
         least = figure(sum(self.best[place] for place in finished) / max(len(finished), 1))
-        where = "rows that it did not train on" if held != "0" else "the rows that it trains on"
+        where = "rows that it did not train on" if held else "the rows that it trains on"
         mean = ", mean of the networks" if several else ""
         loss = f"{least} on {where}, after its best pass (less is better{mean})"
         return [*lines, ("rows", rows), ("epochs", f"{epochs} {passes}, in {self.seconds:.1f} s"), ("loss", loss)]
@@ -88,6 +87,11 @@ class Training:
         if begun:
             parts.append(f"{'val_loss' if any(self._held) else 'loss'} {figure(sum(begun) / len(begun))} at its least")
         return "   ".join([*parts, f"{self.seconds:.0f} s"])
+
+
+def _typical(counts: Sequence[int]) -> tuple[int, str]:
+    """The mean of some numbers, and a word for it where they differ."""
+    return round(sum(counts) / max(len(counts), 1)), "about " if len(set(counts)) > 1 else ""
 
 
 def _span(counts: Sequence[int]) -> str:
