@@ -48,9 +48,13 @@ def optimizer_steps(*, program: str, table: str, seed: int, rows: int, rounds: i
     compared = {name: form() for name, form in CATALOGUE.items() if not form.whole} | {
         "Adam with amsgrad": Adam(amsgrad=True),
         "Adam with a schedule": Adam(schedules.CosineDecay(0.001, 10_000)),
+        "Adam with schedules of rate and decay": Adam(
+            schedules.CosineDecay(0.001, 10_000), weight_decay=schedules.FlatCosine(0.3, 10_000)
+        ),
         "Adam with clipnorm": Adam(clipnorm=1.0),
         "Adam with global_clipnorm": Adam(global_clipnorm=1.0),
         "Adam with use_ema": Adam(use_ema=True),
+        "Adam with use_ema and ema_warm_up": Adam(use_ema=True, ema_warm_up=True),
         "Adam with use_ema and overwriting": Adam(use_ema=True, ema_overwrite_frequency=10),
     }
     models = {}
