@@ -10,18 +10,30 @@ import pytest
 from tabgrad import losses, optimizers
 from tabgrad.engines.base import Engine, Job, Stopping, initial_state
 from tabgrad.engines.reference import ReferenceEngine
-from tabgrad.layers import Activation, Dense, Dropout, Layer, PeriodicEmbedding, Residual, Scale
+from tabgrad.layers import (
+    Activation,
+    Dense,
+    Dropout,
+    Layer,
+    PeriodicEmbedding,
+    PiecewiseLinearEmbedding,
+    Residual,
+    Scale,
+)
 from tabgrad.plan import Network, Plan
 
 from .parts import rows_for
 
 FACTORS, WAVES = Scale("he_normal"), PeriodicEmbedding(3, 2, 4)
+PIECES = PiecewiseLinearEmbedding([(-1.0, 0.0, 0.5), (-0.2, 0.3), (-2.0, -1.0, 1.0, 2.0)], 8)
 ROWS: dict[str, tuple[Layer, ...]] = {
     "both learn": (FACTORS, Dense(70, "relu"), Dense(3)),
     "of nobody's error": (WAVES, Scale("he_normal", "l2", learning_rate_factor=3.0), Dense(20, "tanh"), Dense(3)),
     "factors frozen": (WAVES, Scale("he_normal", trainable=False), Dense(20, "relu"), Dense(3)),
     "kernel frozen": (WAVES, FACTORS, Dense(20, "relu", trainable=False), Dense(3)),
     "both frozen": (WAVES, Scale("he_normal", trainable=False), Dense(20, "relu", trainable=False), Dense(3)),
+    "behind one that learns": (Dense(20, "tanh"), PIECES, WAVES, FACTORS, Dense(20, "relu"), Dense(3)),
+    "of vectors' errors": (PIECES, WAVES, PIECES, WAVES, FACTORS, Dense(20, "relu"), Dense(3)),
     "between two layers": (Dense(20, "relu"), FACTORS, Dense(20, "relu", use_bias=False), FACTORS, Dense(3)),
     "twice": (FACTORS, FACTORS, Dense(20, "relu"), Dense(3)),
     "a function between": (FACTORS, Activation("tanh"), Dense(20, "relu"), FACTORS, Dropout(0.3), Dense(3)),
