@@ -339,6 +339,38 @@ def test_a_limit_ends_the_training_and_leaves_something():
     assert one.n_iter_ == 1
 
 
+def test_members_stand_on_the_screen(capfd):
+    classifier(verbose=2, epochs=2).fit(X, Y)
+    lines = capfd.readouterr().out.splitlines()
+    assert sorted(line.split(" - loss")[0] for line in lines) == [
+        f"Member {member}/3 - Epoch {epoch}/2" for member in (1, 2, 3) for epoch in (1, 2)
+    ]
+    classifier(verbose=1, epochs=2).fit(X, Y)
+    (line,) = capfd.readouterr().out.splitlines()
+    assert line.startswith("6/6 ")
+    assert " - val_loss: " in line
+    classifier(epochs=2).fit(X, Y)
+    assert capfd.readouterr().out == ""
+
+
+# ---- Memory ----------------------------------------------------------------------------------------------------------
+
+
+def test_what_does_not_fit_is_refused_before_anything_is_trained(monkeypatch):
+    need = classifier().memory_needed(X, Y)
+    assert X.astype(np.float32).nbytes < need < 10**8
+    assert classifier(members=6, n_jobs=1).memory_needed(X, Y) > classifier(members=3, n_jobs=1).memory_needed(X, Y)
+    twice = np.vstack([X, X])
+    assert need < classifier().memory_needed(twice, np.tile(Y, 2)) < 2 * need
+    monkeypatch.setattr("tabgrad.table.memory.available", lambda: need - 1)
+    with pytest.raises(DataError, match=r"^Training Classifier on 300 rows needs about .* of memory, and .* are free"):
+        classifier().fit(X, Y)
+    monkeypatch.setattr("tabgrad.table.memory.available", lambda: need)
+    classifier().fit(X, Y)
+    own = Sequential([Dense(3, "softmax")])
+    assert 0 < Classifier(model=own).memory_needed(X, Y) < need
+
+
 # ---- What is no good -------------------------------------------------------------------------------------------------
 
 

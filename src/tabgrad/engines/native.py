@@ -219,10 +219,10 @@ class NativeEngine:
         rows, threads = min(max(len(x), 1), SCORING_ROWS), _threads(threads)
         # Each thread has the same share of sets, if need be of some rows only; of few rows not worth another program.
         parts = threads // math.gcd(len(weights), threads) if len(x) > WORTH_PARTS * threads else 1
-        key = (network, weights, rows, parts)
+        key = (network, rows, parts, *weights)
         sets = self._predicting_many.take(key) or _Sets(network, weights, rows, parts)
         outputs = sets.predict(x, codes, threads)
-        if isinstance(weights, tuple) and all(type(each) is tuple for each in weights):
+        if all(type(each) is tuple for each in weights):  # never changed in place, unlike a list
             self._predicting_many.keep(key, sets, parts)
         return outputs
 
@@ -257,7 +257,7 @@ class _Keeper(Generic[Kept]):
             known, program = self._kept.pop()
         except IndexError:
             return None
-        same = all(
+        same = len(known) == len(key) and all(
             one == other if isinstance(one, int) else one is other for one, other in zip(known, key, strict=True)
         )
         return program if same else None

@@ -29,8 +29,9 @@ from tabgrad.engines.select import get_engine
 from tabgrad.errors import ArgumentError, DataError, DataWarning, DivergenceError
 from tabgrad.estimators._folds import dealt, held_out
 from tabgrad.estimators._judging import Deadline, Judge, Told
-from tabgrad.estimators._members import Schedule, mean_history, train, watching
-from tabgrad.estimators._network import Head, Shape, built, knots_of, takes_codes
+from tabgrad.estimators._members import Schedule, mean_history, shown, train, watching
+from tabgrad.estimators._memory import Work, bytes_needed
+from tabgrad.estimators._network import Head, Shape, built, knots_of, planned, takes_codes
 from tabgrad.estimators._parameters import check_parameters
 from tabgrad.estimators._presets import Preset
 from tabgrad.estimators._rows import Rows, check_columns, read_rows
@@ -42,6 +43,7 @@ from tabgrad.layers import Dense
 from tabgrad.models import Sequential
 from tabgrad.store import Content
 from tabgrad.table import Kind, Schema, Table, Words, infer
+from tabgrad.table.memory import demand
 from tabgrad.table.split import holdout
 from tabgrad.table.table import values_of
 
@@ -49,6 +51,7 @@ Target = ClassTarget | ValueTarget
 
 FEWEST_ROWS = 2  # of which something can be learned
 ROWS = 256  # at a time, of a prediction; its result does not depend on it
+BLOCK = 65_536  # rows of all members that are made probabilities at a time
 MOST_ROWS_OF_KNOTS = 100_000  # evenly out of all: where values lie is known well by then
 
 
@@ -92,6 +95,27 @@ class Way:
     go_on: bool
     one_epoch: bool
     deadline: float | None
+
+
+@dataclass(frozen=True)
+class Ready:
+    """What is known of a fit before its rows are numbers.
+
+    `whole` are the rows that count, `sample` those that one network is trained on and `held` the places of the others,
+    which are judged; several networks are trained on parts of all of them.
+    """
+
+    rows: Rows
+    target_names: tuple[str, ...]
+    wide: bool
+    way: Way
+    whole: Sample
+    sample: Sample
+    held: np.ndarray | None
+    target: Target
+    schema: Schema
+    encoder: Encoder
+    head: Head
 
 
 class TableEstimator(BaseEstimator):
@@ -179,6 +203,41 @@ class TableEstimator(BaseEstimator):
         classes: Any = None,
         one_epoch: bool = False,
     ) -> Self:
+        ready = self._ready(X, y, sample_weight, groups, go_on=go_on, classes=classes, one_epoch=one_epoch)
+        way, head, target, sample, encoder = ready.way, ready.head, ready.target, ready.sample, ready.encoder
+        demand(self._bytes(ready), f"Training {type(self).__name__} on {len(sample):,} rows")
+        notes = list(ready.rows.table.notes)
+        encoded = encoder.encode(sample.table)
+        if go_on:
+            models = self._same_models(encoder, head, way)
+        else:
+            notes += self._looked_at(sample.table, encoded, sample.y, encoder)
+            models = self._new_models(encoder, encoded, head, way)
+            if self.model is None:
+                start = self._start(head, target, sample)
+                for model in models:
+                    _begin_at(model, start)
+        table = ready.rows.table
+        facts = (table.names, ready.rows.named, ready.target_names, ready.wide, table.fingerprint(), notes)
+        record = Fitted(models, encoder, ready.schema, target, *facts)
+        if way.members == 1:
+            self._train_one(record, head, sample, encoded, ready.whole, ready.held, way)
+        else:
+            self._train_many(record, head, sample, encoded, way)
+        return self
+
+    def _ready(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        groups: Any,
+        *,
+        go_on: bool,
+        classes: Any = None,
+        one_epoch: bool = False,
+    ) -> Ready:
+        """All that is decided before anything large is made, and every refusal."""
         check_parameters(self)
         deadline = None if self.time_limit is None else time.monotonic() + self.time_limit
         rows, answers, target_names = self._given(X, y, go_on=go_on)
@@ -188,31 +247,54 @@ class TableEstimator(BaseEstimator):
         way = self._way(len(whole), go_on=go_on, one_epoch=one_epoch, deadline=deadline)
         sample, held = self._divided(whole, way)
         target = self._fitted(target, sample)
-        notes = list(rows.table.notes)
         if go_on:
             schema, encoder = self.table_schema_, self.encoder_
-            encoded = encoder.encode(sample.table)
         else:
             schema, encoder = self._understood(sample.table, rows, way.preset)
-            encoded = encoder.encode(sample.table)
-            notes += self._looked_at(sample.table, encoded, sample.y, encoder)
-        head = self._head(target)
-        if go_on:
-            models = self._same_models(encoder, head, way)
-        else:
-            models = self._new_models(encoder, encoded, head, way)
-            if self.model is None:
-                start = self._start(head, target, sample)
-                for model in models:
-                    _begin_at(model, start)
         wide = isinstance(answers, np.ndarray) and answers.ndim == 2
-        facts = (rows.table.names, rows.named, target_names, wide, rows.table.fingerprint(), notes)
-        record = Fitted(models, encoder, schema, target, *facts)
-        if way.members == 1:
-            self._train_one(record, head, sample, encoded, whole, held, way)
-        else:
-            self._train_many(record, head, sample, encoded, way)
-        return self
+        return Ready(*(rows, target_names, wide, way, whole, sample, held, target, schema, encoder, self._head(target)))
+
+    def memory_needed(self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None) -> int:
+        """The bytes that `fit` will take beside the table itself, estimated without training.
+
+        `fit` refuses what needs more than the machine, or the container, has left.
+
+        Parameters
+        ----------
+        X, y, sample_weight, groups
+            As for fit.
+
+        Returns
+        -------
+        int
+
+        Raises
+        ------
+        DataError, ArgumentError
+            What fit would refuse.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from tabgrad import Regressor
+        >>> x = np.random.default_rng(0).normal(size=(1000, 10))
+        >>> Regressor().memory_needed(x, x[:, 0]) < 10_000_000
+        True
+        """
+        return self._bytes(self._ready(X, y, sample_weight, groups, go_on=False))
+
+    def _bytes(self, ready: Ready) -> int:
+        """The bytes that the training will take."""
+        encoder, way, rows = ready.encoder, ready.way, len(ready.whole)
+        work = Work(
+            *(rows, way.members, min(way.members, self._threads() or default_threads())),
+            batch=self._extent(rows, way)[0],
+            outputs=ready.head.units,
+        )
+        columns = encoder.embeddable if any(way.preset.widths_for(encoder.embeddable)) else 0
+        most = tuple(map(float, range(way.preset.knots + 1)))  # a column may have fewer
+        layers = planned(self, way.preset, _shape(encoder, ready.head, (most,) * columns), ready.head)
+        return bytes_needed(work, len(encoder.features), len(encoder.cardinalities), layers)
 
     def _way(self, rows: int, *, go_on: bool, one_epoch: bool, deadline: float | None) -> Way:
         """How many networks are trained on so many rows, and how."""
@@ -350,7 +432,8 @@ class TableEstimator(BaseEstimator):
         stops = not way.one_epoch and stops_early(self.early_stopping, rows)
         patience = patience_of(self.patience, epochs, way.preset) if stops else None
         schedule = Schedule(batch, epochs, bool(self.shuffle), patience, way.deadline, self._threads())
-        done = train(models, table, held, schedule)
+        with shown(int(self.verbose)):
+            done = train(models, table, held, schedule)
         self._refuse_nothing_learned(bool(done))
         if len(done) < len(models):
             record.notes.append(
@@ -429,7 +512,7 @@ class TableEstimator(BaseEstimator):
     def _new_model(
         self, encoder: Encoder, knots: tuple[tuple[float, ...], ...], head: Head, seed: int, way: Way
     ) -> Sequential:
-        shape = Shape(len(encoder.features), encoder.cardinalities, encoder.widths, head.units, knots)
+        shape = _shape(encoder, head, knots)
         made = built(self, way.preset, shape, head, seed)
         if not made.built:
             made.build(_shape_of(shape))
@@ -529,10 +612,18 @@ class TableEstimator(BaseEstimator):
             warnings.warn(note, DataWarning, stacklevel=4)
         with limited(self._threads()):
             outputs = _predicted(self.models_, encoded)
-        mean = self._read_out(self.models_[0], outputs[0])
-        for model, one in zip(self.models_[1:], outputs[1:], strict=True):
-            mean += self._read_out(model, one)
-        return mean / len(outputs)
+        blocks = [outputs[:, first : first + BLOCK] for first in range(0, max(outputs.shape[1], 1), BLOCK)]
+        return np.concatenate([self._mean(block) for block in blocks])
+
+    def _mean(self, outputs: np.ndarray) -> np.ndarray:
+        """The mean over members, whose order of adding depends on nothing, of what they say of some rows."""
+        members, rows, units = outputs.shape
+        read = self._read_out(self.models_[0], outputs.reshape(members * rows, units))
+        total: np.ndarray = read[:rows].copy()
+        for first in range(rows, members * rows, max(rows, 1)):
+            total += read[first : first + rows]
+        mean: np.ndarray = total / members
+        return mean
 
     def _scored(self, X: Any, y: Any) -> tuple[Any, Any]:
         """X and y as scikit-learn's score takes them, where y is the name of a column of X."""
@@ -787,6 +878,10 @@ def _member_seeds(way: Way) -> list[int]:
     if way.members == 1:
         return [way.seed]
     return [key(way.seed, "member", member) >> 1 for member in range(way.members)]
+
+
+def _shape(encoder: Encoder, head: Head, knots: tuple[tuple[float, ...], ...]) -> Shape:
+    return Shape(len(encoder.features), encoder.cardinalities, encoder.widths, head.units, knots)
 
 
 def _shape_of(shape: Shape) -> Any:

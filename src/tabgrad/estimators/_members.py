@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,8 +22,9 @@ from tabgrad.engines.select import get_engine
 from tabgrad.errors import DivergenceWarning
 from tabgrad.matrix import Matrix
 from tabgrad.models import Sequential
+from tabgrad.progress import Progress, say
 
-__all__ = ["Schedule", "Watch", "mean_history", "train", "watched", "watching"]
+__all__ = ["Schedule", "Watch", "mean_history", "shown", "train", "watched", "watching"]
 
 
 class Watch(Protocol):
@@ -51,6 +53,51 @@ def watched(watch: Watch) -> Iterator[None]:
         yield
     finally:
         _watch.reset(token)
+
+
+@contextmanager
+def shown(verbose: int) -> Iterator[None]:
+    """Within the block, epochs stand on the screen, if they are to and nobody else hears of them."""
+    if not verbose or watching() is not None:
+        yield
+        return
+    screen = Shown(verbose)
+    with watched(screen):
+        try:
+            yield
+        finally:
+            screen.close()
+
+
+class Shown:
+    """A `Watch` that draws: 1: one line that lives for all members; 2: a line for each epoch of each."""
+
+    def __init__(self, verbose: int) -> None:
+        self._verbose, self._members, self._epochs, self._done = verbose, 0, 0, 0
+        self._logs: Logs = {}
+        self._lock = threading.Lock()  # members are heard from threads of their own
+
+    def begin(self, held: Sequence[int], rows: int, epochs: int) -> None:
+        """Start the clock."""
+        self._members, self._epochs, self._done = len(held), epochs, 0
+        self._progress = Progress(1 if self._verbose == 1 else 0, 1, len(held) * epochs)
+        self._progress.epoch_begin(0)
+
+    def epoch_end(self, member: int, epoch: int, logs: Logs) -> bool:
+        """Draw."""
+        with self._lock:
+            self._done, self._logs = self._done + 1, logs
+            self._progress.step(self._done - 1, logs)
+            if self._verbose > 1:
+                values = "".join(f" - {name}: {value:.4g}" for name, value in logs.items())
+                say(f"Member {member + 1}/{self._members} - Epoch {epoch + 1}/{self._epochs}{values}")
+        return False
+
+    def close(self) -> None:
+        """The line that stays: how many epochs all members had together."""
+        if self._done:
+            self._progress.epoch_end(self._logs, self._done)
+            self._progress.close()
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from tabgrad.losses import Loss
 from tabgrad.models import Sequential
 from tabgrad.regularizers import L1L2
 
-__all__ = ["Head", "Shape", "built", "class_head", "knots_of", "takes_codes", "value_head"]
+__all__ = ["Head", "Shape", "built", "class_head", "knots_of", "planned", "takes_codes", "value_head"]
 
 RECTIFIERS = (activations.Relu, activations.LeakyRelu, activations.Elu)
 
@@ -125,10 +125,15 @@ def knots_of(model: Sequential) -> tuple[tuple[float, ...], ...]:
     return ()
 
 
+def planned(estimator: Any, preset: Preset, shape: Shape, head: Head) -> list[Layer] | None:
+    """The layers of a new network; None for a `model` of the estimator's own, which a function may have to make."""
+    return None if estimator.model is not None else [*_layers(estimator, preset, shape), _last(estimator, preset, head)]
+
+
 def built(estimator: Any, preset: Preset, shape: Shape, head: Head, seed: int) -> Sequential:
     """A new network: of the sizes that the preset says, or the estimator's own `model`."""
-    if estimator.model is None:
-        return Sequential([*_layers(estimator, preset, shape), _last(estimator, preset, head)], seed=seed)
+    if (layers := planned(estimator, preset, shape, head)) is not None:
+        return Sequential(layers, seed=seed)
     if isinstance(estimator.model, Sequential):
         model = Sequential.from_config(estimator.model.get_config())
         model._seed = seed

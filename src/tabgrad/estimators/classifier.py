@@ -119,7 +119,7 @@ class Classifier(ClassifierMixin, TableEstimator):
     n_jobs : int or None, default None
         Threads; -1: all cores. None: all cores, or what TABGRAD_NUM_THREADS says. Never changes a result.
     verbose : bool or {0, 1, 2}, default 0
-        1: a live line. 2: a line an epoch.
+        1: a live line, of all members together. 2: a line an epoch.
     warm_start : bool, default False
         Whether fit goes on training the networks of the last fit, on the columns and classes of that one.
 
