@@ -67,6 +67,7 @@ def every_change(preset: Preset) -> list[Change]:
         Change("no scale of each input", {"scale_rate": 0.0}),
         Change("vectors learn at the common rate", {"embedding_rate": 1.0}),
         Change("no running average of weights", arguments={"use_ema": False}),
+        *(Change(f"activation {name}", {"activation": name}) for name in ("relu", "mish")),
         Change("weight decay does not fall", {"decay_falls": False}),
         *(Change(f"weight decay {decay:g}", {"weight_decay": decay}) for decay in (0.0, 0.3, 1.0, 3.0)),
         *(Change(f"dropout {share:g}", {"dropout": share}) for share in (0.0, 0.1, 0.2)),

@@ -54,7 +54,7 @@ class Regressor(RegressorMixin, TableEstimator):
     n_features_in_, feature_names_in_, table_schema_, encoder_, models_, model_, history_, histories_, n_iter_
         As of `Classifier`; so are `notes_`, `scores_`, `loss_`, `loss_curve_`, `best_loss_`, `validation_scores_`,
         `best_validation_score_`, `coefs_`, `intercepts_`, `n_layers_`, `n_outputs_` and `out_activation_`.
-    oof_prediction_ : array of shape (rows,) or (rows, outputs)
+    oof_prediction_ : array of the shape of y
         For each row of fit the mean prediction of members that were not trained on it; see `Classifier`.
     target_ : ValueTarget
         What standardises the target.
