@@ -14,7 +14,8 @@ BINS = 15  # of the calibration error, as in its source
 def judge(estimator: Any, X: pd.DataFrame, y: pd.Series, *, classes: int) -> dict[str, float]:
     """Return the scores of an estimator on test rows: those of numbers where `classes` is 0."""
     if not classes:
-        return of_values(np.asarray(estimator.predict(X), float).ravel(), y.to_numpy())
+        found = of_values(np.asarray(estimator.predict(X), float).ravel(), y.to_numpy())
+        return found | _of_intervals_of(estimator, X, y)
     given = np.asarray(estimator.predict_proba(X), float)
     probabilities = np.zeros((len(X), classes))
     probabilities[:, np.asarray(estimator.classes_, int)] = given
@@ -25,6 +26,26 @@ def of_values(predicted: np.ndarray, y: np.ndarray) -> dict[str, float]:
     """Return the root of the mean squared error, also in units of the standard deviation of `y`."""
     error = float(np.sqrt(np.mean((predicted - y) ** 2)))
     return {"rmse": error, "nrmse": error / float(np.std(y, ddof=1))}
+
+
+def _of_intervals_of(estimator: Any, X: pd.DataFrame, y: pd.Series) -> dict[str, float]:
+    """Judge the intervals of an estimator that has some: not without, or with too few, rows held out in its fit."""
+    if not hasattr(estimator, "predict_interval"):
+        return {}
+    try:
+        intervals = estimator.predict_interval(X, COVERAGE)
+    except ValueError:
+        return {}
+    return of_intervals(intervals, y.to_numpy())
+
+
+def of_intervals(intervals: np.ndarray, y: np.ndarray) -> dict[str, float]:
+    """Return the share of rows whose interval holds their value, and the mean width in deviations of `y`."""
+    low, high = intervals.T
+    return {
+        "coverage": float(np.mean((low <= y) & (y <= high))),
+        "interval_width": float(np.mean(high - low)) / float(np.std(y, ddof=1)),
+    }
 
 
 def of_probabilities(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, float]:

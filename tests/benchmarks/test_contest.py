@@ -215,6 +215,19 @@ class TestScores:
         assert found["rmse"] == pytest.approx(2)
         assert found["nrmse"] == pytest.approx(2 / pd.Series(y).std())
 
+    def test_intervals_are_judged_where_there_are_some(self):
+        class Fitted:
+            def predict(self, X):
+                return np.zeros(len(X))
+
+            def predict_interval(self, X, coverage):
+                return np.tile([-1.0, 10 * coverage], (len(X), 1))
+
+        y = pd.Series([-2.0, -1.0, 9.0, 9.5])
+        found = scores.judge(Fitted(), pd.DataFrame({"x": y}), y, classes=0)
+        assert found["coverage"] == 0.5
+        assert found["interval_width"] == pytest.approx(10 / y.std())
+
 
 class TestSystems:
     def test_missing_words_and_numbers_are_filled_from_training(self):

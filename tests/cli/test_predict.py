@@ -87,6 +87,60 @@ def test_numbers_and_several_targets(run, here, shelf):
         np.testing.assert_array_equal(np.array([row[-width:] for row in out[1:]], np.float64), values)
 
 
+def test_intervals_are_the_models(run, here, shelf):
+    for name, targets in (("houses", [""]), ("both", ["_price", "_rent"])):
+        words = ("predict", shelf / f"{name}.tabgrad", shelf / "houses.csv.gz", "--interval", "0.8")
+        out = rows_of(run(*words).out)
+        added = [f"prediction{target}" for target in targets]
+        added += [f"prediction{target}_{end}" for target in targets for end in ("low", "high")]
+        assert out[0][4:] == added
+        table = read(shelf / "houses.csv.gz").select(["area", "rooms"])
+        ends = tabgrad.load(shelf / f"{name}.tabgrad").predict_interval(table, 0.8).reshape(len(table), -1)
+        found = np.array([row[-2 * len(targets) :] for row in out[1:]], np.float64)
+        np.testing.assert_array_equal(found, ends)
+
+
+@pytest.mark.parametrize(
+    "model, share, said",
+    [
+        ("houses", "90", r"--interval must be in \(0, 1\)\. Got 90\.0\. Did you mean 0\.9\?"),
+        (
+            "houses",
+            "0.9999",
+            r"--interval must be 0\.\d+ at most, which is what \d+ rows held out in the fit can vouch for",
+        ),
+        ("flowers", "0.9", "--interval is for numbers, and this model predicts classes. For those see --proba"),
+    ],
+)
+def test_intervals_that_cannot_be(run, here, shelf, model, share, said):
+    table = shelf / ("more.csv" if model == "flowers" else "houses.csv.gz")
+    ran = run("predict", shelf / f"{model}.tabgrad", table, "--interval", share, "--out", "out.csv", code=2)
+    assert re.search(said, ran.err)
+    assert not (here / "out.csv").exists()
+
+
+def test_a_model_without_rows_held_out_has_no_intervals(run, here, shelf):
+    run("fit", shelf / "houses.csv.gz", "--target", "price", "--members", "1", "--no-early-stopping", "--epochs", "2",
+        "--out", "m.tabgrad", "--quiet")  # fmt: skip
+    ran = run("predict", "m.tabgrad", shelf / "houses.csv.gz", "--interval", "0.9", code=2)
+    assert (
+        "--interval needs rows that were held out in the fit, and there were none. Fit again with members=2" in ran.err
+    )
+
+
+def test_scores_of_rows_held_out_are_told_in_words(run, here, shelf):
+    for model, names in (("flowers", ("accuracy", "calibration error")), ("houses", ("R2", "mean absolute error"))):
+        scores = tabgrad.load(shelf / f"{model}.tabgrad").scores_
+        out = run("inspect", shelf / f"{model}.tabgrad").out
+        assert "each predicted by a network that had not seen it" in out
+        assert all(name in out for name in names)
+        assert len(re.findall(": 0 is best|: 1 all|target's unit|told right|by chance", out)) == len(scores)
+        assert run("inspect", shelf / f"{model}.tabgrad", "--json").data["held_out_scores"] == pytest.approx(scores)
+    ran = run("fit", shelf / "flowers.csv", "--target", "kind", "--epochs", "2", "--json")
+    assert ran.data["held_out_scores"].keys() == tabgrad.load(shelf / "flowers.tabgrad").scores_.keys()
+    assert "area under ROC" in ran.err
+
+
 def test_columns_in_another_order_and_more_of_them(run, here, shelf):
     ran = run("predict", shelf / "flowers.tabgrad", shelf / "more.csv")
     table = [line.split(",") for line in (shelf / "more.csv").read_text().splitlines()]

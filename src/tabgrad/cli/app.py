@@ -358,10 +358,12 @@ PREDICT = """Predict a column for other rows, which are written as they came, wi
 \b
   tabgrad predict beans.tabgrad new.csv > predicted.csv
   tabgrad predict beans.tabgrad new.parquet --proba --out predicted.parquet
+  tabgrad predict houses.tabgrad new.csv --interval 0.9 --out predicted.csv
   cat new.csv | tabgrad predict beans.tabgrad -
 
-Added are prediction (prediction_TARGET where a model has several targets) and, with --proba, probability_CLASS for each
-class. A name that the table has already is refused: --prefix gives the new ones another.
+Added are prediction (prediction_TARGET where a model has several targets), with --proba probability_CLASS for each
+class, and with --interval prediction_low and prediction_high. A name that the table has already is refused: --prefix
+gives the new ones another.
 """
 
 
@@ -372,6 +374,14 @@ def predict(
     table: TableName,
     *,
     proba: Annotated[bool, _flag("--proba", "Add the probability of each class.")] = False,
+    interval: Annotated[
+        float | None,
+        _option(
+            "--interval",
+            "Add the ends of an interval that holds the number in this share of rows, for instance 0.9.",
+            metavar="SHARE",
+        ),
+    ] = None,
     prefix: Annotated[
         str, _option("--prefix", "Put before the names of the columns that are added.", metavar="TEXT")
     ] = "",

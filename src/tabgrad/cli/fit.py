@@ -14,7 +14,7 @@ import numpy as np
 
 from tabgrad._refusals import shown
 from tabgrad.cli.exits import UsageError
-from tabgrad.cli.judging import ClassReport, ValueReport
+from tabgrad.cli.judging import ClassReport, ValueReport, held_out_scores
 from tabgrad.cli.live import Training, stopped_by_interrupt
 from tabgrad.cli.models import judged
 from tabgrad.cli.overlap import repeated
@@ -218,6 +218,9 @@ def _train(
             way = "" if settings.save_interrupted else " With --save-interrupted, Ctrl-C keeps the best model so far."
             raise type(interrupt)(f"Interrupted {done}; nothing was saved.{way}") from None
     screen.show(grid(training.told(estimator.preset)))
+    if estimator.scores_:
+        screen.heading("On rows of the training, each predicted by a network that had not seen it")
+        screen.show(held_out_scores(estimator.scores_))
     return training
 
 
@@ -330,5 +333,6 @@ def _data(
         "epochs": training.epochs,
         "seconds": round(training.seconds, 3),
         "history": estimator.history_,
+        "held_out_scores": estimator.scores_,
         "report": None if report is None else report.data(),
     }

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from rich.text import Text
 
+from tabgrad.cli.judging import held_out_scores
 from tabgrad.cli.models import is_classifier, load_estimator, targets_of
 from tabgrad.cli.screen import Screen, amount, figure, grid, printable
 from tabgrad.cli.settings import Inspect
@@ -123,10 +124,22 @@ def _inspect_model(settings: Inspect, screen: Screen) -> None:
     facts = _facts(model, content.versions, os.path.getsize(path))
     if settings.json:
         columns = [_column_data(column) for column in model.table_schema_]
-        screen.data({"model": settings.path, **facts, "columns": columns, "history": model.history_})
+        screen.data(
+            {
+                "model": settings.path,
+                **facts,
+                "held_out_scores": model.scores_,
+                "columns": columns,
+                "history": model.history_,
+            }
+        )
         return
     screen.result(printable(os.path.basename(path)), style="bold")
     screen.result(grid([(name, _shown(value)) for name, value in facts.items()]))
+    if model.scores_:
+        screen.result()
+        screen.result("How good it was on rows of its table, each predicted by a network that had not seen it", "bold")
+        screen.result(held_out_scores(model.scores_))
     screen.result()
     screen.result("What it expects", style="bold")
     _show_columns(model.table_schema_, {}, screen)

@@ -10,9 +10,9 @@ import numpy as np
 from rich.text import Text
 
 from tabgrad._refusals import shown
-from tabgrad.cli.screen import Screen, amount, figure, grid, printable
+from tabgrad.cli.screen import Grid, Screen, amount, figure, grid, printable
 
-__all__ = ["ClassReport", "ValueReport", "class_report", "value_report"]
+__all__ = ["ClassReport", "ValueReport", "class_report", "held_out_scores", "value_report"]
 
 MOST_CLASSES = 12  # whose confusion matrix a screen holds; of more, the most frequent confusions are listed
 MOST_LISTED = 40  # classes of a report
@@ -140,6 +140,23 @@ class ValueReport:
                 screen.result(f"  {shown(name)}", style="bold")
             lines = _beside(self.scores[name], self.baseline[name])
             screen.result(grid(lines, ("", "the model", "always the mean"), right=(1, 2)))
+
+
+MEANINGS = {
+    "accuracy": ("accuracy", "share of rows whose class is told right"),
+    "roc_auc": ("area under ROC", "how well classes are told apart: 0.5 by chance, 1 without error"),
+    "log_loss": ("log-loss", "how sure of what is wrong: 0 is best"),
+    "expected_calibration_error": ("calibration error", "how far probabilities are from what comes true: 0 is best"),
+    "r2": ("R2", "how much of the target's ups and downs is explained: 1 all, 0 none"),
+    "rmse": ("root mean squared error", "how far off, large errors counting more, in the target's unit"),
+    "mae": ("mean absolute error", "how far off on average, in the target's unit"),
+}
+
+
+def held_out_scores(scores: Mapping[str, float]) -> Grid:
+    """What an estimator's `scores_` say, a line each, in words."""
+    named = [(*MEANINGS.get(name, (name, "")), value) for name, value in scores.items()]
+    return grid([(name, _score(value), meaning) for name, meaning, value in named], right=(1,))
 
 
 def class_report(

@@ -16,6 +16,7 @@ from tabgrad.cli.places import refuse_place
 from tabgrad.cli.screen import LiveLine, Screen, amount, printable
 from tabgrad.cli.settings import Predict
 from tabgrad.cli.tables import reading
+from tabgrad.errors import ArgumentError
 from tabgrad.table.columns import Values, Words
 from tabgrad.table.schema import Column, Kind, Schema
 from tabgrad.table.table import Table
@@ -106,7 +107,10 @@ class _Work:
         model = self._model
         if not is_classifier(model):
             values = np.asarray(model.predict(table), np.float64).reshape(len(table), -1)
-            return list(values.T)
+            if self._settings.interval is None:
+                return list(values.T)
+            ends = model._intervals(values, self._settings.interval)
+            return [*values.T, *ends.reshape(len(table), -1).T]
         probabilities = np.asarray(model.predict_proba(table))
         taken, classes = probabilities.argmax(axis=1), model.classes_
         text = classes.dtype.kind in "OUT"
@@ -117,6 +121,8 @@ class _Work:
 def added_names(model: Classifier | Regressor, settings: Predict) -> list[str]:
     """What the new columns are called."""
     if is_classifier(model):
+        if settings.interval is not None:
+            raise UsageError("--interval is for numbers, and this model predicts classes. For those see --proba.")
         names = ["prediction"]
         names += [f"probability_{label}" for label in model.classes_.tolist()] if settings.proba else []
     elif settings.proba:
@@ -125,6 +131,13 @@ def added_names(model: Classifier | Regressor, settings: Predict) -> list[str]:
         targets = targets_of(model)
         several = [f"prediction_{name}" for name in targets or map(str, range(len(model.target_.mean)))]
         names = ["prediction"] if len(several) == 1 else several
+        if settings.interval is not None:
+            try:
+                model._intervals(np.empty((0, len(names))), settings.interval)  # before the table is read
+            except ArgumentError as error:
+                said = str(error).replace("'coverage' of predict_interval", "--interval")
+                raise UsageError(said.replace("predict_interval", "--interval", 1)) from error
+            names = [*names, *(f"{name}_{end}" for name in names for end in ("low", "high"))]
     return [f"{settings.prefix}{name}" for name in names]
 
 

@@ -94,6 +94,7 @@ class Predict(Output, Source):
     out: str | None = None
     overwrite: bool = False
     proba: bool = False
+    interval: float | None = None
     prefix: str = ""
     raw: bool = False
 

@@ -7,7 +7,7 @@ import time
 import warnings
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -27,6 +27,7 @@ from tabgrad.encode.target import ClassTarget, ValueTarget
 from tabgrad.engines.native import default_threads, limited
 from tabgrad.engines.select import get_engine
 from tabgrad.errors import ArgumentError, DataError, DataWarning, DivergenceError
+from tabgrad.estimators._conformal import Residuals
 from tabgrad.estimators._folds import dealt, held_out
 from tabgrad.estimators._judging import Deadline, Judge, Told
 from tabgrad.estimators._members import Schedule, mean_history, shown, train, watching
@@ -37,6 +38,7 @@ from tabgrad.estimators._presets import Preset
 from tabgrad.estimators._rows import Rows, check_columns, read_rows
 from tabgrad.estimators._sample import Sample, read_groups
 from tabgrad.estimators._saving import FITTED, arguments_of, content_of, restore
+from tabgrad.estimators._scoring import Held
 from tabgrad.estimators._settings import batch_of, epochs_of, optimizer_of, patience_of, preset_of, stops_early
 from tabgrad.estimators._suspicions import leaks, repeats
 from tabgrad.layers import Dense
@@ -52,6 +54,7 @@ Target = ClassTarget | ValueTarget
 FEWEST_ROWS = 2  # of which something can be learned
 ROWS = 256  # at a time, of a prediction; its result does not depend on it
 BLOCK = 65_536  # rows of all members that are made probabilities at a time
+MOST_ROWS_SEEN = 20_000  # by members, of which their spread is the mean
 MOST_ROWS_OF_KNOTS = 100_000  # evenly out of all: where values lie is known well by then
 
 
@@ -69,6 +72,40 @@ class Fitted:
     wide: bool
     fingerprint: str
     notes: list[str]
+    weight: np.ndarray | None = None  # of the rows as they were given
+    scores: dict[str, float] = field(default_factory=dict)
+    residuals: tuple[Residuals, ...] = ()
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Rows that members were trained on, at most so many that what members say of them is known well.
+
+    Parameters
+    ----------
+    models : tuple of Sequential
+    encoded : Encoded
+    trained : array of bool of shape (members, rows)
+        Which member was trained on which row.
+    weight : array of shape (rows,) or None
+    """
+
+    models: tuple[Sequential, ...]
+    encoded: Encoded
+    trained: np.ndarray
+    weight: np.ndarray | None
+
+    @classmethod
+    def of(cls, parts: Sequence[tuple[Sequential, Any, np.ndarray]], encoded: Encoded, sample: Sample) -> Seen:
+        """Rows evenly out of all; `parts` are the networks with what they have held out."""
+        places = np.arange(0, len(sample), -(-len(sample) // MOST_ROWS_SEEN))
+        trained = np.stack([~np.isin(places, held) for _, _, held in parts])
+        weight = None if sample.weight is None else sample.weight[places]
+        return cls(tuple(model for model, _, _ in parts), _part_of(encoded, places), trained, weight)
+
+    def outputs(self) -> np.ndarray:
+        """What each of the networks says of the rows: float32 of shape (members, rows, outputs)."""
+        return _predicted(self.models, self.encoded)
 
 
 @dataclass(frozen=True)
@@ -137,6 +174,7 @@ class TableEstimator(BaseEstimator):
     histories_: tuple[dict[str, list[float]], ...]
     notes_: tuple[str, ...]
     scores_: dict[str, float]
+    _residuals: tuple[Residuals, ...]
     n_features_in_: int
     n_iter_: int
 
@@ -219,7 +257,7 @@ class TableEstimator(BaseEstimator):
                     _begin_at(model, start)
         table = ready.rows.table
         facts = (table.names, ready.rows.named, ready.target_names, ready.wide, table.fingerprint(), notes)
-        record = Fitted(models, encoder, ready.schema, target, *facts)
+        record = Fitted(models, encoder, ready.schema, target, *facts, row_weights(sample_weight, len(table)))
         if way.members == 1:
             self._train_one(record, head, sample, encoded, ready.whole, ready.held, way)
         else:
@@ -406,7 +444,9 @@ class TableEstimator(BaseEstimator):
 
         def keep(history: History) -> None:
             parts = [] if held is None or seen is None else [(model, seen, held)]
-            self._keep(record, [0], [history.history], self._held_out(record.target, parts, whole), way)
+            held_out = self._held_out(record.target, parts, whole)
+            self._judge(record, Held.of(whole, held_out, record.weight))
+            self._keep(record, [0], [history.history], held_out, way)
 
         try:
             with limited(self._threads()):
@@ -442,6 +482,7 @@ class TableEstimator(BaseEstimator):
         with limited(self._threads()):
             parts = [(models[member], _part_of(encoded, held[member]), held[member]) for member in done]
             held_out = self._held_out(record.target, parts, sample)
+            self._judge(record, Held.of(sample, held_out, record.weight), Seen.of(parts, encoded, sample))
         histories = [history.history for member in done if (history := models[member].history) is not None]
         record.models = tuple(models[member] for member in done)
         self._keep(record, done, histories, held_out, way)
@@ -485,6 +526,12 @@ class TableEstimator(BaseEstimator):
             return np.full(len(sample.origin), np.nan)
         total[count == 0] = np.nan
         return sample.spread(self._decoded(total / np.maximum(count, 1)[:, np.newaxis], target))
+
+    def _judge(self, record: Fitted, held: Held, seen: Seen | None = None) -> None:
+        """Keep what the rows held out say of the networks: scores, and what intervals are made of."""
+        if len(held):
+            record.scores = self._scores_of(held)
+            record.residuals = self._residuals_of(held, record.target, seen)
 
     def _compile(self, model: Sequential, head: Head, steps: int, way: Way) -> None:
         """Compile the model, unless it is the user's own and was; for one more epoch only where something changed."""
@@ -548,7 +595,8 @@ class TableEstimator(BaseEstimator):
                 for earlier, history in zip(before, histories, strict=True)
             ]
         self.models_, self.encoder_, self.table_schema_ = record.models, record.encoder, record.schema
-        self.target_, self.notes_, self.scores_ = record.target, tuple(record.notes), {}
+        self.target_, self.notes_, self.scores_ = record.target, tuple(record.notes), record.scores
+        self._residuals = record.residuals
         self.histories_ = tuple({name: list(values) for name, values in history.items()} for history in histories)
         self.history_ = mean_history(self.histories_)
         self.oof_prediction_ = held_out
@@ -826,6 +874,14 @@ class TableEstimator(BaseEstimator):
 
     def _decoded(self, mean: np.ndarray, target: Any) -> np.ndarray:
         """That mean as `oof_prediction_` holds it."""
+        raise NotImplementedError
+
+    def _scores_of(self, held: Held) -> dict[str, float]:
+        """How good predictions of rows held out are."""
+        raise NotImplementedError
+
+    def _residuals_of(self, held: Held, target: Any, seen: Seen | None) -> tuple[Residuals, ...]:
+        """How far predictions of rows held out are off, for each output; none where intervals have no meaning."""
         raise NotImplementedError
 
 

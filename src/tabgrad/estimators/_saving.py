@@ -20,6 +20,7 @@ from tabgrad._refusals import shown
 from tabgrad.encode.encoder import Encoder
 from tabgrad.encode.target import ClassTarget, ValueTarget
 from tabgrad.errors import ArgumentError
+from tabgrad.estimators._conformal import Residuals
 from tabgrad.models import Sequential
 from tabgrad.store import Content
 from tabgrad.table.schema import Schema
@@ -32,7 +33,7 @@ TARGETS: dict[str, type] = {"classifier": ClassTarget, "regressor": ValueTarget}
 
 FITTED = (
     *("models_", "encoder_", "table_schema_", "target_", "notes_", "scores_", "history_", "histories_", "n_iter_"),
-    *("n_features_in_",),
+    *("n_features_in_", "_residuals"),
     *("_names", "_named", "_target_names", "_wide", "_fingerprint", "feature_names_in_"),
 )
 """What a fit gives, and a file holds."""
@@ -73,6 +74,8 @@ def content_of(estimator: TableEstimator, kind: str) -> tuple[Content, list[str]
         },
         **_joined_headers(networks),
     }
+    if estimator._residuals:
+        header["estimator"]["residuals"] = [to_data(each) for each in estimator._residuals]
     if len(networks) == 1:
         return Content(kind, header, networks[0].arrays), left_out
     header["estimator"]["histories"] = [_numbers(history) for history in estimator.histories_]
@@ -110,7 +113,7 @@ def restore(estimator: TableEstimator, content: Content) -> None:
         raise ArgumentError("The header must hold estimator and model.")
     data, models = header["estimator"], tuple(_models(content))
     parts = PARTS if "members" not in header else (*PARTS, "histories")
-    if data.keys() != set(parts):
+    if data.keys() - {"residuals"} != set(parts):
         raise ArgumentError(f"The estimator must hold {', '.join(parts)}. Got {shown(list(data))}.")
     schema, encoder, target = (from_data(data[name]) for name in ("schema", "encoder", "target"))
     _check_kinds(schema, encoder, target, content.kind)
@@ -122,6 +125,7 @@ def restore(estimator: TableEstimator, content: Content) -> None:
     if len(estimator.histories_) != len(models):
         raise ArgumentError(f"The file must hold a history of each of {len(models)} networks.")
     estimator.scores_ = {name: _read_number(value) for name, value in data["scores"].items()}
+    estimator._residuals = _residuals(data.get("residuals", []), target)
     estimator.n_iter_ = len(estimator.history_["loss"])
     estimator.n_features_in_ = len(encoder.names)
     estimator._names, estimator._target_names = encoder.names, _texts(data["target_names"])
@@ -129,6 +133,16 @@ def restore(estimator: TableEstimator, content: Content) -> None:
     estimator._fingerprint = check(data["fingerprint"], "fingerprint", "the file", (str,))
     if estimator._named:
         estimator.feature_names_in_ = np.array(encoder.names, dtype=object)
+
+
+def _residuals(data: Any, target: ClassTarget | ValueTarget) -> tuple[Residuals, ...]:
+    """Those of each output of a regressor; none where no row was held out, and in files from before they were kept."""
+    residuals: tuple[Any, ...] = from_data(data)
+    if not all(isinstance(each, Residuals) for each in residuals):
+        raise ArgumentError("The residuals in the file must be Residuals.")
+    if residuals and (isinstance(target, ClassTarget) or len(residuals) != target.outputs):
+        raise ArgumentError("The file must hold residuals of each output of a regressor, or none.")
+    return residuals
 
 
 def _models(content: Content) -> Iterator[Sequential]:

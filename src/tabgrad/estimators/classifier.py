@@ -14,11 +14,13 @@ from tabgrad._row_weights import class_factors
 from tabgrad.activations import Activation
 from tabgrad.encode.target import ClassTarget
 from tabgrad.errors import DataError
-from tabgrad.estimators._base import TableEstimator, _part
+from tabgrad.estimators._base import Seen, TableEstimator, _part
+from tabgrad.estimators._conformal import Residuals
 from tabgrad.estimators._network import Head, class_head
 from tabgrad.estimators._parameters import COMMON, OF_CLASSES
 from tabgrad.estimators._presets import DEFAULT
 from tabgrad.estimators._sample import Sample
+from tabgrad.estimators._scoring import Held, class_scores
 from tabgrad.estimators._targets import read_labels
 from tabgrad.losses import Loss
 from tabgrad.models import Sequential
@@ -160,7 +162,10 @@ class Classifier(ClassifierMixin, TableEstimator):
     notes_ : tuple of str
         What was guessed, changed or found suspicious in the rows of the fit.
     scores_ : dict of float
-        Empty: a place for scores on rows held out, by name, for whoever judges the model. `save` keeps them.
+        Scores of `oof_prediction_`: ``log_loss``, ``accuracy``, ``expected_calibration_error`` (see
+        `tabgrad.metrics.expected_calibration_error`) and ``roc_auc``, of more than two classes the mean over classes,
+        each against all others. They are of single members; what these say together is mostly somewhat better. Weighted
+        by `sample_weight`, not by `class_weight`. Empty where no row was held out. `save` keeps them.
 
     Notes
     -----
@@ -409,6 +414,12 @@ class Classifier(ClassifierMixin, TableEstimator):
 
     def _decoded(self, mean: np.ndarray, target: ClassTarget) -> np.ndarray:
         return mean
+
+    def _scores_of(self, held: Held) -> dict[str, float]:
+        return class_scores(held)
+
+    def _residuals_of(self, held: Held, target: ClassTarget, seen: Seen | None) -> tuple[Residuals, ...]:
+        return ()
 
 
 def probabilities(outputs: np.ndarray, loss: Loss) -> np.ndarray:

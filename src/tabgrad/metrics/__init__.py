@@ -14,6 +14,7 @@ from tabgrad import losses
 from tabgrad._checks import INSTEAD
 from tabgrad.metrics._agreement import CohenKappa, MatthewsCorrelationCoefficient
 from tabgrad.metrics._base import Metric
+from tabgrad.metrics._calibration import expected_calibration_error
 from tabgrad.metrics._losses import (
     BinaryCrossentropy,
     CategoricalCrossentropy,
@@ -97,6 +98,7 @@ __all__ = [
     "TrueNegatives",
     "TruePositives",
     "accuracy_for",
+    "expected_calibration_error",
     "get",
 ]
 
