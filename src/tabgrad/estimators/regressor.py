@@ -57,8 +57,9 @@ class Regressor(RegressorMixin, TableEstimator):
     n_features_in_, feature_names_in_, table_schema_, encoder_, models_, model_, history_, histories_, n_iter_
         As of `Classifier`; so are `notes_`, `loss_`, `loss_curve_`, `best_loss_`, `validation_scores_`,
         `best_validation_score_`, `coefs_`, `intercepts_`, `n_layers_`, `n_outputs_` and `out_activation_`.
-    oof_prediction_ : array of the shape of y
-        For each row of fit the mean prediction of members that were not trained on it; see `Classifier`.
+    oof_prediction_ : array
+        For each row of fit the mean prediction of members that were not trained on it, in the shape of predictions;
+        see `Classifier`.
     scores_ : dict of float
         ``r2``, ``rmse`` and ``mae`` of `oof_prediction_`, the latter in the target's unit; of several outputs the means
         over them. Empty where no row was held out, or under a loss of several quantiles. See `Classifier`.
