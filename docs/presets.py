@@ -35,8 +35,9 @@ def vectors(preset: Preset) -> str:
 
 def decay(preset: Preset) -> str:
     """The weight decay and how it goes on."""
+    turns = " in turn" if len(preset.weight_decays) > 1 else ""
     falls = "the second half falling, of the kernels of dense layers alone" if preset.decay_falls else "of all weights"
-    return f"{preset.weight_decay:g}, {falls}"
+    return f"{' and '.join(f'{one:g}' for one in preset.weight_decays)}{turns}, {falls}"
 
 
 def factors(preset: Preset) -> str:

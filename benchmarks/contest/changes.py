@@ -69,7 +69,7 @@ def every_change(preset: Preset) -> list[Change]:
         Change("no running average of weights", arguments={"use_ema": False}),
         *(Change(f"activation {name}", {"activation": name}) for name in ("relu", "mish")),
         Change("weight decay does not fall", {"decay_falls": False}),
-        *(Change(f"weight decay {decay:g}", {"weight_decay": decay}) for decay in (0.0, 0.3, 1.0, 3.0)),
+        *(Change(f"weight decay {decay:g}", {"weight_decays": (decay,)}) for decay in (0.0, 0.2, 1.0, 3.0)),
         *(Change(f"dropout {share:g}", {"dropout": share}) for share in (0.0, 0.1, 0.2)),
         *(Change(f"layers of {units} units", {"hidden_layer_sizes": (units,) * depth}) for units in (64, 128, 256)),
         *(Change(_networks(count), {"members": ((0, count),)}) for count in (1, 2, 4, 8) if count != members),

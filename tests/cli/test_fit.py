@@ -32,7 +32,7 @@ def test_a_table_becomes_a_judged_model(run, here, shelf):
     assert re.search(r"garden: constant, always 'north'\n", ran.err)
     assert re.search(r"missing +\d+ values in 1 column \(colour \d+\)", ran.err)
     assert "Training on 192 rows; 48 rows to judge by" in ran.err
-    assert re.search(r"networks +4 \(preset fast\); the model predicts the mean of what they predict\n", ran.err)
+    assert re.search(r"networks +8 \(preset best\); the model predicts the mean of what they predict\n", ran.err)
     assert re.search(r"rows +each network trains on 168; on the other 24, different ones for each, it is", ran.err)
     assert re.search(r"epochs +40 passes over its rows, in \d+\.\d s\n", ran.err)
     assert "Saved flowers.tabgrad (" in ran.err

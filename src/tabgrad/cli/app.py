@@ -211,7 +211,7 @@ def fit(
         str | None,
         _option(
             "--preset",
-            "How much is spent: fast, best (more accurate, ten times the work), single (one network).  [fast]",
+            "How much is spent: best, fast (a sixth of the work), single (one network).  [best]",
             panel=TRAINING,
             metavar="NAME",
         ),

@@ -316,7 +316,7 @@ class TableEstimator(BaseEstimator):
         >>> import numpy as np
         >>> from tabgrad import Regressor
         >>> x = np.random.default_rng(0).normal(size=(1000, 10))
-        >>> Regressor().memory_needed(x, x[:, 0]) < 10_000_000
+        >>> Regressor(preset="fast").memory_needed(x, x[:, 0]) < 10_000_000
         True
         """
         return self._bytes(self._ready(X, y, sample_weight, groups, go_on=False))
@@ -464,8 +464,8 @@ class TableEstimator(BaseEstimator):
         held = self._folds(sample, way)
         fewest = rows - min(map(len, held))
         batch, epochs = self._extent(fewest, way)
-        for model in models:
-            self._compile(model, head, -(-fewest // batch) * epochs, way)
+        for member, model in enumerate(models):
+            self._compile(model, head, -(-fewest // batch) * epochs, way, member)
         plan = models[0].plan()
         answers = self._learned(sample.y, record.target, models[0])
         table = matrix(_inputs(encoded), answers, _normalized(sample.weight), loss=plan.loss, network=plan.network)
@@ -533,7 +533,7 @@ class TableEstimator(BaseEstimator):
             record.scores = self._scores_of(held)
             record.residuals = self._residuals_of(held, record.target, seen)
 
-    def _compile(self, model: Sequential, head: Head, steps: int, way: Way) -> None:
+    def _compile(self, model: Sequential, head: Head, steps: int, way: Way, member: int = 0) -> None:
         """Compile the model, unless it is the user's own and was; for one more epoch only where something changed."""
         if self.model is not None and model.compiled:
             return
@@ -544,6 +544,7 @@ class TableEstimator(BaseEstimator):
             use_ema=self.use_ema and falls,
             schedule=self.schedule if falls else "constant",
             steps=steps,
+            member=member,
         )
         if way.one_epoch and way.go_on and model.compiled and model.optimizer == optimizer:
             return

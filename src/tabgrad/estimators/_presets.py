@@ -31,8 +31,11 @@ class Preset:
     hidden_layer_sizes : tuple of int
     activation : str
     dropout : float
-    learning_rate, weight_decay, beta_2 : float
+    learning_rate, beta_2 : float
         Of Adam and its kin, where their names are given.
+    weight_decays : tuple of float
+        Likewise; the members take one after the other. Some tables want a strong decay, others hardly any, and networks
+        that differ make a better mean.
     decay_falls : bool
         Whether the weight decay falls along a flat-then-cosine schedule, and only kernels decay; False: all weights do,
         as long as the run lasts.
@@ -78,8 +81,8 @@ class Preset:
     activation: str
     dropout: float
     learning_rate: float
-    weight_decay: float
     beta_2: float
+    weight_decays: tuple[float, ...]
     decay_falls: bool
     average_rises: bool
     batches: ByRows
@@ -105,6 +108,10 @@ class Preset:
     def members_for(self, rows: int) -> int:
         """How many networks are trained on so many rows."""
         return _by_rows(self.members, rows)
+
+    def decay_for(self, member: int) -> float:
+        """The weight decay of a member, counted from 0."""
+        return self.weight_decays[member % len(self.weight_decays)]
 
     def batch_for(self, rows: int) -> int:
         """How many of so many rows of training make a step."""
@@ -149,7 +156,7 @@ def _by_rows(pairs: ByRows, rows: int) -> int:
     return [figure for beginning, figure in pairs if rows >= beginning][-1]
 
 
-DEFAULT = "fast"
+DEFAULT = "best"
 
 PRESETS = {
     "fast": Preset(
@@ -159,18 +166,18 @@ PRESETS = {
         activation="relu",
         dropout=0.1,
         learning_rate=0.012,
-        weight_decay=0.3,
+        weight_decays=(0.5, 0.1),
         beta_2=0.95,
         decay_falls=True,
         average_rises=True,
         batches=((0, 64), (2_000, 128), (20_000, 256), (80_000, 512), (300_000, 1024)),
         epochs=30,
         fewest_steps=1_300,
-        most_epochs=150,
-        most_visits=8_000_000,
+        most_epochs=400,
+        most_visits=10_000_000,
         fewest_epochs=4,
         patience=8,
-        patience_share=0.1,
+        patience_share=0.3,
         numeric="quantile",
         numeric_embedding="both",
         piecewise_width=4,
@@ -190,18 +197,18 @@ PRESETS = {
         activation="relu",
         dropout=0.1,
         learning_rate=0.006,
-        weight_decay=0.3,
+        weight_decays=(1.0, 0.2),
         beta_2=0.95,
         decay_falls=True,
         average_rises=True,
         batches=((0, 64), (2_000, 128), (50_000, 256), (200_000, 512), (1_000_000, 1024)),
         epochs=40,
-        fewest_steps=1_300,
-        most_epochs=200,
+        fewest_steps=2_000,
+        most_epochs=400,
         most_visits=20_000_000,
         fewest_epochs=6,
         patience=12,
-        patience_share=0.1,
+        patience_share=0.3,
         numeric="quantile",
         numeric_embedding="both",
         piecewise_width=4,
@@ -222,7 +229,7 @@ PRESETS = {
         activation="relu",
         dropout=0.1,
         learning_rate=0.006,
-        weight_decay=0.3,
+        weight_decays=(0.3,),
         beta_2=0.999,
         decay_falls=False,
         average_rises=False,

@@ -76,8 +76,9 @@ def optimizer_of(
     schedule: str = "constant",
     use_ema: bool = False,
     steps: int = 1,
+    member: int = 0,
 ) -> Optimizer:
-    """The optimizer of a run of so many steps.
+    """The optimizer of a member's run of so many steps.
 
     Under the schedule "cosine" its rate rises in a line over the first steps, then falls to zero along half a cosine. A
     rate that is a schedule already stays as it is. What the optimizer's name leaves open is the preset's for Adam and
@@ -98,7 +99,7 @@ def optimizer_of(
     open_to = isinstance(given, str) and isinstance(record, ADAPTIVE)
     changes: dict[str, Any] = {}
     if weight_decay is not None or open_to:
-        decay: Any = (preset.weight_decay if weight_decay is None else weight_decay) or None
+        decay: Any = (preset.decay_for(member) if weight_decay is None else weight_decay) or None
         falls = decay and open_to and preset.decay_falls and schedule == "cosine"
         changes["weight_decay"] = FlatCosine(decay, steps) if falls else decay
     if open_to and type(record) is Adam:

@@ -43,10 +43,10 @@ class Classifier(ClassifierMixin, TableEstimator):
     hidden_layer_sizes : int, sequence of int or "auto", default "auto"
         Units of each hidden layer; ``()`` is logistic regression. "auto": the preset's, two layers of 64 in "fast", of
         128 in "best" and "single".
-    preset : {"fast", "best", "single"}, default "fast"
-        Figures for all arguments that are "auto" or None, adapted to the number of rows and columns. "fast": 4 members
-        on 4 of 8 folds. "best": 8 larger members that learn more slowly, some ten times the work. "single": one network
-        without vectors for numbers, a tenth of the rows held out.
+    preset : {"fast", "best", "single"}, default "best"
+        Figures for all arguments that are "auto" or None, adapted to the number of rows and columns. "best": 8 members,
+        one on each of 8 folds. "fast": 4 smaller ones that learn faster, on 4 of 8 folds, a sixth of the work.
+        "single": one network without vectors for numbers, a tenth of the rows held out.
     members : int or "auto", default "auto"
         Networks. "auto": the preset's; fewer from some hundred thousand rows on, one for a `model` of your own. 1:
         `validation_fraction` of the rows is held out instead of a fold.
@@ -75,8 +75,8 @@ class Classifier(ClassifierMixin, TableEstimator):
         next to a 64th of the rows, between 32 and 256. -1: all rows; then equal rows are one row with the sum of their
         weights, so that a weight of k is k repetitions to the last bit.
     epochs : int or "auto", default "auto"
-        Passes over the rows. "auto": 30 in "fast", 40 in "best", for small tables as many as make 1,300 steps, for
-        very large ones fewer; in "single" as many as make 3,000 steps, between 20 and 200.
+        Passes over the rows. "auto": 30 in "fast", 40 in "best", for small tables as many as make 1,300 or 2,000
+        steps, for very large ones fewer; in "single" as many as make 3,000 steps, between 20 and 200.
     early_stopping : bool or "auto", default "auto"
         Score the rows held out after each epoch, stop when the loss on them no longer falls, and go back to the weights
         with which it was least. "auto": from 200 rows on; the folds of fewer say too little. False: all epochs; members
@@ -84,13 +84,14 @@ class Classifier(ClassifierMixin, TableEstimator):
     validation_fraction : float, default 0.1
         Share of the rows that a single network holds out; every class gives its share.
     patience : int or "auto", default "auto"
-        Epochs without a lower loss after which to stop. "auto": 8 in "fast", 12 in "best", or a tenth of `epochs`; in
-        "single" a fifth of them, at least 10.
+        Epochs without a lower loss after which to stop. "auto": 8 in "fast", 12 in "best", or three tenths of
+        `epochs`; in "single" a fifth of them, at least 10.
     l1, l2 : float, default 0
         Penalties on the kernels: ``l1 sum |w| + l2 sum w^2``.
     weight_decay : float or None, default None
         Decoupled decay per step, in units of the learning rate, of the kernels of dense layers; in "single" of all
-        weights. None: 0.3 for Adam and its kin where `optimizer` is a name, else the optimizer's own.
+        weights. None: for Adam and its kin where `optimizer` is a name 1 and 0.2 in turn in "best", 0.5 and 0.1 in
+        "fast", 0.3 in "single"; else the optimizer's own.
     use_ema : bool, default True
         Train a running average of the weights along, whose memory is the last 100 steps, fewer at the beginning, and
         take it for the network. It is better than the weights themselves, which still swing.
