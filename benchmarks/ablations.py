@@ -128,8 +128,9 @@ def _told(ablations: Ablations, runs: list[Run]) -> str:
         f'Each row is preset "{ablations.preset}" with one part changed, on {len({r.trial.table for r in plain})} '
         f"tables, seeds {', '.join(map(str, seeds))}, at most {ablations.most:,} rows to train on and as many to judge "
         "by. Loss: the mean over the tables of ln(loss with the change / loss of the preset), log-loss of classes and "
-        "root mean squared error of numbers; above 0 the change does harm. ±: the standard error over the tables, each "
-        f"with the mean of its seeds.{beside} CPU time: of all fits, one thread, over the preset's.\n\n"
+        "root mean squared error of numbers; above 0 the change does harm. Median: of the same, which one table of few "
+        "errors does not move. ±: the standard error of the mean over the tables, each with the mean of its seeds."
+        f"{beside} CPU time: of all fits, one thread, over the preset's.\n\n"
         f"Measured on {', '.join(machines)}, commit {', '.join(commits)}."
     )
     return as_table(found) + "\n\n" + below + (f"\n\nFailed: {'; '.join(failed)}." if failed else "")

@@ -75,8 +75,13 @@ class TestEffects:
         assert (found.worse, found.extremes) == (1, ("b", "a"))
         assert found.cpu_ratio == pytest.approx(5 / 3)
         assert [cell.strip() for cell in changes.as_table([found]).splitlines()[2].split("|")[1:-1]] == [
-            *("it", "+20.0 % ± 30.0", "1 of 2", "b -10.0 %", "a +50.0 %", "1.67x")
+            *("it", "+20.0 % ± 30.0", "+20.0 %", "1 of 2", "b -10.0 %", "a +50.0 %", "1.67x")
         ]
+
+    def test_the_median_is_not_moved_by_one_table(self):
+        plain = [run(table, 1.0) for table in "abc"]
+        found = changes.effect("it", [run("a", 0.9), run("b", 1.1), run("c", 50.0)], plain)
+        assert found.median == pytest.approx(math.log(1.1))
 
     def test_what_has_no_pair_has_no_effect(self):
         failed = Run(Trial("a", "it", 0), {"failed": "MemoryError"})
