@@ -73,6 +73,9 @@ ROWS = {
     "stops after so many passes without gain": lambda preset: (
         f"{preset.patience}, or {preset.patience_share:.0%} of its passes where that is more"
     ),
+    "rows from which on those left out say when to stop": lambda preset: (
+        f"{preset.judged_classes or 'any'} for classes, {preset.judged_numbers} for numbers"
+    ),
 }
 
 

@@ -325,5 +325,7 @@ def _slower(result: Result, job: Job, scaled: str) -> str:
     optimizer, rate = job.plan.optimizer, result.state.learning_rate
     if optimizer.whole:
         return scaled
-    rate = optimizer.rate_of(result.state.step) if rate is None else rate
+    if rate is None:  # under a schedule the largest: of the first steps' it may be 0
+        schedule = optimizer.schedule
+        rate = optimizer.rate_of(result.state.step) if schedule is None else float(max(schedule.rates(0)))
     return f"a learning rate below {rate:g}, {scaled}, or clipnorm=1 of the optimizer"

@@ -311,6 +311,15 @@ def test_members_are_told_of_together():
     assert told["loss"].endswith(" (less is better, mean of the networks)")
 
 
+def test_rows_that_no_pass_is_scored_on_are_not_said_to_be():
+    training = Training(Line())
+    training.begin([10, 10], 80, 5)
+    training.epoch_end(0, 0, {"loss": 0.1})
+    told = dict(training.told("best"))
+    assert told["rows"] == "it trains on 70; on the other 10, it is judged at the end"
+    assert told["loss"].startswith("0.1000 on the rows that it trains on, ")
+
+
 def test_a_pipe_gets_plain_lines(monkeypatch):
     stream = io.StringIO()
     monkeypatch.setattr(sys, "stderr", stream)

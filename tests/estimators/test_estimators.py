@@ -252,8 +252,8 @@ def test_rows_of_weight_zero_are_not_there():
     weight = np.arange(ROWS) % 3
     kept = weight > 0
     X, y = frame(), np.where(kept, LABELS, "unknown")
-    left_out = classifier().fit(X, y, sample_weight=weight)
-    dropped = classifier().fit(X[kept].reset_index(drop=True), y[kept], sample_weight=weight[kept])
+    left_out = classifier(early_stopping=False).fit(X, y, sample_weight=weight)
+    dropped = classifier(early_stopping=False).fit(X[kept].reset_index(drop=True), y[kept], sample_weight=weight[kept])
     np.testing.assert_array_equal(left_out.predict_proba(X), dropped.predict_proba(X))
     assert left_out.classes_.tolist() == ["no", "yes"]
 
@@ -401,16 +401,23 @@ def test_tags():
 def test_pipelines_and_searches():
     X, y = load_iris(return_X_y=True)
     search = GridSearchCV(
-        make_pipeline(StandardScaler(), classifier(epochs=100)), {"classifier__hidden_layer_sizes": [(4,), (16,)]}, cv=2
+        make_pipeline(StandardScaler(), classifier(epochs=100, early_stopping=False)),
+        {"classifier__hidden_layer_sizes": [(4,), (16,)]},
+        cv=2,
     )
     assert search.fit(X, y).best_score_ > 0.9
-    pair = GridSearchCV(classifier(epochs=3), {"dropout": [0.0, 0.2]}, cv=2, n_jobs=2).fit(frame(), LABELS)
+    plain = classifier(epochs=3, early_stopping=False)
+    pair = GridSearchCV(plain, {"dropout": [0.0, 0.2]}, cv=2, n_jobs=2).fit(frame(), LABELS)
     assert set(pair.best_params_) == {"dropout"}
 
 
 def test_weights_are_routed():
     with config_context(enable_metadata_routing=True):
-        asked = classifier(epochs=3).set_fit_request(sample_weight=True).set_score_request(sample_weight=True)
+        asked = (
+            classifier(epochs=3, early_stopping=False)
+            .set_fit_request(sample_weight=True)
+            .set_score_request(sample_weight=True)
+        )
         scores = cross_val_score(asked, frame(), LABELS, cv=2, params={"sample_weight": np.ones(ROWS)})
     assert len(scores) == 2
 
@@ -432,7 +439,7 @@ def test_pickles_predict_alike():
 
 def test_fitted_attributes():
     X, y = load_iris(return_X_y=True)
-    fitted = Classifier((8, 4), preset="single", epochs=7, random_state=0).fit(X, y)
+    fitted = Classifier((8, 4), preset="single", epochs=7, early_stopping=False, random_state=0).fit(X, y)
     assert [kernel.shape for kernel in fitted.coefs_] == [(4, 8), (8, 4), (4, 3)]
     assert [bias.shape for bias in fitted.intercepts_] == [(8,), (4,), (3,)]
     assert (fitted.n_layers_, fitted.n_outputs_, fitted.out_activation_) == (4, 3, "softmax")
@@ -501,8 +508,8 @@ def test_what_auto_means():
     rows = [(epochs, 32 * epochs) for epochs in (1, 30, 100, 4000)]
     assert [epochs_of("auto", each, 32, single) for _, each in rows] == [200, 100, 30, 20]
     assert [patience_of("auto", epochs, single) for epochs in (20, 200)] == [10, 40]
-    assert [stops_early("auto", rows) for rows in (199, 200)] == [False, True]
-    assert (stops_early(True, 3), stops_early(False, 10**6)) == (True, False)
+    assert [stops_early("auto", rows, 200) for rows in (199, 200)] == [False, True]
+    assert (stops_early(True, 3, 200), stops_early(False, 10**6, 200)) == (True, False)
 
 
 def test_what_an_optimizer_is_trained_with():

@@ -321,6 +321,62 @@ def test_members_made_by_intention(change, message):
         model_of(store.from_bytes(data))
 
 
+# ---- Few rows, groups, going on --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("preset", ["best", "fast", "single"])
+def test_few_rows_of_classes_are_not_learned_by_heart(preset):
+    rows = np.random.default_rng(3).normal(size=(2_060, 5))
+    classes = (rows[:, 0] + np.sin(3 * rows[:, 1]) + 0.3 * rows[:, 2] > 0).astype(int)
+    fitted = Classifier(preset=preset, random_state=0).fit(rows[:60], classes[:60])
+    assert "val_loss" in fitted.history_
+    assert log_loss(classes[60:], fitted.predict_proba(rows[60:])) < 0.69  # what the shares of the classes alone give
+    assert (
+        "val_loss" not in Regressor(preset=preset, random_state=0).fit(rows[:60], rows[:60, 0] * rows[:60, 1]).history_
+    )
+
+
+def test_groups_that_weights_leave_alone_are_refused():
+    rows, group = np.random.default_rng(0).normal(size=(40, 2)), np.arange(40) % 2
+    with pytest.raises(DataError, match="at least two, so that one can be held out"):
+        Regressor().fit(rows, rows[:, 0], sample_weight=group, groups=group)
+
+
+@pytest.mark.parametrize("members", [1, "auto"])
+def test_classes_of_one_group_each_are_refused(members):
+    rows, group = np.random.default_rng(0).normal(size=(400, 2)), np.arange(400) % 2
+    with pytest.raises(DataError, match="'groups' of Classifier must leave at least two classes"):
+        Classifier(members=members).fit(rows, group, groups=group)
+
+
+def test_no_fold_of_groups_is_empty():
+    group = np.arange(24) % 3
+    assert set(dealt(24, 3, seed=0, classes=group, groups=group)) == {0, 1, 2}
+
+
+def test_who_goes_on_says_nothing_of_rows_that_it_may_know():
+    rows, y = np.random.default_rng(0).normal(size=(300, 5)), np.random.default_rng(1).normal(size=300)
+    going_on = Regressor(preset="fast", epochs=3, warm_start=True).fit(rows, y)
+    assert going_on.scores_
+    going_on.fit(rows[::-1], y[::-1])
+    assert (going_on.scores_, np.isnan(going_on.oof_prediction_).all()) == ({}, True)
+    with pytest.raises(ArgumentError, match="not under warm_start"):
+        going_on.predict_interval(rows)
+
+
+@pytest.mark.parametrize("preset", ["best", "single"])
+def test_targets_whose_squares_are_no_numbers_are_refused(preset):
+    with pytest.raises(DataError, match=r"at most 1e\+150 in size.* \(row 1\)"):
+        Regressor(preset=preset).fit(X[:20], np.r_[0.0, 1e200, np.ones(18)])
+
+
+def test_members_that_diverge_are_not_said_to_lack_time():
+    rows = np.c_[np.random.default_rng(0).normal(size=(200, 3)), np.r_[1e30, np.zeros(199)]]
+    with pytest.warns(DivergenceWarning, match=r"a learning rate below 0\.\d+"):
+        fitted = Regressor(preset="fast", numeric="none", random_state=0).fit(rows, rows[:, 0] * rows[:, 1])
+    assert any("finished no epoch, their loss stopped being finite" in note for note in fitted.notes_)
+
+
 # ---- Time ------------------------------------------------------------------------------------------------------------
 
 

@@ -283,7 +283,7 @@ def fit(
         bool | None,
         _flag(
             "--early-stopping/--no-early-stopping",
-            "End when rows set aside are predicted no better.  [from some 200 rows]",
+            "End when rows set aside are predicted no better.  [yes; for numbers from 200 rows]",
             panel=TRAINING,
         ),
     ] = None,

@@ -30,7 +30,7 @@ class Training:
 
     def __init__(self, line: LiveLine) -> None:
         self._line, self._most = line, 0
-        self._rows, self._held = 0, list[int]()
+        self._rows, self._held, self._judged = 0, list[int](), False
         self.done: list[int] = []
         self.best: list[float] = []
         self.asked_to_stop = False
@@ -45,6 +45,7 @@ class Training:
     def epoch_end(self, member: int, epoch: int, logs: Logs) -> bool:
         """Remember the epoch, draw the line, and end the run if that was asked for."""
         self.done[member] = epoch + 1
+        self._judged = "val_loss" in logs
         self.best[member] = min(self.best[member], logs.get("val_loss", logs.get("loss", math.inf)))
         if self._line.due():
             self._line.draw(self._text())
@@ -70,11 +71,12 @@ class Training:
         rows = f"{'each network' if several else 'it'} trains on {about}{self._rows - held:,}"
         if held:
             others = "different ones for each, " if several else ""
-            rows += f"; on the other {held:,}, {others}it is judged after every pass"
+            when = "after every pass" if self._judged else "at the end"
+            rows += f"; on the other {held:,}, {others}it is judged {when}"
         epochs = _span([self.done[place] for place in finished])
         passes = "pass over its rows" if epochs == "1" else "passes over its rows"
         least = figure(sum(self.best[place] for place in finished) / max(len(finished), 1))
-        where = "rows that it did not train on" if held else "the rows that it trains on"
+        where = "rows that it did not train on" if self._judged else "the rows that it trains on"
         mean = ", mean of the networks" if several else ""
         loss = f"{least} on {where}, after its best pass (less is better{mean})"
         return [*lines, ("rows", rows), ("epochs", f"{epochs} {passes}, in {self.seconds:.1f} s"), ("loss", loss)]
@@ -85,7 +87,7 @@ class Training:
         beside = f" in {members} networks" if members > 1 else ""
         parts = [f"epoch {sum(self.done):,} of at most {members * self._most:,}{beside}"]
         if begun:
-            parts.append(f"{'val_loss' if any(self._held) else 'loss'} {figure(sum(begun) / len(begun))} at its least")
+            parts.append(f"{'val_loss' if self._judged else 'loss'} {figure(sum(begun) / len(begun))} at its least")
         return "   ".join([*parts, f"{self.seconds:.0f} s"])
 
 

@@ -36,7 +36,7 @@ from tabgrad.estimators._network import Head, Shape, built, knots_of, planned, t
 from tabgrad.estimators._parameters import check_parameters
 from tabgrad.estimators._presets import Preset
 from tabgrad.estimators._rows import Rows, check_columns, read_rows
-from tabgrad.estimators._sample import Sample, read_groups
+from tabgrad.estimators._sample import Sample, read_groups, several
 from tabgrad.estimators._saving import FITTED, arguments_of, content_of, restore
 from tabgrad.estimators._scoring import Held
 from tabgrad.estimators._settings import batch_of, epochs_of, optimizer_of, patience_of, preset_of, stops_early
@@ -377,7 +377,7 @@ class TableEstimator(BaseEstimator):
         target, y = self._answers(answers, kept, classes, known)
         origin = np.arange(len(table))
         if weight is not None and kept is not None:
-            table, weight, of = table.part(kept), weight[kept], None if of is None else of[kept]
+            table, weight, of = table.part(kept), weight[kept], None if of is None else several(of[kept])
             origin = np.full(len(origin), -1)
             origin[kept] = np.arange(len(kept))
         sample = self._weighted(Sample(table, y, weight, of, origin), target)
@@ -391,7 +391,7 @@ class TableEstimator(BaseEstimator):
 
     def _divided(self, sample: Sample, way: Way) -> tuple[Sample, np.ndarray | None]:
         """The rows to train on, and the places of those that one network holds out; several hold out folds of all."""
-        if way.members > 1 or way.one_epoch or not stops_early(self.early_stopping, len(sample)):
+        if way.members > 1 or way.one_epoch or not self._stops(len(sample), way):
             return sample, None
         classes, share = self._strata(sample.y), self.validation_fraction
         if sample.groups is None:
@@ -400,6 +400,7 @@ class TableEstimator(BaseEstimator):
             folds = max(round(1 / share), 2)
             fold = dealt(len(sample), folds, way.seed, 0, classes, sample.groups)
             train, held = np.flatnonzero(fold != 0), np.flatnonzero(fold == 0)
+            self._refuse_one_class(sample.y[train])
         return sample.part(train), held
 
     def _understood(self, table: Table, rows: Rows, preset: Preset) -> tuple[Schema, Encoder]:
@@ -443,7 +444,7 @@ class TableEstimator(BaseEstimator):
         }
 
         def keep(history: History) -> None:
-            parts = [] if held is None or seen is None else [(model, seen, held)]
+            parts = [] if held is None or seen is None or way.go_on else [(model, seen, held)]
             held_out = self._held_out(record.target, parts, whole)
             self._judge(record, Held.of(whole, held_out, record.weight))
             self._keep(record, [0], [history.history], held_out, way)
@@ -469,7 +470,7 @@ class TableEstimator(BaseEstimator):
         plan = models[0].plan()
         answers = self._learned(sample.y, record.target, models[0])
         table = matrix(_inputs(encoded), answers, _normalized(sample.weight), loss=plan.loss, network=plan.network)
-        stops = not way.one_epoch and stops_early(self.early_stopping, rows)
+        stops = not way.one_epoch and self._stops(rows, way)
         patience = patience_of(self.patience, epochs, way.preset) if stops else None
         schedule = Schedule(batch, epochs, bool(self.shuffle), patience, way.deadline, self._threads())
         with shown(int(self.verbose)):
@@ -477,12 +478,15 @@ class TableEstimator(BaseEstimator):
         self._refuse_nothing_learned(bool(done))
         if len(done) < len(models):
             record.notes.append(
-                f"{len(models) - len(done)} of {len(models)} members finished no epoch, and are left out."
+                f"{len(models) - len(done)} of {len(models)} members finished no epoch, {_why(way)}, and are left out."
             )
         with limited(self._threads()):
-            parts = [(models[member], _part_of(encoded, held[member]), held[member]) for member in done]
+            # Who goes on may have been trained on what it holds out now, and would know it.
+            judges = [] if way.go_on else done
+            parts = [(models[member], _part_of(encoded, held[member]), held[member]) for member in judges]
             held_out = self._held_out(record.target, parts, sample)
-            self._judge(record, Held.of(sample, held_out, record.weight), Seen.of(parts, encoded, sample))
+            seen = Seen.of(parts, encoded, sample) if parts else None
+            self._judge(record, Held.of(sample, held_out, record.weight), seen)
         histories = [history.history for member in done if (history := models[member].history) is not None]
         record.models = tuple(models[member] for member in done)
         self._keep(record, done, histories, held_out, way)
@@ -493,7 +497,24 @@ class TableEstimator(BaseEstimator):
         if way.one_epoch:
             return [np.empty(0, np.uint32)] * way.members
         folds = min(way.preset.folds, rows if groups is None else len(np.unique(groups)))
-        return held_out(way.members, folds, rows, way.seed, self._strata(sample.y), groups)
+        held = held_out(way.members, folds, rows, way.seed, self._strata(sample.y), groups)
+        for places in held:
+            self._refuse_one_class(np.delete(sample.y, places, axis=0))
+        return held
+
+    def _refuse_one_class(self, y: np.ndarray) -> None:
+        """An error where whole groups that are held out leave one class to be learned."""
+        classes = self._strata(y)
+        if classes is not None and (classes == classes[0]).all():
+            raise DataError(
+                f"'groups' of {type(self).__name__} must leave at least two classes to learn when one of them is held "
+                "out. Got classes that stand in a single group each. Leave 'groups' out, or give finer ones."
+            )
+
+    def _stops(self, rows: int, way: Way) -> bool:
+        """Whether rows held out say when to stop."""
+        preset, classes = way.preset, self._kind == "classifier"
+        return stops_early(self.early_stopping, rows, preset.judged_classes if classes else preset.judged_numbers)
 
     def _extent(self, rows: int, way: Way) -> tuple[int, int]:
         """The rows of a step and the passes over so many rows."""
@@ -928,6 +949,11 @@ def _predicted(models: Sequence[Sequential], encoded: Encoded) -> np.ndarray:
     network = models[0]._ready_network("predict")
     weights = [model._weights(network) for model in models]
     return get_engine().predict_many(network, weights, encoded.x, codes=encoded.codes, batch_size=ROWS)
+
+
+def _why(way: Way) -> str:
+    """What keeps a member from its first epoch."""
+    return "their loss stopped being finite" if way.deadline is None else "for lack of time"
 
 
 def _member_seeds(way: Way) -> list[int]:

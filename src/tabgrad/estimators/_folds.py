@@ -75,7 +75,8 @@ def _dealt_groups(groups: np.ndarray, folds: int, draw: np.random.Generator, cla
     """The fold of each row, rows of a group in one: large groups first, each where its classes are rarest so far.
 
     A group that has ``n_c`` rows of class ``c`` goes to the fold ``f`` with the least ``sum_c n_c L_fc / T_c^2``, which
-    holds ``L_fc`` of the ``T_c`` rows: there the sum over folds and classes of ``(L_fc / T_c)^2`` stays least.
+    holds ``L_fc`` of the ``T_c`` rows: there the sum over folds and classes of ``(L_fc / T_c)^2`` stays least. Of equal
+    ones it goes to the fold of fewest rows, so that none stays empty.
     """
     count = int(groups.max()) + 1
     kinds = 1 if classes is None else int(classes.max()) + 1
@@ -87,7 +88,7 @@ def _dealt_groups(groups: np.ndarray, folds: int, draw: np.random.Generator, cla
     order = order[np.argsort(-counts[order].sum(axis=1), kind="stable")]
     load, fold = np.zeros((folds, kinds)), np.empty(count, np.int64)
     for group in order.tolist():
-        fold[group] = place = int((load @ shares[group]).argmin())
+        fold[group] = place = int(np.lexsort((load.sum(axis=1), load @ shares[group]))[0])
         load[place] += counts[group]
     dealt: np.ndarray = fold[groups]
     return dealt

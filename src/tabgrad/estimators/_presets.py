@@ -56,6 +56,9 @@ class Preset:
         Epochs without a better score after which a member stops, or
     patience_share : float
         so much of its epochs, where that is more.
+    judged_classes, judged_numbers : int
+        Rows from which on those held out say when to stop, where classes are learned and where numbers are. A network
+        that has learned a few rows of classes by heart is sure of everything; one of numbers is not much worse.
     numeric : str
         How numbers are scaled.
     numeric_embedding : str
@@ -93,6 +96,8 @@ class Preset:
     fewest_epochs: int
     patience: int
     patience_share: float
+    judged_classes: int
+    judged_numbers: int
     numeric: str
     numeric_embedding: str
     piecewise_width: int
@@ -178,6 +183,8 @@ PRESETS = {
         fewest_epochs=4,
         patience=8,
         patience_share=0.3,
+        judged_classes=0,
+        judged_numbers=200,
         numeric="quantile",
         numeric_embedding="both",
         piecewise_width=4,
@@ -209,6 +216,8 @@ PRESETS = {
         fewest_epochs=6,
         patience=12,
         patience_share=0.3,
+        judged_classes=0,
+        judged_numbers=200,
         numeric="quantile",
         numeric_embedding="both",
         piecewise_width=4,
@@ -241,6 +250,8 @@ PRESETS = {
         fewest_epochs=20,
         patience=10,
         patience_share=0.2,
+        judged_classes=30,
+        judged_numbers=200,
         numeric="robust",
         numeric_embedding="none",
         piecewise_width=4,

@@ -85,7 +85,20 @@ def read_groups(groups: object, rows: int) -> np.ndarray | None:
     if gone.any():
         listed = ", ".join(map(str, np.flatnonzero(gone)[:SHOWN].tolist()))
         raise DataError(f"groups must have a value for each row. Missing in {gone.sum()} rows ({listed}, ...).")
-    codes: np.ndarray = np.unique(values.codes if isinstance(values, Words) else values, return_inverse=True)[1].ravel()
+    return several(values.codes if isinstance(values, Words) else values)
+
+
+def several(groups: np.ndarray) -> np.ndarray:
+    """Groups of rows that count, numbered from 0 without a gap.
+
+    Raises
+    ------
+    DataError
+        There is one alone.
+    """
+    codes: np.ndarray = np.unique(groups, return_inverse=True)[1].ravel()
     if codes.max(initial=0) == 0:
-        raise DataError("groups must be at least two, so that one can be held out. All rows have the same.")
+        raise DataError(
+            "groups must be at least two, so that one can be held out. All rows that count for something have the same."
+        )
     return codes

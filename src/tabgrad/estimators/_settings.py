@@ -12,9 +12,8 @@ from tabgrad.estimators._presets import PRESETS, Preset
 from tabgrad.optimizers import Adam, Adamax, Nadam, Optimizer, RMSprop
 from tabgrad.optimizers.schedules import CosineDecay, FlatCosine, LearningRateSchedule
 
-__all__ = ["FROM_ROWS", "batch_of", "epochs_of", "optimizer_of", "patience_of", "preset_of", "stops_early"]
+__all__ = ["batch_of", "epochs_of", "optimizer_of", "patience_of", "preset_of", "stops_early"]
 
-FROM_ROWS = 200  # of early_stopping="auto": a tenth of fewer says too little of when to stop
 WARM_UP = 50  # steps in which the rate rises: the running means of Adam's kind hold little before
 ADAPTIVE = (Adam, Adamax, Nadam, RMSprop)  # whose rate and decay are the preset's, where they are given by their names
 LONGEST_MEMORY = 0.99  # of the running average of the weights: some 100 steps
@@ -62,9 +61,9 @@ def patience_of(patience: int | str, epochs: int, preset: Preset) -> int:
     return preset.patience_for(epochs) if isinstance(patience, str) else int(patience)
 
 
-def stops_early(early_stopping: bool | str, rows: int) -> bool:  # noqa: FBT001  (the parameter itself)
-    """Whether rows that are held out say when to stop: as asked; "auto": from 200 rows on."""
-    return rows >= FROM_ROWS if isinstance(early_stopping, str) else bool(early_stopping)
+def stops_early(early_stopping: bool | str, rows: int, fewest: int) -> bool:  # noqa: FBT001  (the parameter itself)
+    """Whether rows that are held out say when to stop: as asked; "auto": from so many rows on."""
+    return rows >= fewest if isinstance(early_stopping, str) else bool(early_stopping)
 
 
 def optimizer_of(

@@ -79,8 +79,9 @@ class Classifier(ClassifierMixin, TableEstimator):
         steps, for very large ones fewer; in "single" as many as make 3,000 steps, between 20 and 200.
     early_stopping : bool or "auto", default "auto"
         Score the rows held out after each epoch, stop when the loss on them no longer falls, and go back to the weights
-        with which it was least. "auto": from 200 rows on; the folds of fewer say too little. False: all epochs; members
-        hold their folds out all the same.
+        with which it was least. "auto": where classes are learned (in "single" from 30 rows on), since a network that
+        knows few rows by heart is sure of everything; of numbers from 200 rows on. False: all epochs; members hold
+        their folds out all the same.
     validation_fraction : float, default 0.1
         Share of the rows that a single network holds out; every class gives its share.
     patience : int or "auto", default "auto"

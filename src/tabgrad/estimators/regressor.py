@@ -31,6 +31,8 @@ from tabgrad.optimizers.schedules import LearningRateSchedule
 
 __all__ = ["Regressor"]
 
+LARGEST_TARGET = 1e150  # beyond, its square is infinite
+
 
 class Regressor(RegressorMixin, TableEstimator):
     """Dense networks that learn numbers from a table, as a scikit-learn regressor of one output or several.
@@ -254,7 +256,8 @@ class Regressor(RegressorMixin, TableEstimator):
             return "This Regressor learned several quantiles: what predict gives is an interval, if they are its ends."
         return (
             "predict_interval needs rows that were held out in the fit, and there were none. Fit again with members=2 "
-            "or more, or with early_stopping=True. (Files of versions before predict_interval hold nothing of them.)"
+            "or more, or with early_stopping=True, and not under warm_start, whose networks may know them. (Files of "
+            "versions before predict_interval hold nothing of them.)"
         )
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
@@ -281,6 +284,7 @@ class Regressor(RegressorMixin, TableEstimator):
         values = np.asarray(y, np.float64)
         _check_sign(values, loss)
         values = values.reshape(len(values), -1)
+        _check_size(values)
         return target, values if kept is None else values[kept]
 
     def _weighted(self, sample: Sample, target: ValueTarget) -> Sample:
@@ -342,6 +346,16 @@ class Regressor(RegressorMixin, TableEstimator):
                 factor = share_of_mean(error, between, len(seen.models))
             residuals.append(Residuals.of(y, prediction, held.weight, factor))
         return tuple(residuals)
+
+
+def _check_size(values: np.ndarray) -> None:
+    """Refuse numbers whose squares are none."""
+    rows = np.flatnonzero((np.abs(values) > LARGEST_TARGET).any(axis=1))
+    if len(rows):
+        raise DataError(
+            f"y must be at most {LARGEST_TARGET:g} in size, or its squared errors are no numbers. Got "
+            f"{np.abs(values).max():g} (row {rows[0]}). Divide it by its unit."
+        )
 
 
 def _check_sign(y: np.ndarray, loss: Loss) -> None:
