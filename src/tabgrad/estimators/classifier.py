@@ -85,8 +85,8 @@ class Classifier(ClassifierMixin, TableEstimator):
     validation_fraction : float, default 0.1
         Share of the rows that a single network holds out; every class gives its share.
     patience : int or "auto", default "auto"
-        Epochs without a lower loss after which to stop. "auto": 8 in "fast", 12 in "best", or three tenths of
-        `epochs`; in "single" a fifth of them, at least 10.
+        Epochs without a lower loss after which to stop. "auto": 8 in "fast" or, if more, 0.15 `epochs`; 12 or
+        0.3 `epochs` in "best"; 10 or 0.2 `epochs` in "single".
     l1, l2 : float, default 0
         Penalties on the kernels: ``l1 sum |w| + l2 sum w^2``.
     weight_decay : float or None, default None
