@@ -11,10 +11,11 @@ import sys
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tabgrad.errors import ArgumentError, DataError
+from tabgrad.table import encodings
 from tabgrad.table.columns import words
 from tabgrad.table.parts import add_columns, parts
 from tabgrad.table.read import read
@@ -333,6 +334,7 @@ STYLES = [("\n", csv.QUOTE_ALL), ("\r\n", csv.QUOTE_ALL), ("\r\n", csv.QUOTE_MIN
 
 
 @given(CELLS, st.sampled_from([",", ";", "\t", "|"]), st.sampled_from(STYLES))
+@example(["\x1f\x08"] * 10, ",", STYLES[0])
 def test_what_is_written_is_read(tmp_path_factory, values, delimiter, style):
     """A column of one kind, beside one that shows where rows begin."""
     end, quoting = style
@@ -341,6 +343,12 @@ def test_what_is_written_is_read(tmp_path_factory, values, delimiter, style):
         writer = csv.writer(file, delimiter=delimiter, lineterminator=end, quoting=quoting)
         writer.writerows([["a name", "row"], *([value, f"r{row}"] for row, value in enumerate(values))])
     kind = {"a name": "categorical"} if isinstance(values[0], str) else None
+    data = path.read_bytes()
+    control = len(data) - len(data.translate(None, encodings.CONTROL))
+    if control > max(encodings.MOST_CONTROL * len(data), 16):  # which is no text to anyone
+        with pytest.raises(DataError, match=f"is no text: {control} of its first {len(data)} bytes"):
+            read(path, kinds=kind)
+        return
     table = read(path, kinds=kind)
     found = plain(table["a name"])
     assert found == values if not isinstance(values[0], float) else [float(each) for each in found] == values
