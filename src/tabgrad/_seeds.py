@@ -15,7 +15,17 @@ import numpy as np
 
 from tabgrad._checks import SEED, check
 
-STREAMS = {"weights": 1, "shuffle": 2, "dropout": 3, "split": 4, "batch": 5, "noise": 6, "folds": 7, "member": 8}
+STREAMS = {
+    "weights": 1,
+    "shuffle": 2,
+    "dropout": 3,
+    "split": 4,
+    "batch": 5,
+    "noise": 6,
+    "folds": 7,
+    "member": 8,
+    "space": 9,
+}
 
 _MASK = (1 << 64) - 1
 _session: np.random.Generator | None = None

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from tabgrad.search._default_spaces import default_space
+from tabgrad.search._edges import edges
+from tabgrad.search._ranges import Choice, Integer, Real, when
+from tabgrad.search._space_files import read_space
 from tabgrad.search.ensemble import greedy_selection
+from tabgrad.search.space import sample
 
-__all__ = ["greedy_selection"]
+__all__ = ["Choice", "Integer", "Real", "default_space", "edges", "greedy_selection", "read_space", "sample", "when"]

@@ -1,0 +1,302 @@
+"""Spaces: what a search may try. A dict from a parameter's name to its values, or a list of such dicts.
+
+Values are a list, a range declared here (`Real`, `Integer`, `Choice`), a distribution of SciPy, or one of them that is
+there only `when` another parameter has given values. Ranges have SciPy's method ``rvs``, so that scikit-learn's own
+searches take them as well.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone
+
+from tabgrad._checks import unknown_arguments
+from tabgrad._refusals import shown
+from tabgrad._seeds import key
+from tabgrad.errors import ArgumentError, ArgumentTypeError, TabgradError
+from tabgrad.search._ranges import Choice, Conditional, Integer, Real, equal, is_distribution, wrong_list
+
+__all__ = ["Space", "as_plain", "check_names", "check_space", "is_conditional", "sample"]
+
+Space = Mapping[str, Any] | Sequence[Mapping[str, Any]]
+
+
+# ---- Checks ----------------------------------------------------------------------------------------------------------
+
+
+def check_space(space: Space) -> tuple[dict[str, Any], ...]:
+    """The dicts of a space, each checked.
+
+    Parameters
+    ----------
+    space : dict or list of dict
+
+    Returns
+    -------
+    tuple of dict
+
+    Raises
+    ------
+    ArgumentError, ArgumentTypeError
+        For an empty space, values that are none, conditions on what is not there, that cannot hold, or that wait for
+        each other; with all that is wrong, a line each.
+
+    Examples
+    --------
+    >>> from tabgrad.search.space import check_space
+    >>> check_space({"activation": "relu"})
+    Traceback (most recent call last):
+        ...
+    tabgrad.errors.ArgumentTypeError: 'activation' of the space must be a list of values, a range (Real, Integer,
+    Choice), a distribution of SciPy, or one of them with when(...). Got 'relu'. Did you mean ['relu']?
+    """
+    several = isinstance(space, Sequence) and not isinstance(space, (str, bytes))
+    parts: list[Any] = list(space) if several else [space]
+    if not parts or not all(isinstance(part, Mapping) for part in parts):
+        wrong = next((part for part in parts if not isinstance(part, Mapping)), space)
+        raise ArgumentTypeError(
+            f"A space must be a dict from names of parameters to their values, or a list of such dicts. Got "
+            f"{shown(wrong)}."
+        )
+    if not all(parts):
+        raise ArgumentError("A space must hold at least one parameter, for instance {'dropout': [0, 0.1]}. Got {}.")
+    problems = [problem for part in parts for problem in _problems(part)]
+    if problems:
+        kind = next((kind for kind, _ in problems if kind is ArgumentError), ArgumentTypeError)
+        raise kind("\n".join(message for _, message in problems))
+    return tuple(dict(part) for part in parts)
+
+
+def check_names(estimator: Any, space: Space) -> None:
+    """Hold a space against the estimator whose parameters it names.
+
+    Names of parts (``step__parameter``) are those of scikit-learn; where the space holds the part itself, its
+    parameters depend on the candidate and are not looked at. A name is asked of a copy of the estimator before it is
+    refused, since an estimator may take more than `get_params` tells.
+
+    Raises
+    ------
+    ArgumentError, ArgumentTypeError
+        As of `check_space`; for names that the estimator does not take, with the nearest that it does.
+
+    Examples
+    --------
+    >>> from tabgrad import Classifier
+    >>> from tabgrad.search.space import check_names
+    >>> check_names(Classifier(), {"dropot": [0, 0.1]})
+    Traceback (most recent call last):
+        ...
+    tabgrad.errors.ArgumentTypeError: Classifier takes no argument 'dropot' (did you mean 'dropout'?). It takes: ...
+    """
+    names = list(dict.fromkeys(name for part in check_space(space) for name in part))
+    known = estimator.get_params(deep=True)
+    unknown = []
+    for name in names:
+        parts = name.split("__")
+        exchanged = any("__".join(parts[:depth]) in names for depth in range(1, len(parts)))
+        if name not in known and not exchanged and not _takes(estimator, name):
+            unknown.append(name)
+    if (error := unknown_arguments(type(estimator).__name__, unknown, known)) is not None:
+        raise error
+
+
+def _takes(estimator: Any, name: str) -> bool:
+    try:
+        clone(estimator).set_params(**{name: None})
+    except TabgradError:
+        raise  # it says better which names there are
+    except (ValueError, TypeError, AttributeError):
+        return False
+    return True
+
+
+def _problems(part: Mapping[Any, Any]) -> list[tuple[type[ArgumentError], str]]:
+    found: list[tuple[type[ArgumentError], str]] = []
+    for name, values in part.items():
+        if not isinstance(name, str):
+            found.append((ArgumentTypeError, f"A name in a space must be a string. Got {shown(name)}."))
+            continue
+        inner = values.values if isinstance(values, Conditional) else values
+        if not is_distribution(inner) and (problem := wrong_list(inner)) is not None:
+            kind, what = problem
+            found.append((kind, f"'{name}' of the space {what}"))
+        if isinstance(values, Conditional):
+            found += [(ArgumentError, message) for message in _wrong_conditions(name, values, part)]
+    return found
+
+
+def _wrong_conditions(name: str, values: Conditional, part: Mapping[Any, Any]) -> list[str]:
+    found = []
+    for other, wanted in values.conditions.items():
+        others = [each for each in part if each != name and isinstance(each, str)]
+        if other not in others:
+            close = difflib.get_close_matches(other, others, n=1, cutoff=0.5)
+            hint = f" Did you mean '{close[0]}'?" if close else ""
+            found.append(f"'{name}' of the space has a condition on '{other}', which the space does not hold.{hint}")
+            continue
+        possible = part[other].values if isinstance(part[other], Conditional) else part[other]
+        found += [
+            f"'{name}' of the space waits for {other}={shown(value)}, which can never be: {other} is {possible!r}."
+            for value in wanted
+            if not _can_be(value, possible)
+        ]
+    if not found and _waits_for(name, name, part):
+        found.append(f"'{name}' of the space waits for itself: the conditions go round in a ring.")
+    return found
+
+
+def _can_be(value: Any, values: Any) -> bool:
+    if isinstance(values, Real):
+        return False  # one number of all is never drawn
+    if isinstance(values, Integer):
+        return isinstance(value, int) and values.low <= value <= values.high
+    if isinstance(values, Choice) or not is_distribution(values):
+        return any(equal(value, each) for each in (values.values if isinstance(values, Choice) else values))
+    return True
+
+
+def _waits_for(name: str, wanted: str, part: Mapping[str, Any], seen: frozenset[str] = frozenset()) -> bool:
+    others = part[name].conditions if isinstance(part.get(name), Conditional) else ()
+    return any(
+        other == wanted or (other not in seen and _waits_for(other, wanted, part, seen | {other})) for other in others
+    )
+
+
+def is_conditional(space: Space) -> bool:
+    """Whether some parameter of a space is there only with values of others.
+
+    Examples
+    --------
+    >>> from tabgrad.search.space import is_conditional
+    >>> is_conditional({"dropout": [0, 0.1]})
+    False
+    """
+    return any(isinstance(values, Conditional) for part in check_space(space) for values in part.values())
+
+
+# ---- Candidates ------------------------------------------------------------------------------------------------------
+
+
+def sample(space: Space, candidates: int, seed: int) -> list[dict[str, Any]]:
+    """Candidates of a space, drawn at random; each depends on the seed and its own number alone.
+
+    Every parameter is drawn from 64 bits that belong to the seed, the candidate's number and the parameter's name: more
+    candidates begin with the same ones, and another parameter leaves the values of the rest as they are.
+
+    Parameters
+    ----------
+    space : dict or list of dict
+        Of several, each candidate belongs to one; all are equally likely.
+    candidates : int
+    seed : int
+
+    Returns
+    -------
+    list of dict
+        Name and value, in the order of the space, without parameters whose condition does not hold.
+
+    Raises
+    ------
+    ArgumentError, ArgumentTypeError
+        As of `check_space`.
+
+    Examples
+    --------
+    >>> from tabgrad.search import Integer, Real, sample
+    >>> sample({"units": Integer(8, 64), "dropout": Real(0, 0.5)}, 2, seed=0) == sample(
+    ...     {"dropout": Real(0, 0.5), "units": Integer(8, 64)}, 9, seed=0
+    ... )[:2]
+    True
+    """
+    parts = check_space(space)
+    return [_candidate(parts[_bits(seed, place, "") % len(parts)], seed, place) for place in range(candidates)]
+
+
+def _candidate(part: Mapping[str, Any], seed: int, place: int) -> dict[str, Any]:
+    drawn: dict[str, Any] = {}
+    waiting = dict(part)
+    while waiting:  # those with conditions come after what they wait for, and never if that is absent
+        ready = [
+            name
+            for name, values in waiting.items()
+            if not isinstance(values, Conditional) or not waiting.keys() & values.conditions.keys()
+        ]
+        for name in ready:
+            values = waiting.pop(name)
+            if isinstance(values, Conditional):
+                if not values.holds(drawn):
+                    continue
+                values = values.values
+            drawn[name] = _value(values, _bits(seed, place, name))
+    return {name: drawn[name] for name in part if name in drawn}
+
+
+def _value(values: Any, bits: int) -> Any:
+    share = (bits >> 11) / 2**53
+    if isinstance(values, (Real, Integer, Choice)):
+        return values.at(share)
+    if is_distribution(values):
+        return values.rvs(random_state=np.random.RandomState(bits >> 32))
+    return values[math.floor(share * len(values))]
+
+
+def _bits(seed: int, place: int, name: str) -> int:
+    return key(seed, "space", place, int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "little"))
+
+
+# ---- As plain data ---------------------------------------------------------------------------------------------------
+
+
+def as_plain(space: Any) -> Any:
+    """A space as plain data that JSON can hold and that says all that decides what is drawn from it.
+
+    Ranges are dicts with the name of their class; a distribution of SciPy is its name with its arguments; records,
+    estimators and other objects are their class with its parameters; functions are named by their module.
+
+    Examples
+    --------
+    >>> from scipy.stats import loguniform
+    >>> from tabgrad.search import Real
+    >>> from tabgrad.search.space import as_plain
+    >>> as_plain({"dropout": Real(0, 0.5), "l2": loguniform(1e-6, 1)})
+    {'dropout': {'Real': {'low': 0.0, 'high': 0.5, 'log': False}},
+     'l2': {'loguniform': {'args': [1e-06, 1], 'kwds': {}}}}
+    """
+    if isinstance(space, (Real, Integer)):
+        return {type(space).__name__: {"low": space.low, "high": space.high, "log": space.log}}
+    if isinstance(space, Choice):
+        return {"Choice": as_plain(space.values)}
+    if isinstance(space, Conditional):
+        return {"values": as_plain(space.values), "when": as_plain(dict(space.conditions))}
+    if isinstance(space, (np.generic, np.ndarray)):
+        return as_plain(space.tolist())
+    if space is None or isinstance(space, (bool, int, float, str)):
+        return space
+    if isinstance(space, Mapping):
+        return {str(name): as_plain(value) for name, value in space.items()}
+    if isinstance(space, (list, tuple, range)):
+        return [as_plain(value) for value in space]
+    return _object(space)
+
+
+def _object(value: Any) -> Any:
+    """Anything else: its name and what it was made of; never an address, which is another one in each process."""
+    distribution = getattr(value, "dist", None)
+    if distribution is not None and hasattr(value, "args") and hasattr(value, "kwds"):
+        return {distribution.name: {"args": as_plain(list(value.args)), "kwds": as_plain(value.kwds)}}
+    name = f"{type(value).__module__}.{type(value).__qualname__}"
+    if isinstance(value, type) or (callable(value) and hasattr(value, "__qualname__")):
+        return f"{value.__module__}.{value.__qualname__}"
+    if hasattr(value, "get_params"):
+        return {name: as_plain(value.get_params(deep=False))}
+    if is_dataclass(value):
+        return {name: {each.name: as_plain(getattr(value, each.name)) for each in fields(value)}}
+    return {name: re.sub(r" at 0x[0-9a-fA-F]+", "", repr(value))}
