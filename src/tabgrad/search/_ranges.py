@@ -67,9 +67,9 @@ class Real:
     def at(self, share: float) -> float:
         """The number that lies at a share of the range, in [0, 1]."""
         if self.log:
-            value = self.low ** (1 - share) * self.high**share
-        else:
-            value = self.low * (1 - share) + self.high * share  # no difference that could exceed all floats
+            value = math.pow(self.low, 1 - share) * math.pow(self.high, share)
+        else:  # no difference of the limits, which could exceed all floats
+            value = self.low * (1 - share) + self.high * share
         return min(max(value, self.low), self.high)
 
     def share(self, value: float) -> float:
