@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tabgrad._files import write_whole
-from tabgrad._refusals import shown
+from tabgrad._refusals import around, shown
 from tabgrad._weight_files import digest, labels, opened
 from tabgrad.engines.base import State
 from tabgrad.errors import WeightsFileError
@@ -94,8 +94,8 @@ def read_backup(path: str, network: Network, optimizer: Optimizer) -> Backup:
     for what, ours in _described(network, optimizer).items():
         if described[what] != ours:
             raise WeightsFileError(
-                f"'{path}' is the backup of a run with another {what}: {_around(described[what], ours)}. This model "
-                f"has {_around(ours, described[what])}. Build and compile the model as it was. "
+                f"'{path}' is the backup of a run with another {what}: {around(described[what], ours)}. This model "
+                f"has {around(ours, described[what])}. Build and compile the model as it was. "
                 f"{_fix(path)}"
             )
     expected = array_shapes(network, optimizer)
@@ -135,13 +135,6 @@ def parted(
     each = iter(arrays)
     pairs = [(next(each), tuple(next(each) for _ in _slots(weight, optimizer))) for weight in network.weights]
     return tuple(weight for weight, _ in pairs), tuple(slots for _, slots in pairs)
-
-
-def _around(text: str, other: str) -> str:
-    """Where a text begins to differ from another one."""
-    first = next((i for i, (a, b) in enumerate(zip(text, other, strict=False)) if a != b), min(len(text), len(other)))
-    start, end = max(0, first - 40), first + 60
-    return f"{'...' if start else ''}{text[start:end]}{'...' if end < len(text) else ''}"
 
 
 def _damaged(path: str) -> str:

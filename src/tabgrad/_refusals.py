@@ -51,3 +51,10 @@ def shown(value: Any) -> str:
     """A value of the user's, short enough for a message."""
     text = repr(value.item() if isinstance(value, np.generic) else value)
     return text if len(text) <= 40 else f"{text[:37]}..."
+
+
+def around(text: str, other: str) -> str:
+    """Where a text begins to differ from another one."""
+    first = next((i for i, (a, b) in enumerate(zip(text, other, strict=False)) if a != b), min(len(text), len(other)))
+    start, end = max(0, first - 40), first + 60
+    return f"{'...' if start else ''}{text[start:end]}{'...' if end < len(text) else ''}"

@@ -11,6 +11,7 @@
     │   └── TableFileError (OSError)        ... because its file is not there, must not be read, or is damaged
     ├── WeightsFileError (ValueError)       a file of weights is damaged, foreign, or another network's
     ├── ModelFileError (ValueError)         a file of a model is damaged, foreign, or says what no model can be
+    ├── JournalError (ValueError)           the journal of a search is another's, in use, damaged, or cannot be written
     ├── NotReadyError (RuntimeError)        a call came before the one that it needs
     ├── EngineError (RuntimeError)          the engine cannot run here: an instruction set, a failed allocation
     └── DivergenceError (RuntimeError)      a loss stopped being finite, and TerminateOnNaN was asked to raise
@@ -73,6 +74,10 @@ class ModelFileError(TabgradError, ValueError):
     def __str__(self) -> str:
         """One line."""
         return f"{self.where} {self.what} {self.hint}"
+
+
+class JournalError(TabgradError, ValueError):
+    """The journal of a search cannot be used; the message says why, and where it holds another search, what differs."""
 
 
 class NotReadyError(TabgradError, RuntimeError):
