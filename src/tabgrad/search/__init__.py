@@ -8,5 +8,17 @@ from tabgrad.search._ranges import Choice, Integer, Real, when
 from tabgrad.search._space_files import read_space
 from tabgrad.search.ensemble import greedy_selection
 from tabgrad.search.space import sample
+from tabgrad.search.tpe import TPESearchCV
 
-__all__ = ["Choice", "Integer", "Real", "default_space", "edges", "greedy_selection", "read_space", "sample", "when"]
+__all__ = [
+    "Choice",
+    "Integer",
+    "Real",
+    "TPESearchCV",
+    "default_space",
+    "edges",
+    "greedy_selection",
+    "read_space",
+    "sample",
+    "when",
+]

@@ -11,7 +11,7 @@ import difflib
 import hashlib
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any
 
@@ -24,7 +24,7 @@ from tabgrad._seeds import key
 from tabgrad.errors import ArgumentError, ArgumentTypeError, TabgradError
 from tabgrad.search._ranges import Choice, Conditional, Integer, Real, equal, is_distribution, wrong_list
 
-__all__ = ["Space", "as_plain", "check_names", "check_space", "is_conditional", "sample"]
+__all__ = ["Space", "as_plain", "check_names", "check_space", "drawn", "is_conditional", "sample"]
 
 Space = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 
@@ -221,9 +221,17 @@ def sample(space: Space, candidates: int, seed: int) -> list[dict[str, Any]]:
 
 
 def _candidate(part: Mapping[str, Any], seed: int, place: int) -> dict[str, Any]:
-    drawn: dict[str, Any] = {}
+    return drawn(part, lambda name, values: _value(values, _bits(seed, place, name)))
+
+
+def drawn(part: Mapping[str, Any], draw: Callable[[str, Any], Any]) -> dict[str, Any]:
+    """One candidate of one dict of a space, by a function that draws a parameter from its list or range.
+
+    It is called with what others wait for before those, and not at all for a parameter whose condition does not hold.
+    """
+    found: dict[str, Any] = {}
     waiting = dict(part)
-    while waiting:  # those with conditions come after what they wait for, and never if that is absent
+    while waiting:
         ready = [
             name
             for name, values in waiting.items()
@@ -231,12 +239,11 @@ def _candidate(part: Mapping[str, Any], seed: int, place: int) -> dict[str, Any]
         ]
         for name in ready:
             values = waiting.pop(name)
-            if isinstance(values, Conditional):
-                if not values.holds(drawn):
-                    continue
-                values = values.values
-            drawn[name] = _value(values, _bits(seed, place, name))
-    return {name: drawn[name] for name in part if name in drawn}
+            if not isinstance(values, Conditional):
+                found[name] = draw(name, values)
+            elif values.holds(found):
+                found[name] = draw(name, values.values)
+    return {name: found[name] for name in part if name in found}
 
 
 def _value(values: Any, bits: int) -> Any:
