@@ -22,6 +22,27 @@ Forward = tuple[np.ndarray, Backward]
 Arrays = Sequence[np.ndarray]
 
 
+@dataclass(frozen=True)
+class Crossing:
+    """What went through a layer, there and back.
+
+    Parameters
+    ----------
+    layer : Layer
+    weights : tuple of int
+        The places of its arrays among the network's; none for a residual block, whose layers have their own.
+    depth : int
+        In how many residual blocks it stands. A block's own crossing follows those of its layers.
+    values : dict
+        Arrays by their names in the layer's formulas: `x`, `y`, what the layer notes, and on the way back `dy`, `dx`.
+    """
+
+    layer: layers.Layer
+    weights: tuple[int, ...]
+    depth: int
+    values: dict[str, np.ndarray]
+
+
 @dataclass
 class Pass:
     """One pass through the layers: what they may know of it, and what they leave.
@@ -38,6 +59,8 @@ class Pass:
         The integers that an embedding looks up.
     moved : dict
         The new values of weights that move with the batch, not by the optimizer, by their place.
+    crossings : list of Crossing
+        What went through each layer, in their order.
     """
 
     training: bool = False
@@ -46,6 +69,7 @@ class Pass:
     codes: np.ndarray | None = None
     activity: list[np.ndarray] = field(default_factory=list)
     moved: dict[int, np.ndarray] = field(default_factory=dict)
+    crossings: list[Crossing] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -55,6 +79,11 @@ class Spot:
     place: int
     weights: tuple[int, ...]
     on: Pass
+    values: dict[str, np.ndarray] = field(default_factory=dict)
+
+    def note(self, **values: np.ndarray) -> None:
+        """Leave arrays by their names in the layer's formulas, for those who look at a pass."""
+        self.values.update(values)
 
     def seed_of(self, layer: Any) -> int:
         """The layer's own seed, or the plan's."""
@@ -72,22 +101,28 @@ def _through(
     arrays: Iterator[tuple[int, np.ndarray]],
     places: Iterator[int],
     on: Pass,
+    depth: int = 0,
 ) -> Forward:
-    ways_back: list[Backward] = []
+    ways_back: list[tuple[Crossing, Backward]] = []
     for layer in in_a_row:
+        own: list[tuple[int, np.ndarray]] = []
+        values = {"x": x}
         if isinstance(layer, layers.Residual):
-            x, backward = residual(x, _through(layer.inside(), x, arrays, places, on))
+            x, backward = residual(x, _through(layer.inside(), x, arrays, places, on, depth + 1))
         else:
             own = [next(arrays) for _ in layer.weights(x.shape[1])]
-            spot = Spot(next(places), tuple(place for place, _ in own), on)
+            spot = Spot(next(places), tuple(place for place, _ in own), on, values)
             x, backward = FORWARD[type(layer)](layer, x, [array for _, array in own], spot)
-        ways_back.append(backward)
+        values["y"] = x
+        on.crossings.append(Crossing(layer, tuple(place for place, _ in own), depth, values))
+        ways_back.append((on.crossings[-1], backward))
 
     def backward_through(dy: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
         gradients: list[np.ndarray] = []
-        for backward in reversed(ways_back):  # dL/dW of the last layer first, then of the one before it
-            dy, of_layer = backward(dy)
-            gradients = of_layer + gradients
+        for crossing, backward in reversed(ways_back):  # dL/dW of the last layer first, then of the one before it
+            dx, of_layer = backward(dy)
+            crossing.values.update(dy=dy, dx=dx)
+            dy, gradients = dx, of_layer + gradients
         return dy, gradients
 
     return x, backward_through
@@ -96,16 +131,18 @@ def _through(
 # ---- Layers of units -------------------------------------------------------------------------------------------------
 
 
-def dense(layer: layers.Dense, x: np.ndarray, weights: Arrays, _: Spot) -> Forward:
+def dense(layer: layers.Dense, x: np.ndarray, weights: Arrays, spot: Spot) -> Forward:
     """``z = x W + b``, ``y = f(z)``; back, ``d = dL/dz``: ``dL/dW = x^T d``, ``dL/db = sum d``, ``dL/dx = d W^T``."""
     kernel, *bias = weights
     z = x @ kernel  # (batch, units)
     if layer.use_bias:
         z = z + bias[0]
     y, through_activation = activated(layer.activation, z)
+    spot.note(z=z)
 
     def backward(dy: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
         d = through_activation(dy)  # (batch, units)
+        spot.note(d=d)
         gradients = [x.T @ d, d.sum(axis=0)] if layer.use_bias else [x.T @ d]
         return d @ kernel.T, gradients
 
@@ -164,7 +201,7 @@ def _through_pieces(x: np.ndarray, knots: Sequence[float]) -> tuple[np.ndarray, 
     return np.clip(s, low, high).astype(x.dtype), np.where((s >= low) & (s < high), 1 / length, 0).astype(x.dtype)
 
 
-def periodic_embedding(layer: layers.PeriodicEmbedding, x: np.ndarray, weights: Arrays, _: Spot) -> Forward:
+def periodic_embedding(layer: layers.PeriodicEmbedding, x: np.ndarray, weights: Arrays, spot: Spot) -> Forward:
     """``h = cos(2 pi w x + p)``, ``z = h W + c``, ``e = max(z, 0)``, ``y = [x, e_1, ...]``, for each column its own.
 
     Back, with ``d = dL/de`` where ``z > 0`` and ``u = -sin(2 pi w x + p) (d W^T)``: ``dW = h^T d``, ``dc = sum d``,
@@ -177,6 +214,7 @@ def periodic_embedding(layer: layers.PeriodicEmbedding, x: np.ndarray, weights: 
     h = np.cos(turn).astype(x.dtype)
     z = np.einsum("mjf,jfi->mji", h, W) + c
     e = np.maximum(z, 0)
+    spot.note(z=z.reshape(len(x), -1))
 
     def backward(dy: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
         d = dy[:, inputs:].reshape(z.shape) * (z > 0)
@@ -244,6 +282,7 @@ def dropout(layer: layers.Dropout, x: np.ndarray, _weights: Arrays, spot: Spot) 
         return _passing(x)
     kept = _seeds.kept_units(spot.seed_of(layer), spot.on.step, spot.place, (len(x), x.shape[1]), rate)
     factor = kept.astype(x.dtype) / (1 - rate)
+    spot.note(factor=factor)
     return x * factor, lambda dy: (dy * factor, [])
 
 
@@ -253,6 +292,7 @@ def alpha_dropout(layer: layers.AlphaDropout, x: np.ndarray, _weights: Arrays, s
         return _passing(x)
     kept = _seeds.kept_units(spot.seed_of(layer), spot.on.step, spot.place, (len(x), x.shape[1]), layer.rate)
     y = (layer.scale * np.where(kept, x, layer.LIMIT) + layer.shift).astype(x.dtype)
+    spot.note(kept=kept.astype(x.dtype))
     return y, lambda dy: (dy * kept * layer.scale, [])
 
 
@@ -261,6 +301,7 @@ def gaussian_noise(layer: layers.GaussianNoise, x: np.ndarray, _weights: Arrays,
     if not spot.on.training or layer.stddev == 0:
         return _passing(x)
     n = _seeds.normals(spot.seed_of(layer), spot.on.step, spot.place, (len(x), x.shape[1])).astype(x.dtype)
+    spot.note(n=n)
     return x + layer.stddev * n, lambda dy: (dy, [])
 
 
@@ -270,6 +311,7 @@ def gaussian_dropout(layer: layers.GaussianDropout, x: np.ndarray, _weights: Arr
         return _passing(x)
     n = _seeds.normals(spot.seed_of(layer), spot.on.step, spot.place, (len(x), x.shape[1])).astype(x.dtype)
     factor = 1 + layer.stddev * n
+    spot.note(factor=factor)
     return x * factor, lambda dy: (dy * factor, [])
 
 
@@ -293,6 +335,7 @@ def batch_normalization(layer: layers.BatchNormalization, x: np.ndarray, weights
             spot.on.moved[place] = layer.momentum * moving + (1 - layer.momentum) * value
     inverse = 1 / np.sqrt(v + layer.epsilon)
     n = (x - m) * inverse
+    spot.note(m=m, v=v, n=n)
     y, gamma, gradients = _learned_scale(layer, learned, n)
 
     def backward(dy: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
@@ -302,13 +345,15 @@ def batch_normalization(layer: layers.BatchNormalization, x: np.ndarray, weights
     return y, backward
 
 
-def layer_normalization(layer: layers.LayerNormalization, x: np.ndarray, weights: Arrays, _: Spot) -> Forward:
+def layer_normalization(layer: layers.LayerNormalization, x: np.ndarray, weights: Arrays, spot: Spot) -> Forward:
     """``n = (x - m) / sqrt(v + e)``, ``y = gamma n + beta``, ``m`` and ``v`` over the units of each row.
 
     Back, with ``g = dy gamma``: ``dx = (g - mean g - n mean(g n)) / sqrt(v + e)``.
     """
-    inverse = 1 / np.sqrt(x.var(axis=1, keepdims=True) + layer.epsilon)
-    n = (x - x.mean(axis=1, keepdims=True)) * inverse
+    m, v = x.mean(axis=1, keepdims=True), x.var(axis=1, keepdims=True)
+    inverse = 1 / np.sqrt(v + layer.epsilon)
+    n = (x - m) * inverse
+    spot.note(m=m, v=v, n=n)
     y, gamma, gradients = _learned_scale(layer, weights, n)
 
     def backward(dy: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:

@@ -18,7 +18,7 @@ inside its forward pass.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -26,7 +26,7 @@ import numpy as np
 from tabgrad import _seeds, activations, layers
 from tabgrad.engines import stepping
 from tabgrad.engines._reference_activations import activated
-from tabgrad.engines._reference_layers import Pass, forward
+from tabgrad.engines._reference_layers import Backward, Pass, forward
 from tabgrad.engines._reference_losses import loss_and_error
 from tabgrad.engines._reference_metrics import terms_of
 from tabgrad.engines._reference_optimizers import Step, averaged, clipped, moved
@@ -47,25 +47,56 @@ PREDICTED_AT_ONCE = 256  # rows of every product of a prediction, so that a row 
 # ---- Loss, error terms, gradients ------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class Trace:
+    """A batch on its way: all that went through the layers, and what its loss says of the output.
+
+    Parameters
+    ----------
+    on : Pass
+        With the crossings of the layers.
+    output : array of shape (batch, outputs)
+        What the loss reads: ``p``, or ``z`` where it begins at weighted sums.
+    row_loss : array of shape (batch,)
+        ``l`` of each row, before its weight.
+    error : array of shape (batch, outputs)
+        ``dL/dp``, or ``dL/dz``: ``(w/batch) dl/dp``.
+    backward : callable
+        From there back through the layers.
+    """
+
+    on: Pass
+    output: np.ndarray
+    row_loss: np.ndarray
+    error: np.ndarray
+    backward: Backward
+
+    def gradients(self) -> list[np.ndarray]:
+        """The gradient of the loss of the rows by each weight, without the penalties'."""
+        return self.backward(self.error)[1]
+
+
+@quiet
+def traced(plan: Plan, weights: Sequence[np.ndarray], rows: Matrix, step: int) -> Trace:
+    """Send a batch through the network, as in a step of training, up to the error term of its output."""
+    network, logits = with_logits(plan)
+    on = Pass(training=True, seed=plan.seed, step=step, codes=rows.codes)
+    output, backward = forward(network.layers, weights, rows.x, on)
+    row_loss, error = loss_and_error(plan.loss, rows.y, output, logits=logits)
+    error = error * (weight_of(rows) / len(rows))[:, np.newaxis]  # (batch, outputs)
+    return Trace(on, output, row_loss, error, backward)
+
+
 @quiet
 def backpropagation(
     plan: Plan, weights: Sequence[np.ndarray], rows: Matrix, step: int
 ) -> tuple[np.ndarray, list[np.ndarray], dict[int, np.ndarray]]:
     """A batch's sums of loss and metrics, the loss's gradient by each weight, the weights that move with the batch."""
-    network, logits = with_logits(plan)
-    on = Pass(training=True, seed=plan.seed, step=step, codes=rows.codes)
-
-    output, backward = forward(network.layers, weights, rows.x, on)
-    row_loss, error = loss_and_error(plan.loss, rows.y, output, logits=logits)
-    sums = loss_and_metrics(plan, weights, rows, output, row_loss, on.activity)
-
-    error = error * (weight_of(rows) / len(rows))[:, np.newaxis]  # (batch, outputs)
-    _, gradients = backward(error)
-    return (
-        sums,
-        [g + slope for g, slope in zip(gradients, penalty_slopes(network, weights), strict=True)],
-        on.moved,
-    )
+    trace = traced(plan, weights, rows, step)
+    slopes = penalty_slopes(plan.network, weights)
+    gradients = [g + slope for g, slope in zip(trace.gradients(), slopes, strict=True)]
+    sums = loss_and_metrics(plan, weights, rows, trace.output, trace.row_loss, trace.on.activity)
+    return sums, gradients, trace.on.moved
 
 
 def with_logits(plan: Plan) -> tuple[Network, bool]:
