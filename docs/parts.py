@@ -29,6 +29,7 @@ MODULES = {
     "callbacks": "end early, change the rate, write down, save",
     "initializers": "what the weights are before the first step",
     "regularizers": "penalties on the size of weights",
+    "explain": "what `explain_step` gives: one batch there and back, in formulas and numbers",
     "wrappers.scikit_learn": "pipelines, grid search, cross-validation",
 }
 

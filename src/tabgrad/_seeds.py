@@ -25,6 +25,7 @@ STREAMS = {
     "folds": 7,
     "member": 8,
     "space": 9,
+    "explain": 10,
 }
 
 _MASK = (1 << 64) - 1

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from copy import copy
 from dataclasses import replace
 from types import NoneType
-from typing import Any, Never, Self, cast
+from typing import TYPE_CHECKING, Any, Never, Self, cast
 from warnings import warn
 
 import numpy as np
@@ -74,10 +74,13 @@ from tabgrad.engines.base import Job, Result, Session, State, averages, finalize
 from tabgrad.engines.select import get_engine
 from tabgrad.errors import ArgumentError, ArgumentTypeError, DataError, DivergenceWarning, ModelFileError, NotReadyError
 from tabgrad.layers import Layer, Weight
-from tabgrad.matrix import Matrix, split
+from tabgrad.matrix import Matrix, read, split
 from tabgrad.plan import Network, Plan
 from tabgrad.progress import Progress, say, verbosity
 from tabgrad.store import Content
+
+if TYPE_CHECKING:
+    from tabgrad.explain.step import Step
 
 __all__ = ["Sequential", "clone_model", "load_model", "model_from_json", "save_model"]
 
@@ -740,6 +743,57 @@ class Sequential:
             warn(message, DivergenceWarning, stacklevel=2)
             return Names(compiled.names).returned([math.nan] * (1 + len(plan.scores)), as_dict=return_dict)
         return Names(compiled.names).returned(result.training[0].tolist(), as_dict=return_dict)
+
+    # ---- Looking at a step -----------------------------------------------------------------------------------------
+
+    def explain_step(self, X: Any, y: Any, sample_weight: Any = None, *, entries: int | None = None) -> Step:
+        """One batch through the network in formulas and numbers: forward, the loss, each gradient, the step.
+
+        The model stays as it is. The batch is all rows, in float64; noise such as dropout is that of the model's next
+        step. Each gradient stands beside central finite differences of the loss.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As for `fit`.
+        entries : int or None, default None
+            How many numbers of each array of weights are held against finite differences, drawn from the model's seed.
+            None: all, if the network has at most 300, else 2 to 12 of each array, fewer for large networks and many
+            rows. 0: none.
+
+        Returns
+        -------
+        Step
+            With ``text()``, ``frame()``, ``latex()``, ``html()`` and ``save_html(path)``.
+
+        Raises
+        ------
+        NotReadyError
+            The model is not compiled.
+        DataError
+            What `fit` would refuse; a loss that is not finite.
+
+        Examples
+        --------
+        >>> from tabgrad.layers import Dense
+        >>> from tabgrad.models import Sequential
+        >>> model = Sequential([Dense(1, input_dim=1, kernel_initializer="ones")])
+        >>> model.compile("sgd", "mse")
+        >>> step = model.explain_step([[2.0]], [[1.0]])
+        >>> for weight in step.weights:
+        ...     print(weight.formula, weight.gradient.tolist(), weight.check.relative < 1e-6)
+        dL/dW1 = X^T d1 [[4.0]] True
+        dL/db1 = sum_rows d1 [2.0] True
+        """
+        from tabgrad.explain.trace import Named, explained
+
+        compiled = self._ready_compiled("explain_step")
+        check(entries, "entries", "explain_step", (int, NoneType), NOT_NEGATIVE)
+        network, rows = self._rows("explain_step", compiled, X, y, sample_weight)
+        plan = self._plan(compiled, network, len(rows), shuffle=False)
+        state = initial_state(plan) if self._network is None else self.state
+        features = read(X[0] if network.inputs and network.codes else X, "X").columns if network.inputs else None
+        return explained(plan, state, rows, Named(self.name, features or ()), entries=entries)
 
     # ---- Scoring and predicting ------------------------------------------------------------------------------------
 

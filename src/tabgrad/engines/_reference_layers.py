@@ -90,9 +90,9 @@ class Spot:
         return self.on.seed if layer.seed is None else int(layer.seed)
 
 
-def forward(in_a_row: Sequence[layers.Layer], weights: Arrays, x: np.ndarray, on: Pass) -> Forward:
-    """Through layers in a row; back, from the last to the first."""
-    return _through(in_a_row, x, iter(enumerate(weights)), count(), on)
+def forward(in_a_row: Sequence[layers.Layer], weights: Arrays, x: np.ndarray, on: Pass, *, place: int = 0) -> Forward:
+    """Through layers in a row, the first of which has a place in the network; back, from the last to the first."""
+    return _through(in_a_row, x, iter(enumerate(weights)), count(place), on)
 
 
 def _through(

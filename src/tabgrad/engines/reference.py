@@ -114,12 +114,15 @@ def with_logits(plan: Plan) -> tuple[Network, bool]:
 
 def penalty(network: Network, weights: Sequence[np.ndarray]) -> float:
     """``R = l1 * sum |w| + l2 * sum w^2`` over the weights that have a regulariser and move, as in Keras."""
-    total = 0.0
-    for weight, w in zip(network.weights, weights, strict=True):
-        if weight.regularizer is not None and weight.trainable:
-            l1, l2 = weight.regularizer.factors
-            total += l1 * float(np.abs(w).sum(dtype=np.float64)) + l2 * float(np.square(w).sum(dtype=np.float64))
-    return total
+    return sum((penalty_of(weight, w) for weight, w in zip(network.weights, weights, strict=True)), 0.0)
+
+
+def penalty_of(weight: layers.Weight, w: np.ndarray) -> float:
+    """What one array adds to ``R``."""
+    if weight.regularizer is None or not weight.trainable:
+        return 0.0
+    l1, l2 = weight.regularizer.factors
+    return l1 * float(np.abs(w).sum(dtype=np.float64)) + l2 * float(np.square(w).sum(dtype=np.float64))
 
 
 def penalty_slopes(network: Network, weights: Sequence[np.ndarray]) -> Iterator[np.ndarray | float]:
