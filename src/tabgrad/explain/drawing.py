@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tabgrad.explain.step import LayerStep, Step
+from tabgrad.explain.records import LayerStep
+
+if TYPE_CHECKING:
+    from tabgrad.explain.step import Step
 
 __all__ = ["Drawing", "Line", "Unit", "drawing", "drawn"]
 

@@ -5,11 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tabgrad.explain.differences import AGREES
-from tabgrad.explain.step import Check, Step
+from tabgrad.explain.records import Check
+
+if TYPE_CHECKING:
+    from tabgrad.explain.step import Step
 
 __all__ = ["Cut", "amount", "cut", "figure", "listed", "places_of", "relative", "size", "verdict"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,7 +13,10 @@ from tabgrad._page import environment, page
 from tabgrad.explain.drawing import Drawing, drawing, drawn
 from tabgrad.explain.notation import html as formula
 from tabgrad.explain.numbers import amount, cut, figure, places_of, relative, size, verdict
-from tabgrad.explain.step import LayerStep, Step, WeightStep
+from tabgrad.explain.records import LayerStep, WeightStep
+
+if TYPE_CHECKING:
+    from tabgrad.explain.step import Step
 
 __all__ = ["framed", "html"]
 

@@ -3,12 +3,16 @@ r"""A step as a LaTeX document: amsmath is all it needs. Names from tables are e
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tabgrad.explain.notation import latex as formula
 from tabgrad.explain.numbers import amount, cut, figure, relative, size, verdict
-from tabgrad.explain.step import LayerStep, Step, Value, WeightStep
+from tabgrad.explain.records import LayerStep, Value, WeightStep
+
+if TYPE_CHECKING:
+    from tabgrad.explain.step import Step
 
 __all__ = ["escaped", "latex"]
 

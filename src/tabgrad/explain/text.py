@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from tabgrad.explain.numbers import amount, cut, figure, places_of, relative, size, verdict, way
-from tabgrad.explain.step import LayerStep, Step, Value, WeightStep
+from tabgrad.explain.records import LayerStep, Value, WeightStep
+
+if TYPE_CHECKING:
+    from tabgrad.explain.step import Step
 
 __all__ = ["summary", "text"]
 

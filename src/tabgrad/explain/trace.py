@@ -31,7 +31,8 @@ from tabgrad.engines.reference import (
 from tabgrad.errors import DataError
 from tabgrad.explain.differences import Difference, slope_at
 from tabgrad.explain.formulas import Lines, activation_formulas, lines_of, loss_formulas, optimizer_formulas
-from tabgrad.explain.step import Check, LayerStep, LossStep, Penalty, Step, Update, Value, WeightStep
+from tabgrad.explain.records import Check, LayerStep, LossStep, Penalty, Update, Value, WeightStep
+from tabgrad.explain.step import Step
 from tabgrad.matrix import Matrix
 from tabgrad.optimizers import LBFGS
 from tabgrad.plan import Network, Plan
