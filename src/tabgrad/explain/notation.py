@@ -63,7 +63,7 @@ def latex(formula: str) -> str:
     --------
     >>> from tabgrad.explain.notation import latex
     >>> print(latex("dL/dW2 = a1^T d2"))
-    \frac{\partial L}{\partial W_{2}} = a_{1}^{T} \delta_{2}
+    \frac{\partial L}{\partial W_{2}} = a_{1}^{T}\ \delta_{2}
     """
     return SPACE.sub(r"\\ ", _set(formula, LATEX))
 
