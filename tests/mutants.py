@@ -33,6 +33,7 @@ import numpy as np
 from tabgrad import Classifier, Regressor, store
 from tabgrad._loading import model_of
 from tabgrad.errors import ModelFileError, TabgradError
+from tabgrad.estimators import EnsembleClassifier, EnsembleRegressor
 
 GOLDEN = Path(__file__).parent / "golden"
 SECONDS = 2.0  # for a file
@@ -255,6 +256,8 @@ def check_whole(model: Any) -> None:
     with contextlib.suppress(TabgradError):
         if isinstance(model, Classifier | Regressor):
             assert len(model.predict({name: [0.5, 1.5] for name in model.encoder_.names})) == 2
+        elif isinstance(model, EnsembleClassifier | EnsembleRegressor):
+            assert len(model.predict({column.name: [0.5, 1.5] for column in model.table_schema_})) == 2
         elif model.built:
             shape = model.input_shape
             rows = [np.zeros((2, width), np.float32) for _, width in (shape if isinstance(shape, list) else [shape])]

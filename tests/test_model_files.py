@@ -561,6 +561,21 @@ def test_golden_regressors_load_for_ever(path):
     assert_estimator(loaded, saved)
 
 
+@golden("ensemble")
+def test_golden_ensembles_load_for_ever(path):
+    loaded, saved = tabgrad.load(path), facts(path)
+    classes = "classifier" in path.stem
+    predictions, outputs = loaded.predict(saved["rows"]), (loaded.predict_proba if classes else loaded.predict_interval)
+    if classes:
+        assert predictions.tolist() == saved["predictions"]
+    else:
+        np.testing.assert_allclose(predictions, saved["predictions"], rtol=2e-6, atol=1e-7)
+    np.testing.assert_allclose(outputs(saved["rows"]), saved["outputs"], rtol=2e-6, atol=1e-6)
+    assert loaded.weights_.tolist() == saved["weights"]
+    assert loaded.scores_ == saved["scores"]
+    assert [as_then(member) for member in loaded.members_] == [as_then(member) for member in saved["members"]]
+
+
 def as_then(parts):
     """What a repr says, in one line, without the fields that parts have had since then."""
     text = parts if isinstance(parts, str) else repr(parts)
@@ -582,7 +597,8 @@ def assert_estimator(loaded, saved):
 def test_there_are_golden_files_of_this_version():
     version = ".".join(tabgrad.__version__.split(".")[:2])
     kinds = {path.stem.removesuffix(f"-{version}") for path in GOLDEN if path.stem.endswith(f"-{version}")}
-    assert {"sequential-small", "sequential-rich", "classifier", "regressor"} <= kinds
+    estimators = {"classifier", "regressor", "ensemble_classifier", "ensemble_regressor"}
+    assert {"sequential-small", "sequential-rich", *estimators} <= kinds
 
 
 @pytest.mark.parametrize("name", ["sequential-small-0.1", "classifier-0.1"])
@@ -650,7 +666,7 @@ def test_loading_opens_the_file_and_does_nothing_else(tmp_path):
     paths = [named, *GOLDEN]
     for path, line in zip(paths, run(WATCHED, *paths).splitlines(), strict=True):
         kind, events = ast.literal_eval(line)
-        assert kind.lower() == ("sequential" if path is named else path.stem.partition("-")[0])
+        assert kind.lower() == ("sequential" if path is named else path.stem.partition("-")[0].replace("_", ""))
         assert [event for event in events if event.startswith("open ")] == [f"open {path}"]
         assert [event for event in events if event.startswith(NEVER)] == []
 

@@ -10,7 +10,7 @@ from tabgrad.store import Content
 
 
 def load(filepath: str | os.PathLike[str]) -> Any:
-    """The model in a file: what `save` of a `Sequential`, a ``Classifier`` or a ``Regressor`` wrote.
+    """The model in a file: what `save` of a `Sequential`, an estimator or an ensemble of such wrote.
 
     Nothing in the file is run, and every bit that has turned is noticed. See :doc:`/model_file`.
 
@@ -20,7 +20,7 @@ def load(filepath: str | os.PathLike[str]) -> Any:
 
     Returns
     -------
-    Sequential, Classifier or Regressor
+    Sequential, Classifier, Regressor, EnsembleClassifier or EnsembleRegressor
 
     Raises
     ------
@@ -53,6 +53,11 @@ def model_of(content: Content) -> Any:
         from tabgrad.estimators.regressor import Regressor
 
         return Regressor._from_content(content)
+    if content.kind in ("ensemble_classifier", "ensemble_regressor"):
+        from tabgrad.estimators.ensemble import EnsembleClassifier, EnsembleRegressor
+
+        ensemble = EnsembleClassifier if content.kind == "ensemble_classifier" else EnsembleRegressor
+        return ensemble._from_content(content)
     from tabgrad.models import Sequential
 
     return Sequential._from_content(content)

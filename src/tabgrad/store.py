@@ -6,7 +6,7 @@ It is a safetensors file, which any reader of that format opens: eight bytes wit
 ``format``, ``version``
     "tabgrad.model" and "1".
 ``kind``
-    "sequential", "classifier" or "regressor".
+    "sequential", "classifier", "regressor", "ensemble_classifier" or "ensemble_regressor".
 ``header``
     JSON: what the kind of model writes down.
 ``versions``
@@ -47,7 +47,7 @@ __all__ = ["ENDING", "Content", "from_bytes", "interpreted", "model_path", "read
 
 ENDING, KERAS_ENDINGS = ".tabgrad", (".keras", ".h5", ".hdf5")
 FORMAT, VERSION = "tabgrad.model", "1"
-KINDS = ("sequential", "classifier", "regressor")
+KINDS = ("sequential", "classifier", "regressor", "ensemble_classifier", "ensemble_regressor")
 HEADER_DIGEST = "header.sha256"
 DIGEST_SIZE = 32
 LARGEST_HEADER = 100_000_000  # bytes, as in safetensors
@@ -84,7 +84,8 @@ class Content:
 
     Parameters
     ----------
-    kind : {"sequential", "classifier", "regressor"}
+    kind : str
+        One of `KINDS`.
     header : mapping
         Plain JSON data: mappings with strings as keys, lists, strings, finite numbers, booleans, None.
     arrays : mapping of arrays

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from tabgrad import Classifier, Regressor
+from tabgrad.estimators import EnsembleClassifier, EnsembleRegressor
 from tabgrad.layers import (
     Activation,
     BatchNormalization,
@@ -99,8 +100,39 @@ def regressor():
     return taught(Regressor((3,), random_state=5, epochs=2, preset="single"), lambda columns: values)
 
 
+def ensemble_classifier():
+    """Estimators of one network and of two, two of which encode the table alike."""
+    single = {"random_state": 5, "epochs": 2, "preset": "single"}
+    several = {"random_state": 6, "epochs": 2, "preset": "fast", "members": 2, "numeric_embedding": "none"}
+    members = [Classifier((3,), **single), Classifier((2,), **several), Classifier((4,), numeric="robust", **single)]
+    ensemble = EnsembleClassifier(members, weights=[1, 2, 1])
+    return taught(ensemble, lambda columns: ["art", "maths", "music"] * 20)
+
+
+def ensemble_regressor():
+    """Two losses over two targets, and rows that were held out."""
+    values = np.random.default_rng(3).normal(size=(60, 2)).round(3)
+    several = {"epochs": 2, "preset": "fast", "members": 2, "numeric_embedding": "none"}
+    members = [Regressor((3,), random_state=5, **several), Regressor((2,), random_state=6, loss="mae", **several)]
+    return taught(EnsembleRegressor(members, weights=[1, 3]), lambda columns: values)
+
+
+def facts_of_ensemble(model, rows):
+    """What a loaded ensemble must say again."""
+    classes = isinstance(model, EnsembleClassifier)
+    return {
+        "predictions": model.predict(rows).tolist(),
+        "outputs": (model.predict_proba if classes else model.predict_interval)(rows).tolist(),
+        "weights": model.weights_.tolist(),
+        "scores": model.scores_,
+        "members": [repr(member) for member in model.members_],
+    }
+
+
 def facts_of(model, rows):
     """What a loaded model must say again."""
+    if hasattr(model, "members_"):
+        return facts_of_ensemble(model, rows)
     if isinstance(model, Sequential):
         given = [np.array(each) for each in rows] if isinstance(rows[0][0], list) else rows
         return {
@@ -125,7 +157,14 @@ def facts_of(model, rows):
 
 def main():
     version, *names = sys.argv[1:]
-    forms = {"sequential-small": small, "sequential-rich": rich, "classifier": classifier, "regressor": regressor}
+    forms = {
+        "sequential-small": small,
+        "sequential-rich": rich,
+        "classifier": classifier,
+        "regressor": regressor,
+        "ensemble_classifier": ensemble_classifier,
+        "ensemble_regressor": ensemble_regressor,
+    }
     for name in names or forms:
         model, rows = forms[name]()
         path = HERE / f"{name}-{version}.tabgrad"

@@ -19,6 +19,7 @@ from tabgrad.table.columns import Values, Words, missing, words
 from tabgrad.table.schema import Kind, Schema, infer
 
 if TYPE_CHECKING:
+    from tabgrad.cli.models import Model
     from tabgrad.estimators import Classifier, Regressor
 
 __all__ = ["inspect"]
@@ -124,18 +125,16 @@ def _inspect_model(settings: Inspect, screen: Screen) -> None:
     facts = _facts(model, content.versions, os.path.getsize(path))
     if settings.json:
         columns = [_column_data(column) for column in model.table_schema_]
-        screen.data(
-            {
-                "model": settings.path,
-                **facts,
-                "held_out_scores": model.scores_,
-                "columns": columns,
-                "history": model.history_,
-            }
-        )
+        scores: dict[str, Any] = {"held_out_scores": model.scores_, "columns": columns}
+        screen.data({"model": settings.path, **facts, **scores, **_made_of(model)})
         return
     screen.result(printable(os.path.basename(path)), style="bold")
     screen.result(grid([(name, _shown(value)) for name, value in facts.items()]))
+    if joined := _made_of(model).get("members"):
+        screen.result()
+        screen.result("What it joins, and what each counts for", "bold")
+        lines = [(f"{each['weight']:.3f}", each["network"], f"{each['networks']}") for each in joined]
+        screen.result(grid(lines, ("weight", "network", "networks"), right=(0, 2)))
     if model.scores_:
         screen.result()
         screen.result("How good it was on rows of its table, each predicted by a network that had not seen it", "bold")
@@ -147,14 +146,27 @@ def _inspect_model(settings: Inspect, screen: Screen) -> None:
     screen.say(f"Next: tabgrad predict {shlex.quote(settings.path)} new.csv --out predicted.csv")
 
 
-def _facts(model: Classifier | Regressor, versions: Mapping[str, str], size: int) -> dict[str, Any]:
+def _facts(model: Model, versions: Mapping[str, str], size: int) -> dict[str, Any]:
     """What there is to know of a model in one value each."""
     facts: dict[str, Any] = {"kind": type(model).__name__, "predicts": targets_of(model) or "a column without a name"}
     if is_classifier(model):
         facts["classes"] = model.classes_.tolist()
+    if hasattr(model, "members_"):
+        each = [_facts_of_networks(member) for member in model.members_]
+        facts["joins"] = amount(len(each), "estimator")
+        facts |= {name: sum(one[name] for one in each) for name in ("networks", "parameters")}
+    else:
+        facts |= _facts_of_networks(model)
+    return facts | {
+        "size in bytes": size,
+        "written by": ", ".join(f"{name} {version}" for name, version in versions.items()),
+    }
+
+
+def _facts_of_networks(model: Classifier | Regressor) -> dict[str, Any]:
     network = model.models_[0]
     widths = " - ".join(str(layer.units) for layer in network._layers if hasattr(layer, "units"))
-    facts |= {
+    facts: dict[str, Any] = {
         "network": f"{len(model.encoder_.features)} numbers"
         + (f" and {amount(len(model.encoder_.embedded), 'embedded column')}" if model.encoder_.embedded else "")
         + f" - {widths}",
@@ -165,10 +177,16 @@ def _facts(model: Classifier | Regressor, versions: Mapping[str, str], size: int
     for name in ("loss", "val_loss"):
         if values := model.history_.get(name):
             facts[f"least {name}"] = figure(min(values))
-    return facts | {
-        "size in bytes": size,
-        "written by": ", ".join(f"{name} {version}" for name, version in versions.items()),
-    }
+    return facts
+
+
+def _made_of(model: Model) -> dict[str, Any]:
+    """The history of an estimator; of an ensemble its members, each with its weight and its history."""
+    if not hasattr(model, "members_"):
+        return {"history": model.history_}
+    pairs = zip(model.weights_.tolist(), model.members_, strict=True)
+    members = [{"weight": weight, **_facts_of_networks(one), "history": one.history_} for weight, one in pairs]
+    return {"members": members}
 
 
 def _shown(value: Any) -> str:

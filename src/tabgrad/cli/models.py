@@ -16,14 +16,16 @@ from tabgrad.errors import DataError, ModelFileError
 from tabgrad.table.table import Table
 
 if TYPE_CHECKING:
-    from tabgrad.estimators import Classifier, Regressor
+    from tabgrad.estimators import Classifier, EnsembleClassifier, EnsembleRegressor, Regressor
+
+    Model = Classifier | Regressor | EnsembleClassifier | EnsembleRegressor
 
 MOST_NAMES = 5  # that a message holds
 
-__all__ = ["completed", "is_classifier", "judged", "load_estimator", "targets_of"]
+__all__ = ["Model", "completed", "is_classifier", "judged", "load_estimator", "targets_of"]
 
 
-def load_estimator(path: str) -> Classifier | Regressor:
+def load_estimator(path: str) -> Model:
     """The estimator in a model file.
 
     Raises
@@ -32,30 +34,31 @@ def load_estimator(path: str) -> Classifier | Regressor:
         The file is not there, cannot be read, is damaged, or holds a network alone.
     """
     from tabgrad._loading import load
-    from tabgrad.estimators import Classifier, Regressor
+    from tabgrad.models import Sequential
 
     try:
         model = load(os.path.expanduser(path))
     except OSError as error:
         hint = "tabgrad fit writes such files; give the path of one."
         raise ModelFileError(f"cannot be read: {error.strerror or error}.", f"'{path}'", hint) from error
-    if not isinstance(model, (Classifier, Regressor)):
+    if isinstance(model, Sequential):
         hint = "Use it in Python: tabgrad.load(path)."
         raise ModelFileError("holds a network alone, which does not know the columns of a table.", f"'{path}'", hint)
-    return model
+    estimator: Model = model
+    return estimator
 
 
-def is_classifier(model: Classifier | Regressor) -> bool:
+def is_classifier(model: Model) -> bool:
     """Whether a model predicts classes."""
     return hasattr(model, "classes_")
 
 
-def targets_of(model: Classifier | Regressor) -> list[str]:
+def targets_of(model: Model) -> list[str]:
     """The columns that a model was made to predict, by their names in its table."""
     return list(model._target_names)
 
 
-def completed(model: Classifier | Regressor, table: Table) -> Table:
+def completed(model: Model, table: Table) -> Table:
     """A table with the columns that the model was shown and does not use, as far as they are not there."""
     absent = [column.name for column in model.table_schema_.dropped if column.name not in table.columns]
     empty = np.full(len(table), np.nan)
@@ -63,7 +66,7 @@ def completed(model: Classifier | Regressor, table: Table) -> Table:
 
 
 def judged(
-    model: Classifier | Regressor,
+    model: Model,
     table: Table,
     targets: Sequence[str],
     weights: np.ndarray | None,
@@ -89,7 +92,7 @@ def judged(
     return value_report(targets, truth, predicted, list(model.target_.mean), weights)
 
 
-def _refuse_strange(model: Classifier, truth: np.ndarray, target: str, table: str) -> None:
+def _refuse_strange(model: Classifier | EnsembleClassifier, truth: np.ndarray, target: str, table: str) -> None:
     """An error where no row has a class of the model: then it is another target, and there is nothing to score."""
     classes = model.classes_.tolist()
     if not set(classes) & set(truth.tolist()):

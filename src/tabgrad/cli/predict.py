@@ -22,7 +22,7 @@ from tabgrad.table.schema import Column, Kind, Schema
 from tabgrad.table.table import Table
 
 if TYPE_CHECKING:
-    from tabgrad.estimators import Classifier, Regressor
+    from tabgrad.cli.models import Model
 
 __all__ = ["predict"]
 
@@ -66,7 +66,7 @@ def predict(settings: Predict, screen: Screen) -> None:
 class _Work:
     """What is added to each part of the rows."""
 
-    def __init__(self, model: Classifier | Regressor, settings: Predict, line: LiveLine, screen: Screen) -> None:
+    def __init__(self, model: Model, settings: Predict, line: LiveLine, screen: Screen) -> None:
         self._model, self._settings, self._line, self._screen = model, settings, line, screen
         self._done = self._parts = self._noted = 0
         self.names = added_names(model, settings)
@@ -118,7 +118,7 @@ class _Work:
         return [labels, *(probabilities.T if self._settings.proba else ())]
 
 
-def added_names(model: Classifier | Regressor, settings: Predict) -> list[str]:
+def added_names(model: Model, settings: Predict) -> list[str]:
     """What the new columns are called."""
     if is_classifier(model):
         if settings.interval is not None:

@@ -680,6 +680,10 @@ class TableEstimator(BaseEstimator):
         encoded = self.encoder_.encode(table)
         for note in encoded.notes:
             warnings.warn(note, DataWarning, stacklevel=4)
+        return self._said(encoded)
+
+    def _said(self, encoded: Encoded) -> np.ndarray:
+        """The same of rows that are numbers already."""
         with limited(self._threads()):
             outputs = _predicted(self.models_, encoded)
         blocks = [outputs[:, first : first + BLOCK] for first in range(0, max(outputs.shape[1], 1), BLOCK)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -11,7 +12,7 @@ from tabgrad._checks import NOT_NEGATIVE, POSITIVE, Interval, check, check_numbe
 from tabgrad._record import Record
 from tabgrad.errors import ArgumentError
 
-__all__ = ["Residuals", "share_of_mean", "spread"]
+__all__ = ["Residuals", "intervals", "share_of_mean", "spread"]
 
 COVERAGE = Interval(0, 1, "()")
 LEVELS = np.array([*(step / 500 for step in range(1, 500)), 0.999, 0.9995, 0.9999])
@@ -128,6 +129,12 @@ class Residuals(Record):
             )
         half = self.sizes[place] * np.interp(prediction, self.at, self.typical)
         return np.stack([prediction - half, prediction + half], axis=-1)
+
+
+def intervals(residuals: Sequence[Residuals], predictions: np.ndarray, coverage: float) -> np.ndarray:
+    """The intervals around predictions of shape (rows, outputs), by the residuals of each: (rows, outputs, 2)."""
+    columns = zip(residuals, predictions.T, strict=True)
+    return np.stack([each.interval(column, coverage) for each, column in columns], axis=1)
 
 
 def share_of_mean(error: float, spread: float, members: int) -> float:

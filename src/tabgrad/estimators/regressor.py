@@ -17,7 +17,7 @@ from tabgrad.activations import Activation
 from tabgrad.encode.target import ValueTarget
 from tabgrad.errors import ArgumentError, DataError, TabgradError
 from tabgrad.estimators._base import Seen, TableEstimator
-from tabgrad.estimators._conformal import Residuals, share_of_mean, spread
+from tabgrad.estimators._conformal import Residuals, intervals, share_of_mean, spread
 from tabgrad.estimators._network import Head, positive, value_head
 from tabgrad.estimators._parameters import COMMON
 from tabgrad.estimators._presets import DEFAULT
@@ -240,16 +240,15 @@ class Regressor(RegressorMixin, TableEstimator):
         """
         check_is_fitted(self)
         self._intervals(np.empty((0, len(self._residuals))), coverage)  # refuses before there is work
-        intervals = self._intervals(self.target_.decode(self._outputs(X)), coverage)
-        return intervals if intervals.shape[1] > 1 or self._wide else intervals[:, 0]
+        ends = self._intervals(self.target_.decode(self._outputs(X)), coverage)
+        return ends if ends.shape[1] > 1 or self._wide else ends[:, 0]
 
     def _intervals(self, values: np.ndarray, coverage: float) -> np.ndarray:
         """The intervals around predictions of shape (rows, outputs): (rows, outputs, 2)."""
         if not self._residuals:
             raise ArgumentError(self._why_no_interval())
-        columns = [each.interval(column, coverage) for each, column in zip(self._residuals, values.T, strict=True)]
-        intervals = np.stack(columns, axis=1)
-        return np.maximum(intervals, 0) if positive(losses.get(self.loss or "mse")) else intervals
+        ends = intervals(self._residuals, values, coverage)
+        return np.maximum(ends, 0) if positive(losses.get(self.loss or "mse")) else ends
 
     def _why_no_interval(self) -> str:
         if self.models_[0].plan().network.outputs != self.target_.outputs:
