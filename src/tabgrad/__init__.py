@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         models,
         optimizers,
         regularizers,
+        report,
         table,
     )
     from tabgrad._loading import load
@@ -50,6 +51,7 @@ __all__ = [
     "models",
     "optimizers",
     "regularizers",
+    "report",
     "set_random_seed",
     "table",
 ]

@@ -18,7 +18,6 @@ from tabgrad.cli import exits, screen
 from tabgrad.cli.exits import Exit, UsageError, exit_code, told
 from tabgrad.cli.judging import class_report, value_report
 from tabgrad.cli.live import Training
-from tabgrad.cli.overlap import repeated
 from tabgrad.cli.places import model_place, refuse_place
 from tabgrad.cli.settings import Doctor, Fit, settings
 from tabgrad.errors import (
@@ -32,6 +31,7 @@ from tabgrad.errors import (
     UnknownNameError,
 )
 from tabgrad.table import Table
+from tabgrad.table.overlap import repeated
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -17,13 +17,13 @@ from tabgrad.cli.exits import UsageError
 from tabgrad.cli.judging import ClassReport, ValueReport, held_out_scores
 from tabgrad.cli.live import Training, stopped_by_interrupt
 from tabgrad.cli.models import judged
-from tabgrad.cli.overlap import repeated
 from tabgrad.cli.places import model_place, refuse_place
 from tabgrad.cli.screen import Screen, amount, grid, printable
 from tabgrad.cli.settings import Fit, option
 from tabgrad.cli.tables import labelled, labels, named, read_table, refuse_infinity, weights_of
 from tabgrad.errors import DataError
 from tabgrad.table.columns import Words, missing
+from tabgrad.table.overlap import repeated
 from tabgrad.table.schema import Schema, infer
 from tabgrad.table.split import holdout
 from tabgrad.table.table import Table

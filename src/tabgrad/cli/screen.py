@@ -20,55 +20,20 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from tabgrad._wording import amount, figure, printable
 from tabgrad.cli.wording import as_options
+
+__all__ = ["Grid", "LiveLine", "Screen", "amount", "figure", "grid", "message", "printable"]
 
 WIDTH_OF_FILES = 110  # columns of text that goes to a file or a pipe
 INDENT = 2
-LONGEST = 40  # characters of a name
 REDRAWS = 15  # a second, of the live line
 SECONDS_BETWEEN_LINES = 5.0  # where no terminal can draw a line again
-
-
-def printable(text: Any, most: int = LONGEST) -> str:
-    r"""A name or value as a line of a screen can hold it: control characters escaped, cut where it is long.
-
-    Examples
-    --------
-    >>> from tabgrad.cli.screen import printable
-    >>> print(printable("a\x1b[31m\nb"))
-    a\x1b[31m\nb
-    """
-    safe = "".join(each if each.isprintable() else repr(each)[1:-1] for each in str(text)[: 4 * most])
-    return safe if len(safe) <= most else f"{safe[: most - 3]}..."
 
 
 def message(text: str) -> str:
     """A message as it may go to a terminal: its lines stay, other control characters are escaped."""
     return "".join(each if each.isprintable() or each == "\n" else repr(each)[1:-1] for each in text)
-
-
-def figure(value: float) -> str:
-    """A score in four significant digits.
-
-    Examples
-    --------
-    >>> from tabgrad.cli.screen import figure
-    >>> figure(0.92341), figure(51234.6), figure(0.0000123), figure(7.0), figure(float("nan"))
-    ('0.9234', '51235', '1.23e-05', '7', '-')
-    """
-    if not math.isfinite(value):
-        return "-" if math.isnan(value) else str(value)
-    if value == int(value) and abs(value) < 1e15:
-        return f"{int(value)}"
-    if value == 0 or 1e-3 <= abs(value) < 1e7:
-        digits = max(0, 3 - math.floor(math.log10(abs(value)))) if abs(value) >= 1 else 4
-        return f"{value:.{digits}f}"
-    return f"{value:.3g}"
-
-
-def amount(count: int, noun: str, plural: str | None = None) -> str:
-    """``1 row``, ``13,611 rows``."""
-    return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
 
 
 @dataclass(frozen=True)

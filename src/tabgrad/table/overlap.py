@@ -18,7 +18,7 @@ def repeated(train: Table, held: Table) -> int:
 
     Examples
     --------
-    >>> from tabgrad.cli.overlap import repeated
+    >>> from tabgrad.table.overlap import repeated
     >>> from tabgrad.table import Table
     >>> repeated(Table.of({"a": [1, 2], "b": ["x", "y"]}), Table.of({"a": [2, 2], "b": ["x", "y"]}))
     1
