@@ -7,12 +7,14 @@ from tabgrad.search._edges import edges
 from tabgrad.search._ranges import Choice, Integer, Real, when
 from tabgrad.search._space_files import read_space
 from tabgrad.search.ensemble import greedy_selection
+from tabgrad.search.leaderboard import Leaderboard
 from tabgrad.search.space import sample
 from tabgrad.search.tpe import TPESearchCV
 
 __all__ = [
     "Choice",
     "Integer",
+    "Leaderboard",
     "Real",
     "TPESearchCV",
     "default_space",
