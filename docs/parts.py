@@ -17,7 +17,7 @@ BEGIN, END = "<!-- parts -->", "<!-- /parts -->"
 # Module: what its names are. A test holds this to the modules that the package shows.
 MODULES = {
     "estimators": "a table in, a trained network out, to scikit-learn's letter; several of these as one",
-    "report": "`evaluate` judges a model: scores with intervals, tables and figures of each",
+    "report": "`evaluate` judges a model: scores with intervals, tables, figures; `Report` is all of it on one page",
     "table": "`read` takes files, frames and databases for tables; `infer` says what their columns are",
     "encode": "tables and targets as numbers, fitted on the training rows alone, and back",
     "models": "add, compile, fit, evaluate, predict, get_layer, get_weights, save, load_model, to_json, as in Keras",

@@ -2,15 +2,17 @@
 
 `evaluate` judges a model on rows that hold their target. What it gives has tables (each a `Sheet`, which is a frame by
 `frame()`) and figures of matplotlib (``plot_...``); `ClassScores.of` and `ValueScores.of` take predictions of any
-model.
+model. `Report` puts all of it, and what the training and the table have to say, on one page of HTML.
 """
 
 from __future__ import annotations
 
 from tabgrad.report.class_scores import ClassScores
+from tabgrad.report.findings import Finding
 from tabgrad.report.judging import evaluate
 from tabgrad.report.resampling import Estimate
 from tabgrad.report.sheets import Sheet
 from tabgrad.report.value_scores import ValueScores
+from tabgrad.report.whole import Report
 
-__all__ = ["ClassScores", "Estimate", "Sheet", "ValueScores", "evaluate"]
+__all__ = ["ClassScores", "Estimate", "Finding", "Report", "Sheet", "ValueScores", "evaluate"]

@@ -74,7 +74,7 @@ def roc(curves: Mapping[str, Curve]) -> Figure:
         By class the false positive rate, the true positive rate and the area.
     """
     _refuse_none(curves)
-    with drawn(width=4.6, height=4.2) as (made, axes):
+    with drawn(width=4.6, height=_height(curves)) as (made, axes):
         from sklearn.metrics import RocCurveDisplay
 
         for colour, (name, (x, y, area)) in zip(_colours(len(curves)), curves.items(), strict=True):
@@ -82,7 +82,7 @@ def roc(curves: Mapping[str, Curve]) -> Figure:
             _named(axes.lines[-1], colour, f"{label(name)}  area {digits(area)}")
         axes.plot([0, 1], [0, 1], color=GREY, linestyle=":", linewidth=1)
         axes.set(xlabel="false positive rate", ylabel="true positive rate (recall)", title="ROC")
-        _legend(axes, len(curves), "lower right")
+        _legend(made, axes, len(curves))
     return made
 
 
@@ -95,14 +95,14 @@ def precision_recall(curves: Mapping[str, Curve]) -> Figure:
         By class precision, recall and average precision.
     """
     _refuse_none(curves)
-    with drawn(width=4.6, height=4.2) as (made, axes):
+    with drawn(width=4.6, height=_height(curves)) as (made, axes):
         from sklearn.metrics import PrecisionRecallDisplay
 
         for colour, (name, (precision, recall, mean)) in zip(_colours(len(curves)), curves.items(), strict=True):
             PrecisionRecallDisplay(precision=precision, recall=recall, average_precision=mean).plot(ax=axes)
             _named(axes.lines[-1], colour, f"{label(name)}  average {digits(mean)}")
         axes.set(xlabel="recall", ylabel="precision", title="Precision and recall")
-        _legend(axes, len(curves), "lower left")
+        _legend(made, axes, len(curves))
     return made
 
 
@@ -156,8 +156,14 @@ def _named(line: Any, colour: str, words: str) -> None:
     line.set(color=colour, label=words)
 
 
-def _legend(axes: Any, count: int, place: str) -> None:
+def _height(curves: Mapping[str, Any]) -> float:
+    """Inches, with room for a line of the legend for each curve."""
+    return 4.2 + 0.17 * len(curves)
+
+
+def _legend(figure: Figure, axes: Any, count: int) -> None:
+    """Below the axes, where it hides no curve."""
     if axes.get_legend() is not None:
         axes.get_legend().remove()
-    lines = [line for line in axes.lines if not line.get_label().startswith("_")][:count]
-    axes.legend(lines, [line.get_label() for line in lines], loc=place)
+    lines = axes.lines[:count]
+    figure.legend(lines, [line.get_label() for line in lines], loc="outside lower center")

@@ -59,8 +59,8 @@ class ClassScores:
     >>> scores = ClassScores.of(["no", "yes"], ["no", "yes", "yes"], np.array([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4]]))
     >>> scores.by_class()
     class  precision  recall  f1_score  rows
-    no        0.5000       1    0.6667     1
-    yes            1  0.5000    0.6667     2
+    no        0.5000  1.0000    0.6667     1
+    yes       1.0000  0.5000    0.6667     2
     """
 
     classes: tuple[str, ...]

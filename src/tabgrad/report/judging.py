@@ -15,7 +15,7 @@ from tabgrad.report.value_scores import ValueScores
 from tabgrad.table.columns import Values, Words
 from tabgrad.table.table import Table, values_of
 
-__all__ = ["Rows", "Scores", "evaluate", "is_classifier", "judged", "rows_of"]
+__all__ = ["Rows", "Scores", "each_of", "evaluate", "is_classifier", "judged", "numbers", "rows_of", "scores_of"]
 
 Scores = ClassScores | tuple[ValueScores, ...]
 """Of a classifier, or of each target of a regressor."""
@@ -153,17 +153,29 @@ def judged(model: Any, rows: Rows) -> Scores:
     """The scores of a model, of each of its targets."""
     if not hasattr(model, "predict"):
         raise ArgumentTypeError(f"'model' must be a fitted estimator. Got {shown(model)} ({type(model).__name__}).")
+    said = model.predict_proba(rows.given) if is_classifier(model) else model.predict(rows.given)
+    return scores_of(model, rows, said)
+
+
+def each_of(scores: Scores) -> list[ClassScores | ValueScores]:
+    """The scores of each target; of a classifier the only ones."""
+    return [scores] if isinstance(scores, ClassScores) else list(scores)
+
+
+def scores_of(model: Any, rows: Rows, said: Any) -> Scores:
+    """The scores of what a model said of rows: probabilities of its classes, or numbers of shape (rows, targets)."""
     if is_classifier(model):
         ((name, values),) = rows.targets.items()
-        p = np.asarray(model.predict_proba(rows.given))
         classes = np.asarray(model.classes_).tolist()
-        return ClassScores.of(classes, values, p, sample_weight=rows.weight, target=name, rows=rows.features)
-    said = np.asarray(model.predict(rows.given), np.float64).reshape(len(rows), -1)
-    if said.shape[1] != len(rows.targets):
-        raise DataError(f"The model predicts {said.shape[1]} numbers of a row, and y has {len(rows.targets)} targets.")
+        return ClassScores.of(classes, values, said, sample_weight=rows.weight, target=name, rows=rows.features)
+    columns = np.asarray(said, np.float64).reshape(len(rows), -1)
+    if columns.shape[1] != len(rows.targets):
+        raise DataError(
+            f"The model predicts {columns.shape[1]} numbers of a row, and y has {len(rows.targets)} targets."
+        )
     return tuple(
         ValueScores.of(numbers(values, name), column, sample_weight=rows.weight, target=name, rows=rows.features)
-        for (name, values), column in zip(rows.targets.items(), said.T, strict=True)
+        for (name, values), column in zip(rows.targets.items(), columns.T, strict=True)
     )
 
 

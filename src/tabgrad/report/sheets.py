@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 __all__ = ["Sheet", "told"]
 
 MOST_LINES = 30  # of a repr
-LONGEST = 60  # characters of a cell
+LEAST = 5e-4  # of numbers that four digits after the point show
+LONGEST = 80  # characters of a cell
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +62,11 @@ class Sheet:
         """Of each column whether it holds numbers, which stand at the right of theirs."""
         return tuple(all(_is_number(value) or value is None for value in column) for column in self.columns.values())
 
+    @property
+    def cells(self) -> list[tuple[str, ...]]:
+        """The values as one reads them, row by row: those of a column with the same digits after the point."""
+        return list(zip(*(_column(values) for values in self.columns.values()), strict=True))
+
     def frame(self) -> pd.DataFrame:
         """The columns as a pandas frame."""
         import pandas as pd
@@ -70,7 +76,7 @@ class Sheet:
 
     def __repr__(self) -> str:
         """A line a row, as far as a screen goes."""
-        lines = [list(self.columns), *([told(value) for value in row] for row in self.rows[:MOST_LINES])]
+        lines = [[told(name) for name in self.columns], *map(list, self.cells[:MOST_LINES])]
         widths = [max(len(line[place]) for line in lines) for place in range(len(self.columns))]
         made = []
         for line in lines:
@@ -99,6 +105,18 @@ def told(value: Any, most: int = LONGEST) -> str:
         number = float(value)
         return f"{number:,.0f}" if math.isfinite(number) and 1000 <= abs(number) < 1e7 else figure(number)
     return printable(value, most)
+
+
+def _column(values: Sequence[Any]) -> list[str]:
+    """The cells of a column; shares and scores, numbers below 10 of which some are not whole, all have four digits."""
+    numbers = [
+        abs(float(value)) for value in values if isinstance(value, (float, np.floating)) and math.isfinite(value)
+    ]
+    small = any(number != round(number) for number in numbers) and max(numbers) < 10
+    return [
+        f"{value:.4f}" if small and _is_number(value) and (not value or abs(value) >= LEAST) else told(value)
+        for value in values
+    ]
 
 
 def _is_number(value: Any) -> bool:

@@ -56,18 +56,18 @@ def epochs(histories: Sequence[Mapping[str, Sequence[float]]], name: str = "loss
     return made
 
 
-def learning_rate(rates: Sequence[float], steps: int) -> Figure:
+def learning_rate(rates: Sequence[float], steps: float) -> Figure:
     """The learning rate by epoch.
 
     Parameters
     ----------
     rates : sequence of float
-        Of each step.
-    steps : int
-        Steps of an epoch.
+        Of steps, evenly out of all.
+    steps : float
+        How many of them make an epoch.
     """
     with drawn(height=2.6) as (made, axes):
-        axes.plot(1 + np.arange(len(rates)) / max(steps, 1), rates, color=COLOURS[0])
+        axes.plot(1 + np.arange(len(rates)) / max(steps, 1e-9), rates, color=COLOURS[0])
         axes.axhline(0, color=GREY, linewidth=0.6)
         axes.set(xlabel="epoch", ylabel="learning rate", title="Learning rate")
         _whole_numbers(axes)
