@@ -40,6 +40,7 @@ from tabgrad.estimators._sample import Sample, read_groups, several
 from tabgrad.estimators._saving import FITTED, arguments_of, content_of, restore
 from tabgrad.estimators._scoring import Held
 from tabgrad.estimators._settings import batch_of, epochs_of, optimizer_of, patience_of, preset_of, stops_early
+from tabgrad.estimators._stretching import Judged, lines
 from tabgrad.estimators._suspicions import leaks, repeats
 from tabgrad.layers import Dense
 from tabgrad.models import Sequential
@@ -484,6 +485,8 @@ class TableEstimator(BaseEstimator):
             # Who goes on may have been trained on what it holds out now, and would know it.
             judges = [] if way.go_on else done
             parts = [(models[member], _part_of(encoded, held[member]), held[member]) for member in judges]
+            if parts and self.model is None and head.least_squares:
+                self._stretch(record.target, parts, sample)
             held_out = self._held_out(record.target, parts, sample)
             seen = Seen.of(parts, encoded, sample) if parts else None
             self._judge(record, Held.of(sample, held_out, record.weight), seen)
@@ -547,6 +550,18 @@ class TableEstimator(BaseEstimator):
             return np.full(len(sample.origin), np.nan)
         total[count == 0] = np.nan
         return sample.spread(self._decoded(total / np.maximum(count, 1)[:, np.newaxis], target))
+
+    def _stretch(self, target: Any, parts: Sequence[tuple[Sequential, Encoded, np.ndarray]], sample: Sample) -> None:
+        """Give the last layer of each network the line that the rows held out by the others ask for; see `Line`."""
+        truth = target.encode(sample.y).astype(np.float64)
+        weight = np.ones(len(sample)) if sample.weight is None else sample.weight
+        judged = []
+        for model, seen, places in parts:
+            said = np.clip(_predicted([model], seen)[0], truth.min(axis=0), truth.max(axis=0))  # as `decode` does
+            judged.append(Judged(said.astype(np.float64), truth[places], weight[places]))
+        for (model, _, _), line in zip(parts, lines(judged), strict=True):
+            *others, kernel, bias = model.get_weights()
+            model.set_weights([*others, *line.through(kernel, bias)])
 
     def _judge(self, record: Fitted, held: Held, seen: Seen | None = None) -> None:
         """Keep what the rows held out say of the networks: scores, and what intervals are made of."""

@@ -51,6 +51,11 @@ class Head:
     activation: str
     loss: Loss
 
+    @property
+    def least_squares(self) -> bool:
+        """Whether the network gives means of numbers, as they are."""
+        return self.activation == "linear" and isinstance(self.loss, losses.MeanSquaredError)
+
 
 def class_head(classes: int, loss: Any, label_smoothing: float) -> Head:
     """The end of a network for classes: two are one sigmoid unit, more a softmax over as many.
