@@ -356,15 +356,18 @@ class Program {
     const bool validates = !validation.is_none() || !held.is_none();
     Chosen validated = {nullptr, nullptr, 0};
     if (validates) validated = held.is_none() ? Chosen{&scored, nullptr, scored.count} : chosen(rows, held, "held");
-    Schedule schedule = {epochs, first_epoch, batch_size, shuffle, seed, scoring_rows, false, 0, HUGE_VAL};
+    Schedule schedule = {epochs, first_epoch, batch_size, shuffle, seed, scoring_rows, false, 0, HUGE_VAL, HUGE_VAL, 0};
     if (!stopping.is_none()) {
-      const auto patience_and_seconds = nb::cast<nb::tuple>(stopping);
-      if (patience_and_seconds.size() != 2) throw std::invalid_argument("stopping must be patience and seconds");
+      const auto limits = nb::cast<nb::tuple>(stopping);
+      if (limits.size() != 4) throw std::invalid_argument("stopping must be patience, seconds, least and waited");
       schedule.keeps_best = validates;
-      schedule.patience = nb::cast<std::int64_t>(patience_and_seconds[0]);
-      schedule.seconds = nb::cast<double>(patience_and_seconds[1]);
+      schedule.patience = nb::cast<std::int64_t>(limits[0]);
+      schedule.seconds = nb::cast<double>(limits[1]);
+      schedule.least = nb::cast<double>(limits[2]);
+      schedule.waited = nb::cast<std::int64_t>(limits[3]);
       if (schedule.patience < 0 || std::isnan(schedule.seconds) || (schedule.patience > 0 && !validates))
         throw std::invalid_argument("patience or seconds out of range");
+      if (std::isnan(schedule.least) || schedule.waited < 0) throw std::invalid_argument("least or waited out of range");
     }
     if (batch_size < 1 || first_epoch < 0 || epochs < first_epoch || epochs - first_epoch > 1'000'000'000)
       throw std::invalid_argument("epochs or batch_size out of range");

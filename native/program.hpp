@@ -88,6 +88,8 @@ struct Schedule {
   bool keeps_best;            // the weights of the least validation loss; it is that of the averages, if there are any
   std::int64_t patience;      // epochs without a lower one after which the run ends; 0: any number
   double seconds;             // from now, after which no epoch begins
+  double least;               // the least validation loss before the first epoch
+  std::int64_t waited;        // epochs since then
 };
 
 // What a run tells: sums of each epoch, (epochs - first epoch, sums), filled as far as epochs are done.

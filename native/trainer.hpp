@@ -885,8 +885,8 @@ inline Status Trainer::fit(const Chosen& rows, const Chosen& validation, const S
   const bool tries = team_ && work_ * static_cast<double>(schedule.batch_size) < SURELY_WORTH_SHARING;
   const auto width = static_cast<std::int64_t>(told_.bytes() / sizeof(double));
   const Chosen ordered = {rows.rows, schedule.shuffle ? order_.data() : rows.places, rows.count};
-  double least = __builtin_inf();
-  std::int64_t waited = 0;
+  double least = schedule.least;
+  std::int64_t waited = schedule.waited;
   validating_ = cut_off_ = false;
   for (std::int64_t epoch = schedule.first_epoch; epoch < schedule.epochs; epoch++) {
     if (std::chrono::duration<double>(Clock::now() - begun).count() >= schedule.seconds) return end(Status::stopped);

@@ -59,7 +59,7 @@ class Program:
         ahead: AheadFunction | None,
         places: np.ndarray | None = None,
         held: np.ndarray | None = None,
-        stopping: tuple[int, float] | None = None,
+        stopping: tuple[int, float, float, int] | None = None,
     ) -> tuple[Any, int, np.ndarray, np.ndarray | None, BaseException | None, int]: ...
     def evaluate(
         self,

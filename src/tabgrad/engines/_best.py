@@ -20,7 +20,8 @@ class BestEpoch:
 
     def __init__(self, stopping: Stopping | None) -> None:
         self._stopping = stopping
-        self._least, self._epoch, self._waited = math.inf, -1, 0
+        self._least, self._waited = (math.inf, 0) if stopping is None else (stopping.least, stopping.waited)
+        self._epoch = -1
         self._weights: tuple[np.ndarray, ...] | None = None
 
     def see(self, epoch: int, loss: float, weights: Sequence[np.ndarray]) -> None:

@@ -6,6 +6,7 @@ the engine, so a model is its plan and its state, and any engine can go on where
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
@@ -192,26 +193,35 @@ class Stopping:
         any number.
     deadline : float or None, default None
         The time, as `time.monotonic` tells it, from which on no epoch begins, the first one included. None: never.
+    least : float, default infinity
+        Of a run that goes on where another ended, the least validation loss there.
+    waited : int, default 0
+        And the epochs since.
 
     Raises
     ------
     ArgumentError
-        Patience is less than 1, or a deadline no finite number.
+        Patience is less than 1, a deadline no finite number, `least` not a number, `waited` below 0.
 
     Examples
     --------
     >>> from tabgrad.engines.base import Stopping
     >>> Stopping(patience=12)
-    Stopping(patience=12, deadline=None)
+    Stopping(patience=12, deadline=None, least=inf, waited=0)
     """
 
     patience: int | None = None
     deadline: float | None = None
+    least: float = math.inf
+    waited: int = 0
 
     def __post_init__(self) -> None:
-        """Check both."""
+        """Check them."""
         check(self.patience, "patience", "Stopping", (int, type(None)), COUNT)
         check(self.deadline, "deadline", "Stopping", (float, type(None)), Interval())
+        check(self.waited, "waited", "Stopping", (int,), Interval(0))
+        if math.isnan(self.least):
+            raise ArgumentError("'least' of Stopping must be a loss, or infinity where there was none. Got nan.")
 
 
 @dataclass(frozen=True)

@@ -89,6 +89,68 @@ def limited(threads: int | None) -> Iterator[None]:
         _asked.reset(token)
 
 
+class Running:
+    """Runs that another thread may end: those begun within `cancellable`."""
+
+    def __init__(self) -> None:
+        self._programs: set[_native.Program] = set()
+        self._within: list[Running] = []
+        self._cancelled = threading.Event()
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether `cancel` was called."""
+        return self._cancelled.is_set()
+
+    def cancel(self) -> None:
+        """End what runs, and whatever begins from now on, in the midst of an epoch; it has no result worth keeping."""
+        self._cancelled.set()
+        for program in tuple(self._programs):
+            program.cancel()
+        for within in tuple(self._within):
+            within.cancel()
+
+    @contextmanager
+    def inner(self) -> Iterator[Running]:
+        """Runs of which each ends with these; they may be ended without these."""
+        made = Running()
+        self._within.append(made)  # before the flag is read: whoever cancels sees one of both
+        if self.cancelled:
+            made.cancel()
+        try:
+            yield made
+        finally:
+            self._within.remove(made)
+
+    def fit(self, engine: NativeEngine, job: Job, threads: int) -> Result:
+        """One of the runs."""
+        if isinstance(job.plan.optimizer, LBFGS):
+            from tabgrad.engines import _lbfgs  # time that other fits need not wait for
+
+            return _lbfgs.fit(engine, job, job.plan.optimizer, self._cancelled.is_set)
+        program = _program(job.plan, job, threads)
+        self._programs.add(program)
+        if self.cancelled:
+            program.cancel()
+        try:
+            return _run(job, program)
+        finally:
+            self._programs.discard(program)
+
+
+_cancellable: ContextVar[Running | None] = ContextVar("cancellable", default=None)
+
+
+@contextmanager
+def cancellable(running: Running) -> Iterator[None]:
+    """Within the block, runs can be ended by `running.cancel()`."""
+    token = _cancellable.set(running)
+    try:
+        yield
+    finally:
+        _cancellable.reset(token)
+
+
 class NativeEngine:
     """Runs plans on the compiled kernels; see `tabgrad.engines.base.Engine`."""
 
@@ -102,11 +164,7 @@ class NativeEngine:
 
     def fit(self, job: Job, *, threads: int | None = None) -> Result:
         """One run."""
-        if isinstance(job.plan.optimizer, LBFGS):
-            from tabgrad.engines import _lbfgs  # time that other fits need not wait for
-
-            return _lbfgs.fit(self, job, job.plan.optimizer)
-        return _run(job, _program(job.plan, job, _threads(threads)))
+        return (_cancellable.get() or Running()).fit(self, job, _threads(threads))
 
     def begin(self, plan: Plan, state: State, *, threads: int | None = None) -> Steps:
         """A run that waits for its batches."""
@@ -116,36 +174,17 @@ class NativeEngine:
         """Many runs, one a thread; the rows are shared, nothing is copied, the interpreter's lock is free."""
         from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait  # 6 ms that a first fit need not wait
 
-        running: set[_native.Program] = set()
-        cancelled = threading.Event()
-
-        def run(job: Job) -> Result:
-            if isinstance(job.plan.optimizer, LBFGS):
-                from tabgrad.engines import _lbfgs
-
-                return _lbfgs.fit(self, job, job.plan.optimizer, cancelled.is_set)
-            program = _program(job.plan, job, 1)
-            running.add(program)  # before the flag is read: whoever cancels sees one of both
-            if cancelled.is_set():
-                program.cancel()
+        with (_cancellable.get() or Running()).inner() as running, ThreadPoolExecutor(_threads(threads)) as pool:
             try:
-                return _run(job, program)
-            finally:
-                running.discard(program)
-
-        with ThreadPoolExecutor(_threads(threads)) as pool:
-            try:
-                futures = [pool.submit(run, job) for job in jobs]
+                futures = [pool.submit(running.fit, self, job, 1) for job in jobs]
                 # Polars' handler of Ctrl-C has waiting go on, so it must end by itself for Python to hear of it.
                 while (seen := wait(futures, HEARING, FIRST_EXCEPTION)).not_done:
                     for future in seen.done:
                         future.result()  # which raises what it failed with
                 return [future.result() for future in futures]
             except BaseException:
-                cancelled.set()
                 pool.shutdown(wait=False, cancel_futures=True)
-                for program in tuple(running):
-                    program.cancel()
+                running.cancel()
                 raise
 
     def gradients(self, plan: Plan, state: State, rows: Matrix) -> tuple[float, tuple[np.ndarray, ...]]:
@@ -467,12 +506,12 @@ def _indices(places: np.ndarray | None) -> np.ndarray | None:
     return None if places is None else np.ascontiguousarray(places, np.uint32)
 
 
-def _limits(stopping: Stopping | None) -> tuple[int, float] | None:
-    """Patience, 0 for any, and the seconds that are left."""
+def _limits(stopping: Stopping | None) -> tuple[int, float, float, int] | None:
+    """Patience, 0 for any, the seconds that are left, and what was before."""
     if stopping is None:
         return None
     left = math.inf if stopping.deadline is None else stopping.deadline - time.monotonic()
-    return stopping.patience or 0, left
+    return stopping.patience or 0, left, stopping.least, stopping.waited
 
 
 def _bound(listener: Listener, session: _NativeSession, scores: Scores) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from tabgrad import store
 from tabgrad._checks import check
+from tabgrad._once import made_once
 from tabgrad._row_weights import row_weights
 from tabgrad._seeds import key
 from tabgrad._targets import matrix
@@ -246,18 +247,20 @@ class TableEstimator(BaseEstimator):
         way, head, target, sample, encoder = ready.way, ready.head, ready.target, ready.sample, ready.encoder
         demand(self._bytes(ready), f"Training {type(self).__name__} on {len(sample):,} rows")
         notes = list(ready.rows.table.notes)
-        encoded = encoder.encode(sample.table)
+        encoded = made_once("encoded", (encoder, sample.table), lambda: encoder.encode(sample.table))
         if go_on:
             models = self._same_models(encoder, head, way)
         else:
-            notes += self._looked_at(sample.table, encoded, sample.y, encoder)
+            looked = (sample.table, encoded, sample.y, encoder)
+            notes += made_once("looked at", looked, lambda: self._looked_at(*looked))
             models = self._new_models(encoder, encoded, head, way)
             if self.model is None:
                 start = self._start(head, target, sample)
                 for model in models:
                     _begin_at(model, start)
         table = ready.rows.table
-        facts = (table.names, ready.rows.named, ready.target_names, ready.wide, table.fingerprint(), notes)
+        fingerprint = made_once("fingerprint", (table,), table.fingerprint)
+        facts = (table.names, ready.rows.named, ready.target_names, ready.wide, fingerprint, notes)
         record = Fitted(models, encoder, ready.schema, target, *facts, row_weights(sample_weight, len(table)))
         if way.members == 1:
             self._train_one(record, head, sample, encoded, ready.whole, ready.held, way)
@@ -355,12 +358,16 @@ class TableEstimator(BaseEstimator):
 
     def _given(self, X: Any, y: Any, *, go_on: bool) -> tuple[Rows, Any, tuple[str, ...]]:
         """X, its columns held against those of the fit before where this one goes on; y; its columns' names."""
+        if not go_on:
+            return made_once("given", (X, y, type(self)), lambda: self._looked_through(X, y, FEWEST_ROWS))
+        rows, answers, target_names = self._looked_through(X, y, 1)  # a stream may bring its rows one by one
         owner = type(self).__name__
-        fewest = 1 if go_on else FEWEST_ROWS  # a stream may bring its rows one by one
-        rows, y, target_names = _separated(X, y, owner, several=self._several, fewest=fewest)
-        if go_on:
-            table = check_columns(rows, self._names, named=self._named, ignored=self._target_names, owner=owner)
-            rows = replace(rows, table=table)
+        table = check_columns(rows, self._names, named=self._named, ignored=self._target_names, owner=owner)
+        return replace(rows, table=table), answers, target_names
+
+    def _looked_through(self, X: Any, y: Any, fewest: int) -> tuple[Rows, Any, tuple[str, ...]]:
+        """X as a table, y as the target takes it, the names of its columns."""
+        rows, y, target_names = _separated(X, y, type(self).__name__, several=self._several, fewest=fewest)
         answers = self._read(y)
         if len(answers) != len(rows.table):
             raise DataError(
@@ -373,6 +380,16 @@ class TableEstimator(BaseEstimator):
         self, table: Table, answers: Any, sample_weight: Any, groups: Any, classes: Any, known: Any
     ) -> tuple[Any, Sample]:
         """The rows that count for something, with what they count for; and the target, as far as it is known."""
+        weighs = getattr(self, "class_weight", None)
+        return made_once(
+            "counted",
+            (table, answers, sample_weight, groups, classes, known, weighs, type(self)),
+            lambda: self._counted_anew(table, answers, sample_weight, groups, classes, known),
+        )
+
+    def _counted_anew(
+        self, table: Table, answers: Any, sample_weight: Any, groups: Any, classes: Any, known: Any
+    ) -> tuple[Any, Sample]:
         weight, of = row_weights(sample_weight, len(table)), read_groups(groups, len(table))
         kept = None if weight is None or weight.all() else np.flatnonzero(weight)
         target, y = self._answers(answers, kept, classes, known)
@@ -394,20 +411,30 @@ class TableEstimator(BaseEstimator):
         """The rows to train on, and the places of those that one network holds out; several hold out folds of all."""
         if way.members > 1 or way.one_epoch or not self._stops(len(sample), way):
             return sample, None
+        return made_once(
+            "divided", (sample, way.seed, self.validation_fraction), lambda: self._divided_anew(sample, way.seed)
+        )
+
+    def _divided_anew(self, sample: Sample, seed: int) -> tuple[Sample, np.ndarray]:
         classes, share = self._strata(sample.y), self.validation_fraction
         if sample.groups is None:
-            train, held = holdout(len(sample), share, way.seed, classes)
+            train, held = holdout(len(sample), share, seed, classes)
         else:
             folds = max(round(1 / share), 2)
-            fold = dealt(len(sample), folds, way.seed, 0, classes, sample.groups)
+            fold = dealt(len(sample), folds, seed, 0, classes, sample.groups)
             train, held = np.flatnonzero(fold != 0), np.flatnonzero(fold == 0)
             self._refuse_one_class(sample.y[train])
         return sample.part(train), held
 
     def _understood(self, table: Table, rows: Rows, preset: Preset) -> tuple[Schema, Encoder]:
         """What the columns of the rows of training are, and how they become numbers."""
-        schema = self._schema(table, rows)
-        return schema, Encoder.fit(table, schema, numeric=preset.numeric, embed=takes_codes(self.model))
+        embed = takes_codes(self.model)
+
+        def understood() -> tuple[Schema, Encoder]:
+            schema = self._schema(table, rows)
+            return schema, Encoder.fit(table, schema, numeric=preset.numeric, embed=embed)
+
+        return made_once("understood", (table, rows, self.kinds, preset.numeric, embed), understood)
 
     def _train_one(
         self,
@@ -590,7 +617,11 @@ class TableEstimator(BaseEstimator):
         """Networks for what the encoder gives."""
         some = encoded.x[:: -(-len(encoded) // MOST_ROWS_OF_KNOTS)]
         columns = encoder.embeddable if any(way.preset.widths_for(encoder.embeddable)) else 0
-        knots = tuple(mass_knots(some[:, column], way.preset.knots) for column in range(columns))
+        knots = made_once(
+            "knots",
+            (encoded, columns, way.preset.knots),
+            lambda: tuple(mass_knots(some[:, column], way.preset.knots) for column in range(columns)),
+        )
         return tuple(self._new_model(encoder, knots, head, seed, way) for seed in _member_seeds(way))
 
     def _new_model(
@@ -669,7 +700,7 @@ class TableEstimator(BaseEstimator):
         """What deserves a look, warned of and noted."""
         found = [*leaks(encoded.x, y, encoder.features), *repeats(table, y)]
         for note in found:
-            warnings.warn(note, DataWarning, stacklevel=5)
+            warnings.warn(note, DataWarning, stacklevel=7)
         return [*found, *encoder.notes]
 
     def _seed(self) -> int:
@@ -690,9 +721,14 @@ class TableEstimator(BaseEstimator):
         """The mean of what the networks' outputs say of rows, float64 of shape (rows, outputs): see `_read_out`."""
         check_is_fitted(self)
         owner = type(self).__name__
-        rows = read_rows(X, owner, fewest=0)
-        table = check_columns(rows, self._names, named=self._named, ignored=self._target_names, owner=owner)
-        encoded = self.encoder_.encode(table)
+        names = (*self._names, *self._target_names, str(self._named))
+
+        def seen() -> Encoded:
+            rows = read_rows(X, owner, fewest=0)
+            table = check_columns(rows, self._names, named=self._named, ignored=self._target_names, owner=owner)
+            return self.encoder_.encode(table)
+
+        encoded = made_once("seen", (X, self.encoder_, *names), seen)
         for note in encoded.notes:
             warnings.warn(note, DataWarning, stacklevel=4)
         return self._said(encoded)

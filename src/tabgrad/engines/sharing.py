@@ -1,0 +1,296 @@
+"""An engine that stands before another one while a search runs: runs that are the same are one run.
+
+A run of five epochs is the beginning of one of ten with the same plan (see `Plan`), so the longer one goes on where the
+shorter stood. Whether two runs are the same is looked at, not assumed: plan, first weights and rows must be equal, so a
+schedule that depends on the number of epochs, which is part of the plan, is never shared.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+
+from tabgrad.engines.base import Engine, Job, Listener, Result, State, Steps, Stopping
+from tabgrad.matrix import Matrix
+from tabgrad.optimizers import LBFGS
+from tabgrad.plan import Network, Plan
+
+Fit = Callable[[list[Job]], list[Result]]
+
+
+class OutOfTime(BaseException):
+    """A run was ended by the deadline of `SharingEngine`, so what it gave is not what was asked for."""
+
+
+@dataclass(frozen=True)
+class _Run:
+    """A run that was done: as it was asked for, and what it gave from its first epoch on."""
+
+    job: Job
+    result: Result
+
+
+class SharedRuns:
+    """The longest run so far of each kind.
+
+    Parameters
+    ----------
+    room : int, default 64 MiB
+        The bytes that kept runs may take: the oldest are forgotten, and done again should they be asked for.
+    """
+
+    def __init__(self, room: int = 64 << 20) -> None:
+        self._room, self._taken = room, 0
+        self._runs: dict[Plan, list[_Run]] = {}
+
+    def find(self, job: Job) -> _Run | None:
+        """A run whose end this one passes through, or is."""
+        for run in self._runs.get(job.plan, ()):
+            if _same(run.job, job) and _passes(job, run.result):
+                return run
+        return None
+
+    def keep(self, job: Job, result: Result) -> None:
+        """Keep a run in place of shorter ones of its kind."""
+        size = _bytes(result)
+        if size > self._room:
+            return
+        before = self._runs.get(job.plan, [])
+        shorter = [run for run in before if _same(run.job, job)]
+        if any(len(run.result.training) > len(result.training) for run in shorter):
+            return
+        self._taken += size - sum(_bytes(run.result) for run in shorter)
+        left = [run for run in before if all(run is not other for other in shorter)]
+        self._runs.pop(job.plan, None)
+        self._runs[job.plan] = [*left, _Run(job, result)]  # now the youngest
+        while self._taken > self._room:
+            plan = next(iter(self._runs))
+            self._taken -= sum(_bytes(run.result) for run in self._runs.pop(plan))
+
+
+class SharingEngine:
+    """Runs jobs on another engine, goes on where an earlier run stood, and ends what lasts too long.
+
+    Parameters
+    ----------
+    engine : Engine
+    runs : SharedRuns or None
+        What was done before; None: nothing is shared.
+    most_epochs : int or None
+        Where a run ends that has more epochs, as if it had been stopped; None: it does not.
+    deadline : float or None
+        `time.monotonic` at which no further epoch begins and `OutOfTime` is raised.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        runs: SharedRuns | None = None,
+        most_epochs: int | None = None,
+        deadline: float | None = None,
+    ) -> None:
+        self.name = engine.name
+        self._engine, self._runs, self._most, self._deadline = engine, runs, most_epochs, deadline
+
+    def fit(self, job: Job, *, threads: int | None = None) -> Result:
+        """One run."""
+        return self._fit([job], lambda jobs: [self._engine.fit(job, threads=threads) for job in jobs])[0]
+
+    def fit_many(self, jobs: Sequence[Job], *, threads: int | None = None) -> list[Result]:
+        """Many runs side by side."""
+        return self._fit(jobs, lambda jobs: self._engine.fit_many(jobs, threads=threads))
+
+    def _fit(self, jobs: Sequence[Job], fit: Fit) -> list[Result]:
+        asked = [self._bounded(job) for job in jobs]
+        known = [self._runs.find(job) if self._runs is not None and _shareable(job) else None for job in asked]
+        ahead = [job if run is None else _rest(job, run.result) for job, run in zip(asked, known, strict=True)]
+        left = [place for place, job in enumerate(ahead) if job is not None]
+        timed = [self._timed(job) for job in ahead if job is not None]
+        given = dict(zip(left, fit(timed) if timed else [], strict=True))
+        results = []
+        for place, (job, run) in enumerate(zip(asked, known, strict=True)):
+            more = given.get(place)
+            whole = more if run is None else _joined(run.result, more, job)
+            assert whole is not None
+            if more is not None and self._cut(job, whole):
+                raise OutOfTime
+            results.append(whole)
+            if more is not None and self._runs is not None and _shareable(job) and whole.status != "interrupted":
+                self._runs.keep(job, whole)
+        return results
+
+    def _bounded(self, job: Job) -> Job:
+        """The run, no longer than may be."""
+        if self._most is None:
+            return job
+        return replace(job, epochs=min(job.epochs, job.initial_epoch + self._most))
+
+    def _timed(self, job: Job) -> Job:
+        """The run, ended at the deadline: by the engine itself where that changes nothing else, else by a listener."""
+        deadline = self._deadline
+        if deadline is None:
+            return job
+        if job.stopping is not None:
+            earlier = deadline if job.stopping.deadline is None else min(deadline, job.stopping.deadline)
+            return replace(job, stopping=replace(job.stopping, deadline=earlier))
+        if not job.validates:
+            return replace(job, stopping=Stopping(deadline=deadline))
+        heard = job.listener.epoch_end
+
+        def epoch_end(session: Any, epoch: int, values: Any, validation: Any) -> None:
+            if heard is not None:
+                heard(session, epoch, values, validation)
+            if time.monotonic() >= deadline:
+                session.stop()
+
+        return replace(job, listener=replace(job.listener, epoch_end=epoch_end))
+
+    def _cut(self, job: Job, result: Result) -> bool:
+        """Whether the deadline, and nothing that was asked for, has ended a run."""
+        if self._deadline is None or time.monotonic() < self._deadline or result.status != "stopped":
+            return False
+        return not _given_up(job, result) and len(result.training) < job.epochs - job.initial_epoch
+
+    # ---- What passes through ---------------------------------------------------------------------------------------
+
+    def begin(self, plan: Plan, state: State, *, threads: int | None = None) -> Steps:
+        """A run that waits for its batches."""
+        return self._engine.begin(plan, state, threads=threads)
+
+    def gradients(self, plan: Plan, state: State, rows: Matrix) -> tuple[float, tuple[np.ndarray, ...]]:
+        """Loss and gradients of one batch."""
+        return self._engine.gradients(plan, state, rows)
+
+    def evaluate(
+        self, plan: Plan, weights: Sequence[np.ndarray], rows: Matrix, *, batch_size: int, threads: int | None = None
+    ) -> list[float]:
+        """Loss and metrics on rows."""
+        return self._engine.evaluate(plan, weights, rows, batch_size=batch_size, threads=threads)
+
+    def sums(
+        self, plan: Plan, weights: Sequence[np.ndarray], rows: Matrix, *, batch_size: int, threads: int | None = None
+    ) -> np.ndarray:
+        """What the values are made of."""
+        return self._engine.sums(plan, weights, rows, batch_size=batch_size, threads=threads)
+
+    def predict(self, network: Network, weights: Sequence[np.ndarray], x: np.ndarray, **how: Any) -> np.ndarray:
+        """The network's outputs."""
+        return self._engine.predict(network, weights, x, **how)
+
+    def predict_many(
+        self, network: Network, weights: Sequence[Sequence[np.ndarray]], x: np.ndarray, **how: Any
+    ) -> np.ndarray:
+        """The outputs with several sets of weights."""
+        return self._engine.predict_many(network, weights, x, **how)
+
+
+# ---- What a run that goes on is ------------------------------------------------------------------------------------
+
+
+def _shareable(job: Job) -> bool:
+    """Whether a run depends on nothing but the job's plain data, and can be gone on with bit for bit.
+
+    L-BFGS carries more than a state holds; who listens may change the run; a deadline is never the same twice.
+    """
+    if isinstance(job.plan.optimizer, LBFGS) or job.plan.has_functions or job.listener != Listener():
+        return False
+    return job.stopping is None or job.stopping.deadline is None
+
+
+def _same(one: Job, other: Job) -> bool:
+    """Whether two jobs of equal plans are the same run, but for where they end."""
+    return (
+        (one.initial_epoch, one.validation_batch_size) == (other.initial_epoch, other.validation_batch_size)
+        and (one.stopping is None) == (other.stopping is None)
+        and _equal_states(one.state, other.state)
+        and _equal_rows(one.rows, other.rows)
+        and _equal_rows(one.validation, other.validation)
+        and _equal(one.places, other.places)
+        and _equal(one.held, other.held)
+    )
+
+
+def _equal(one: np.ndarray | None, other: np.ndarray | None) -> bool:
+    return one is other or (one is not None and other is not None and np.array_equal(one, other))
+
+
+def _equal_rows(one: Matrix | None, other: Matrix | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return all(_equal(getattr(one, part.name), getattr(other, part.name)) for part in fields(Matrix))
+
+
+def _equal_states(one: State, other: State) -> bool:
+    if (one.step, one.learning_rate) != (other.step, other.learning_rate):
+        return False
+    arrays = [[*state.weights, *(slot for slots in state.slots for slot in slots)] for state in (one, other)]
+    return len(arrays[0]) == len(arrays[1]) and all(map(_equal, *arrays))
+
+
+def _waited(job: Job, losses: np.ndarray) -> tuple[float, int, int | None]:
+    """The least validation loss, the epochs since, and after how many epochs patience is at its end, if it is."""
+    assert job.stopping is not None
+    least, waited, patience = math.inf, 0, job.stopping.patience
+    for done, loss in enumerate(losses.tolist(), 1):
+        least, waited = (loss, 0) if loss < least else (least, waited + 1)
+        if patience is not None and waited >= patience:
+            return least, waited, done
+    return least, waited, None
+
+
+def _losses(result: Result) -> np.ndarray:
+    return np.empty(0) if result.validation is None else result.validation[:, 0]
+
+
+def _given_up(job: Job, result: Result) -> bool:
+    """Whether patience has ended a run."""
+    return job.stopping is not None and _waited(job, _losses(result))[2] is not None
+
+
+def _passes(job: Job, result: Result) -> bool:
+    """Whether a job comes to where a run of its kind has ended, or ends there."""
+    done = len(result.training)
+    if result.status == "diverged" or done > job.epochs - job.initial_epoch:
+        return False
+    if job.stopping is None:
+        return True
+    end = _waited(job, _losses(result))[2]
+    return end is None or end == done
+
+
+def _rest(job: Job, result: Result) -> Job | None:
+    """What is left of a job where a run of its kind has ended; None: nothing."""
+    begun = job.initial_epoch + len(result.training)
+    if begun >= job.epochs or _given_up(job, result):
+        return None
+    stopping = job.stopping
+    if stopping is not None:
+        least, waited, _ = _waited(job, _losses(result))
+        stopping = replace(stopping, least=least, waited=waited)
+    return replace(job, state=result.state, initial_epoch=begun, stopping=stopping)
+
+
+def _joined(before: Result, more: Result | None, job: Job) -> Result:
+    """The whole of a run of which these are the two parts."""
+    if more is None:
+        ended = len(before.training) < job.epochs - job.initial_epoch
+        return replace(before, status="stopped" if ended else "finished")
+    training = np.vstack([before.training, more.training])
+    validation = None
+    if before.validation is not None and more.validation is not None:
+        validation = np.vstack([before.validation, more.validation])
+    if more.best is None:
+        more = replace(more, best=before.best, best_epoch=before.best_epoch)
+    return replace(more, training=training, validation=validation)
+
+
+def _bytes(result: Result) -> int:
+    """The bytes of what a result holds."""
+    state = [*result.state.weights, *(slot for slots in result.state.slots for slot in slots)]
+    tables = [table for table in (result.training, result.validation) if table is not None]
+    return sum(array.nbytes for array in (*state, *tables, *(result.best or ())))
