@@ -33,7 +33,7 @@ class Once:
         with thing.lock:  # who comes second waits for it
             if not thing.there:
                 thing.value, thing.there = make(), True
-            made: Made = thing.value
+        made: Made = thing.value
         return made
 
 
@@ -42,7 +42,8 @@ class _Thing:
 
     def __init__(self, of: tuple[Any, ...]) -> None:
         self.lock, self.of = threading.Lock(), of
-        self.there, self.value = False, None
+        self.there = False
+        self.value: Any = None
 
 
 def _key(each: Any) -> Any:

@@ -138,6 +138,13 @@ def fresh_seed() -> int:
     return int.from_bytes(os.urandom(8), "little") >> 1
 
 
+def drawn_seed() -> int:
+    """A seed below 2^31 for what was given none: the session's next, or of NumPy's global generator if it has none."""
+    if _session is not None:
+        return int(_session.integers(2**31 - 1))
+    return int(np.random.randint(2**31 - 1))  # noqa: NPY002  (scikit-learn's convention)
+
+
 @contextmanager
 def session(seed: int | None) -> Iterator[None]:
     """Within the block, models that are built without a seed take theirs from this one; one thread at a time."""

@@ -17,6 +17,7 @@
     └── DivergenceError (RuntimeError)      a loss stopped being finite, and TerminateOnNaN was asked to raise
     DivergenceWarning (RuntimeWarning)      a run ended because its loss stopped being finite
     DataWarning (UserWarning)               data can be used, but something in them deserves a look
+    SearchWarning (UserWarning)             a search ended before all of its candidates were tried
 """
 
 from dataclasses import FrozenInstanceError
@@ -98,3 +99,7 @@ class DivergenceWarning(RuntimeWarning):
 
 class DataWarning(UserWarning):
     """Something in the data deserves a look: a column that gives the target away, rows that repeat, levels unseen."""
+
+
+class SearchWarning(UserWarning):
+    """A search ended early, by its time limit or by Ctrl-C; what it has is valid."""

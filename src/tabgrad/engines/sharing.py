@@ -8,6 +8,7 @@ schedule that depends on the number of epochs, which is part of the plan, is nev
 from __future__ import annotations
 
 import math
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
@@ -36,7 +37,7 @@ class _Run:
 
 
 class SharedRuns:
-    """The longest run so far of each kind.
+    """The longest run so far of each kind; safe from several threads.
 
     Parameters
     ----------
@@ -47,10 +48,13 @@ class SharedRuns:
     def __init__(self, room: int = 64 << 20) -> None:
         self._room, self._taken = room, 0
         self._runs: dict[Plan, list[_Run]] = {}
+        self._lock = threading.Lock()
 
     def find(self, job: Job) -> _Run | None:
         """A run whose end this one passes through, or is."""
-        for run in self._runs.get(job.plan, ()):
+        with self._lock:
+            known = self._runs.get(job.plan, [])
+        for run in known:
             if _same(run.job, job) and _passes(job, run.result):
                 return run
         return None
@@ -60,17 +64,18 @@ class SharedRuns:
         size = _bytes(result)
         if size > self._room:
             return
-        before = self._runs.get(job.plan, [])
-        shorter = [run for run in before if _same(run.job, job)]
-        if any(len(run.result.training) > len(result.training) for run in shorter):
-            return
-        self._taken += size - sum(_bytes(run.result) for run in shorter)
-        left = [run for run in before if all(run is not other for other in shorter)]
-        self._runs.pop(job.plan, None)
-        self._runs[job.plan] = [*left, _Run(job, result)]  # now the youngest
-        while self._taken > self._room:
-            plan = next(iter(self._runs))
-            self._taken -= sum(_bytes(run.result) for run in self._runs.pop(plan))
+        with self._lock:
+            before = self._runs.get(job.plan, [])
+            shorter = [run for run in before if _same(run.job, job)]
+            if any(len(run.result.training) > len(result.training) for run in shorter):
+                return
+            self._taken += size - sum(_bytes(run.result) for run in shorter)
+            left = [run for run in before if all(run is not other for other in shorter)]
+            self._runs.pop(job.plan, None)
+            self._runs[job.plan] = [*left, _Run(job, result)]  # now the youngest
+            while self._taken > self._room:
+                plan = next(iter(self._runs))
+                self._taken -= sum(_bytes(run.result) for run in self._runs.pop(plan))
 
 
 class SharingEngine:
@@ -84,7 +89,9 @@ class SharingEngine:
     most_epochs : int or None
         Where a run ends that has more epochs, as if it had been stopped; None: it does not.
     deadline : float or None
-        `time.monotonic` at which no further epoch begins and `OutOfTime` is raised.
+        `time.monotonic` at which no further epoch begins.
+    strict : bool, default True
+        Whether `OutOfTime` is raised then; False: the run is as long as it is, and `was_cut` tells.
     """
 
     def __init__(
@@ -93,8 +100,10 @@ class SharingEngine:
         runs: SharedRuns | None = None,
         most_epochs: int | None = None,
         deadline: float | None = None,
+        *,
+        strict: bool = True,
     ) -> None:
-        self.name = engine.name
+        self.name, self.was_cut, self._strict = engine.name, False, strict
         self._engine, self._runs, self._most, self._deadline = engine, runs, most_epochs, deadline
 
     def fit(self, job: Job, *, threads: int | None = None) -> Result:
@@ -118,7 +127,9 @@ class SharingEngine:
             whole = more if run is None else _joined(run.result, more, job)
             assert whole is not None
             if more is not None and self._cut(job, whole):
-                raise OutOfTime
+                self.was_cut = True
+                if self._strict:
+                    raise OutOfTime
             results.append(whole)
             if more is not None and self._runs is not None and _shareable(job) and whole.status != "interrupted":
                 self._runs.keep(job, whole)

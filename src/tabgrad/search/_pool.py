@@ -1,0 +1,175 @@
+"""Many fits side by side: a thread for each core, each with a kernel of its own, no process and no copy."""
+
+from __future__ import annotations
+
+import contextvars
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal
+
+import numpy as np
+from sklearn import config_context, get_config
+
+from tabgrad.engines.native import HEARING, Running, cancellable, limited
+from tabgrad.engines.sharing import OutOfTime, SharedRuns
+from tabgrad.search._fits import Candidate, Fold, Outcome, Question, fit_and_score
+
+End = Literal["finished", "time_limit", "interrupted"]
+"""How it ended: all is done; the time was over; Ctrl-C."""
+
+ROOM = 64 << 20  # bytes of folds that are kept beside each other, unless the table itself is larger
+
+
+@dataclass(frozen=True)
+class Task:
+    """Candidates that may be one run, in one fold.
+
+    Parameters
+    ----------
+    family : tuple of Candidate
+        The shortest first.
+    fold : int
+    runs : SharedRuns or None
+        What was trained of them before; None: nothing is to be kept.
+    """
+
+    family: tuple[Candidate, ...]
+    fold: int
+    runs: SharedRuns | None = None
+
+
+class Folds:
+    """The folds, each cut out when it is first needed; of a large table only as many as take its own room again."""
+
+    def __init__(self, question: Question, splits: Sequence[tuple[np.ndarray, np.ndarray]]) -> None:
+        self._question, self._splits = question, splits
+        self._most = _folds_kept(question.X, len(splits))
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[int, Fold] = OrderedDict()
+
+    def __getitem__(self, place: int) -> Fold:
+        """One of them."""
+        with self._lock:
+            fold = self._kept.pop(place, None) or Fold(self._question, *self._splits[place])
+            self._kept[place] = fold
+            while len(self._kept) > self._most:
+                self._kept.popitem(last=False)
+            return fold
+
+
+class _Ended:
+    """Waits for futures: until all have ended, or one has failed."""
+
+    def __init__(self, futures: int) -> None:
+        self._left = futures
+        self._error: BaseException | None = None
+        self._lock, self._over = threading.Lock(), threading.Event()
+        if not futures:
+            self._over.set()
+
+    def one_more(self, future: Future[None]) -> None:
+        """A future has ended."""
+        error = None if future.cancelled() else future.exception()
+        with self._lock:
+            self._left -= 1
+            self._error = self._error or error
+            if error is not None or not self._left:
+                self._over.set()
+
+    def wait(self) -> None:
+        """Return when all have ended, or raise what one failed with."""
+        # Polars' handler of Ctrl-C has waiting go on, so it must end by itself for Python to hear of it.
+        while not self._over.wait(HEARING):
+            pass
+        if self._error is not None:
+            raise self._error
+
+
+def _folds_kept(X: Any, folds: int) -> int:
+    """How many of the folds there is room for; each takes about the table, and that again for its numbers."""
+    size = getattr(X, "nbytes", None)
+    if size is None:
+        usage = getattr(X, "memory_usage", None)
+        size = int(np.sum(usage())) if callable(usage) else 0
+    return folds if 2 * size * folds <= ROOM else max(1, min(folds, 2))
+
+
+def run(
+    question: Question,
+    tasks: Sequence[Task],
+    folds: Folds,
+    heard: Callable[[Candidate, int, Outcome], None],
+    *,
+    threads: int,
+    deadline: Callable[[], float | None] = lambda: None,
+    beside: Callable[[], None] | None = None,
+) -> End:
+    """Do the tasks, in their order, `threads` at a time.
+
+    Parameters
+    ----------
+    question : Question
+    tasks : list of Task
+    folds : Folds
+    heard : callable (candidate, fold, outcome)
+        Called in the thread of the fit as soon as it is done.
+    threads : int
+    deadline : callable
+        `time.monotonic` at which all must be over, as far as is known when a fit begins, or None: within one epoch,
+        what is not done by then is left out.
+    beside : callable or None
+        Something else that takes a thread for about as long as a task; it is begun first.
+
+    Returns
+    -------
+    "finished", "time_limit" or "interrupted"
+
+    Raises
+    ------
+    Exception
+        What a fit failed with, where `error_score` is "raise"; what `heard` failed with.
+    """
+    running, config = Running(), get_config()
+    late = threading.Event()
+    others = [] if beside is None else [beside]
+    inner = max(1, threads // max(len(tasks) + len(others), 1))
+
+    def within(job: Callable[[], None]) -> None:
+        with config_context(**config), cancellable(running), limited(inner):
+            job()
+
+    def work(task: Task) -> None:
+        runs = task.runs or (SharedRuns() if len(task.family) > 1 else None)
+        for candidate in task.family:
+            end = deadline()
+            if running.cancelled or (end is not None and time.monotonic() >= end):
+                late.set()
+                return
+            try:
+                outcome = fit_and_score(question, candidate, folds[task.fold], runs, end)
+            except OutOfTime:
+                late.set()
+                return
+            if not running.cancelled:  # else it was ended in the midst of an epoch
+                heard(candidate, task.fold, outcome)
+
+    jobs: list[Callable[[], None]] = [*others, *(partial(work, task) for task in tasks)]
+
+    with ThreadPoolExecutor(threads, thread_name_prefix="search") as pool:
+        ended = _Ended(len(jobs))
+        try:
+            for job in jobs:
+                pool.submit(partial(contextvars.copy_context().run, within, job)).add_done_callback(ended.one_more)
+            ended.wait()
+        except BaseException as error:
+            running.cancel()
+            pool.shutdown(wait=True, cancel_futures=True)
+            if isinstance(error, KeyboardInterrupt):
+                return "interrupted"
+            raise
+    return "time_limit" if late.is_set() else "finished"

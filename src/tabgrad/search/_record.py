@@ -1,0 +1,70 @@
+"""Outcomes in a journal, and out of it."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from tabgrad.search._fits import Outcome, Scores
+from tabgrad.search.journal import Entry, Journal
+
+
+class Journaled:
+    """A journal of outcomes; without a file it remembers nothing.
+
+    Parameters
+    ----------
+    journal : Journal or None
+    """
+
+    def __init__(self, journal: Journal | None) -> None:
+        self._journal = journal
+
+    def remembered(self, name: str, make: Callable[[], Any]) -> Any:
+        """What was drawn under this name when the search began, or is drawn now."""
+        return make() if self._journal is None else self._journal.remembered(name, make())
+
+    def find(self, key: Callable[[], str]) -> Outcome | None:
+        """A fit that was done before."""
+        entry = None if self._journal is None else self._journal.find(key())
+        return None if entry is None else _outcome(entry)
+
+    def write(self, key: Callable[[], str], outcome: Outcome) -> None:
+        """Keep a fit."""
+        if self._journal is not None:
+            self._journal.write(key(), _entry(outcome))
+
+    def flush(self) -> None:
+        """See that all is on the disk."""
+        if self._journal is not None:
+            self._journal.flush()
+
+
+def _entry(outcome: Outcome) -> Entry:
+    values = {
+        "test_scores": _plain(outcome.test_scores),
+        "train_scores": None if outcome.train_scores is None else _plain(outcome.train_scores),
+        "n_test_samples": outcome.n_test_samples,
+        "fit_time": outcome.fit_time,
+        "score_time": outcome.score_time,
+        "fit_error": outcome.fit_error,
+    }
+    if outcome.predictions is None:
+        return Entry(values)
+    buffer = io.BytesIO()
+    np.save(buffer, outcome.predictions, allow_pickle=False)
+    return Entry(values, buffer.getvalue())
+
+
+def _outcome(entry: Entry) -> Outcome:
+    predictions = None if entry.blob is None else np.load(io.BytesIO(entry.blob), allow_pickle=False)
+    return Outcome(**entry.values, predictions=predictions)
+
+
+def _plain(scores: Scores) -> Scores:
+    if isinstance(scores, dict):
+        return {name: float(value) for name, value in scores.items()}
+    return float(scores)

@@ -1,0 +1,372 @@
+"""One call of a search's `fit`: scikit-learn's order of things, with fits that run side by side here."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+import warnings
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from functools import partial
+from inspect import signature
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone, is_classifier
+from sklearn.metrics._scorer import _MultimetricScorer
+from sklearn.model_selection import check_cv
+from sklearn.model_selection._validation import _insert_error_scores, _warn_or_raise_about_fit_failures
+from sklearn.utils import indexable
+from sklearn.utils.validation import _check_method_params
+
+from tabgrad._once import Once, keeping
+from tabgrad._seeds import drawn_seed
+from tabgrad.engines.select import get_engine, using
+from tabgrad.engines.sharing import SharedRuns, SharingEngine
+from tabgrad.errors import ArgumentError, SearchWarning
+from tabgrad.progress import say
+from tabgrad.search._fits import Candidate, Outcome, Question, Scores, families, prepared, unseeded
+from tabgrad.search._given import as_given
+from tabgrad.search._identity import Split, key_of, question_of
+from tabgrad.search._pool import End, Folds, Task, run
+from tabgrad.search._record import Journaled
+from tabgrad.search.journal import Journal
+
+MOST_RESERVED = 0.5  # of the time limit, for training the best again on all rows
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a search is.
+
+    Parameters
+    ----------
+    done : int
+        Fits that are done, those out of a journal included.
+    planned : int
+        All that are known of so far: a halving search learns of later ones as it goes.
+    best_score : float or None
+        The best mean over the folds so far; of several metrics none.
+    best_params : dict or None
+        The settings that reached it.
+    seconds : float
+        Since the search began.
+    seconds_left : float or None
+        Until the time limit; None: there is none.
+    """
+
+    done: int
+    planned: int
+    best_score: float | None
+    best_params: Mapping[str, Any] | None
+    seconds: float
+    seconds_left: float | None
+
+
+class Over(Exception):  # noqa: N818  (no error)
+    """No further candidates: the time is over, or Ctrl-C came."""
+
+
+class Run:
+    """What a search is doing.
+
+    Parameters
+    ----------
+    search : Searching
+    """
+
+    def __init__(self, search: Any) -> None:
+        self._search, self._began = search, time.monotonic()
+        limit = search.time_limit
+        self._limit: float | None = None if limit is None else self._began + limit
+        self._lock = threading.Lock()
+        self._end: End = "finished"
+        self._tried: list[Candidate] = []  # that have an outcome in every fold, as `cv_results_` has them
+        self._outcomes: list[Outcome] = []  # candidate by candidate, fold by fold
+        self._more: dict[str, list[Any]] = defaultdict(list)
+        self._waiting: dict[int, dict[int, Outcome]] = {}  # by candidate and fold
+        self._fitted: dict[int, Any] = {}  # on all rows, while the folds were still running
+        self._done = self._planned = 0
+        self._best: tuple[float, Candidate] | None = None
+        self._fit_time = 0.0  # of the best, in a fold
+        self._results: dict[str, Any] = {}
+        self._runs: SharedRuns | None = search._shared_runs()
+
+    def go(self, X: Any, y: Any, params: dict[str, Any]) -> None:
+        """All of it."""
+        search = self._search
+        X, y = as_given(X, y)
+        scorers, refit_metric = search._get_scorers()
+        X, y = indexable(X, y)
+        params = _check_method_params(X, params=params)
+        routed = search._get_routed_params_for_fit(params)
+        self._split_params = routed.splitter.split
+        search._checked_cv_orig = check_cv(search.cv, y, classifier=is_classifier(search.estimator))
+        search._check_input_parameters(X=X, y=y, split_params=self._split_params)
+        search.n_splits_ = search._checked_cv_orig.get_n_splits(X, y, **self._split_params)
+        question = Question(
+            *(clone(search.estimator), X, y, scorers, routed.estimator.fit, routed.scorer.score),
+            *(search.return_train_score, search.error_score, 0),
+            keeps=search._kept_method(),
+        )
+        with self._journal(question) as journal:
+            self._journaled = Journaled(journal)
+            self._question = replace(question, seed=self._journaled.remembered("seed", drawn_seed))
+            try:
+                self._ask(self._journaled.remembered("candidates", drawn_seed))
+            except Over:
+                pass
+            finally:
+                self._journaled.flush()
+        self._choose(scorers, refit_metric)
+        if search.refit:
+            self._refit()
+        search.stopped_ = self._end
+        if self._end != "finished":
+            why = f"time_limit={search.time_limit:g}" if self._end == "time_limit" else "Ctrl-C"
+            warnings.warn(
+                f"The search was ended by {why} after {len(self._tried)} candidates: what it has is valid, and with "
+                "a journal the same call goes on from here.",
+                SearchWarning,
+                stacklevel=5,
+            )
+
+    # ---- Candidates ------------------------------------------------------------------------------------------------
+
+    def _journal(self, question: Question) -> AbstractContextManager[Journal | None]:
+        search = self._search
+        if search.journal is None:
+            return nullcontext()
+        splits = self._splits(search._checked_cv_orig, question)
+        return Journal(search.journal, question_of(question, search._space(), search.scoring, splits))
+
+    def _splits(self, cv: Any, question: Question) -> list[Split]:
+        splits = list(cv.split(question.X, question.y, **self._split_params))
+        if len(splits) != self._search.n_splits_:
+            raise ValueError(
+                f"cv.split and cv.get_n_splits return inconsistent results. Expected {self._search.n_splits_} splits, "
+                f"got {len(splits)}"
+            )
+        return splits
+
+    def _ask(self, seed: int) -> None:
+        """The search's own way of asking, as scikit-learn calls it; `seed` where it has none."""
+        search = self._search
+        given = getattr(search, "random_state", 0)
+        if given is None:
+            search.random_state = seed
+        try:
+            takes = signature(search._run_search).parameters
+            if hasattr(search, "_init_callback_context") and takes.keys() & {"callback_ctx", "context"}:
+                context = search._init_callback_context(max_subtasks=1 + (search.refit is not False))
+                context.call_on_fit_task_begin(estimator=search, X=self._question.X, y=self._question.y, metadata=None)
+                search._run_search(self._evaluate, callback_ctx=context)
+            else:
+                search._run_search(self._evaluate)
+        finally:
+            if given is None:
+                search.random_state = None
+
+    def _evaluate(
+        self,
+        candidate_params: Iterable[Mapping[str, Any]],
+        cv: Any = None,
+        more_results: Mapping[str, Sequence[Any]] | None = None,
+        callback_ctx: Any = None,
+    ) -> dict[str, Any]:
+        """Scikit-learn's `evaluate_candidates`: try these, and give the results of all so far."""
+        search, question = self._search, self._question
+        params, first = list(candidate_params), len(self._tried)
+        splits = self._splits(cv or search._checked_cv_orig, question)
+        candidates = [search._candidate(first + place, each, len(params)) for place, each in enumerate(params)]
+        if search.verbose > 0:
+            say(
+                f"Fitting {len(splits)} folds for each of {len(params)} candidates, "
+                f"totalling {len(params) * len(splits)} fits"
+            )
+        self._planned += len(candidates) * len(splits)
+        self._waiting = {candidate.place: {} for candidate in candidates}
+        end = self._train(candidates, splits)
+        folds = range(len(splits))
+        tried = [place for place, each in enumerate(candidates) if len(self._waiting[each.place]) == len(splits)]
+        out = [self._waiting[candidates[place].place][fold] for place in tried for fold in folds]
+        if out:
+            self._keep([candidates[place] for place in tried], out)
+            for name, values in (more_results or {}).items():
+                self._more[name].extend(list(values)[place] for place in tried)
+            self._results = search._format_results(
+                *([candidate.params for candidate in self._tried], len(splits)),
+                *([outcome.as_scikit_learn() for outcome in self._outcomes], self._more),
+            )
+        elif end == "finished":
+            raise ValueError("No fits were performed. Was the CV iterator empty? Were there no candidates?")
+        if end != "finished":
+            self._end = end
+            raise Over
+        return self._results
+
+    def _keep(self, candidates: Sequence[Candidate], out: list[Outcome]) -> None:
+        """Take outcomes among the results."""
+        search = self._search
+        rows = [outcome.as_scikit_learn() for outcome in out]
+        _warn_or_raise_about_fit_failures(rows, search.error_score)
+        if callable(search.scoring):  # whose names of metrics are known only now
+            _insert_error_scores(rows, search.error_score)
+            out = [
+                replace(outcome, test_scores=row["test_scores"], train_scores=row.get("train_scores"))
+                for outcome, row in zip(out, rows, strict=True)
+            ]
+        self._tried += candidates
+        self._outcomes += [replace(outcome, predictions=None) for outcome in out]
+
+    # ---- Fits ------------------------------------------------------------------------------------------------------
+
+    def _train(self, candidates: Sequence[Candidate], splits: Sequence[Split]) -> End:
+        """Every candidate on every fold, but for those that the journal knows."""
+        groups = families(candidates)
+        tasks = []
+        for family in groups:
+            for fold, split in enumerate(splits):
+                left = []
+                for candidate in family:
+                    known = self._journaled.find(partial(key_of, candidate, fold, split))
+                    if known is None:
+                        left.append(candidate)
+                    else:
+                        self._hear(candidate, fold, known)
+                if left:
+                    tasks.append(Task(tuple(left), fold, self._runs))
+
+        def heard(candidate: Candidate, fold: int, outcome: Outcome) -> None:
+            self._journaled.write(partial(key_of, candidate, fold, splits[fold]), outcome)
+            self._hear(candidate, fold, outcome)
+
+        beside = None
+        if tasks and len(groups) == 1 and len(candidates) > 1 and self._refits_one():
+            beside = partial(self._refit_beside, groups[0])
+        return run(
+            *(self._question, tasks, Folds(self._question, splits), heard),
+            threads=self._search._threads(),
+            deadline=self._deadline,
+            beside=beside,
+        )
+
+    def _hear(self, candidate: Candidate, fold: int, outcome: Outcome) -> None:
+        """A fit is done."""
+        search = self._search
+        with self._lock:
+            waiting = self._waiting[candidate.place]
+            waiting[fold] = outcome
+            self._done += 1
+            if len(waiting) == search.n_splits_:
+                self._whole(candidate, waiting)
+            if search.progress is not None:
+                score, best = (None, None) if self._best is None else self._best
+                now = time.monotonic()
+                left = None if self._limit is None else max(self._limit - now, 0.0)
+                settings = None if best is None else best.params
+                search.progress(Progress(self._done, self._planned, score, settings, now - self._began, left))
+
+    def _whole(self, candidate: Candidate, outcomes: dict[int, Outcome]) -> None:
+        """A candidate has all its folds."""
+        search = self._search
+        numbers = [_number(outcome.test_scores, search.refit) for outcome in outcomes.values()]
+        mean = float(np.mean(numbers))
+        if not math.isnan(mean) and (self._best is None or mean > self._best[0]):
+            self._best = (mean, candidate)
+            self._fit_time = float(np.mean([outcome.fit_time for outcome in outcomes.values()]))
+        if search.verbose > 1:
+            spread = float(np.std(numbers))
+            settings = ", ".join(f"{each}={candidate.params[each]}" for each in sorted(candidate.params))
+            seconds = sum(outcome.fit_time + outcome.score_time for outcome in outcomes.values())
+            say(f"Candidate {candidate.place + 1}: {mean:.4f} ± {spread:.4f}, {seconds:.1f} s: {settings}")
+
+    # ---- The best ones ---------------------------------------------------------------------------------------------
+
+    def _deadline(self) -> float | None:
+        """When the fits of the folds must be over, so that the best can be trained on all rows in time."""
+        if self._limit is None:
+            return None
+        return self._limit - min(self._reserve(), MOST_RESERVED * (self._limit - self._began))
+
+    def _reserve(self) -> float:
+        """The seconds that training the best on all rows will take, going by its fits in the folds."""
+        search = self._search
+        if not search.refit:
+            return 0.0
+        folds = max(search.n_splits_, 2)
+        return float(self._fit_time * folds / (folds - 1) * search._refits_per_thread())
+
+    def _refits_one(self) -> bool:
+        """Whether the best one, whichever it is, is trained on all rows with nothing else to decide."""
+        refit = self._search.refit
+        return refit is True or (isinstance(refit, str) and refit != "ensemble")
+
+    def _refit_beside(self, family: Sequence[Candidate]) -> None:
+        """Train on all rows what can be the best, where that is one run read at several points."""
+        runs = SharedRuns()
+        for candidate in family:
+            self._fitted[candidate.place] = self._fit_all(candidate, runs)
+
+    def _fit_all(self, candidate: Candidate, runs: SharedRuns | None, *, silent: bool = True) -> Any:
+        """A candidate trained on all rows."""
+        question = self._question
+        estimator = prepared(question, candidate.settings, silent=silent)
+        limit = None if self._limit is None else max(self._limit, time.monotonic() + self._reserve())
+        engine = SharingEngine(get_engine(), runs, candidate.most_epochs, limit, strict=False)
+        began = time.perf_counter()
+        with using(engine), keeping(Once()):
+            answers = () if question.y is None else (question.y,)
+            estimator.fit(question.X, *answers, **question.fit_params)
+        self._search.refit_time_ = time.perf_counter() - began
+        if engine.was_cut:
+            warnings.warn(
+                "Training the best candidate on all rows was ended by time_limit before its last epoch.",
+                SearchWarning,
+                stacklevel=7,
+            )
+        return estimator
+
+    def _choose(self, scorers: Any, refit_metric: str) -> None:
+        """The best candidate, as scikit-learn chooses it."""
+        search, results = self._search, self._results
+        if not self._tried:
+            raise ArgumentError(
+                f"No candidate had all of its {search.n_splits_} folds when the search ended "
+                f"({self._done} fits were done). Give a larger time_limit, fewer folds or a cheaper space"
+                + ("." if search.journal is None else "; the journal goes on from here.")
+            )
+        first = self._outcomes[0].test_scores
+        search.multimetric_ = isinstance(first, dict)
+        if callable(search.scoring) and search.multimetric_:
+            search._check_refit_for_multimetric(first)
+            refit_metric = search.refit
+        if search.refit or not search.multimetric_:
+            search.best_index_ = search._select_best_index(search.refit, refit_metric, results)
+            if not callable(search.refit):
+                search.best_score_ = results[f"mean_test_{refit_metric}"][search.best_index_]
+            search.best_params_ = results["params"][search.best_index_]
+        search.scorer_ = scorers._scorers if isinstance(scorers, _MultimetricScorer) else scorers
+        search.cv_results_ = results
+
+    def _refit(self) -> None:
+        """Train the best on all rows."""
+        search = self._search
+        best = self._tried[search.best_index_]
+        settings = dict(best.settings)
+        fitted = self._fitted.get(best.place)
+        if fitted is None:
+            fitted = self._fit_all(best, None, silent=False)
+        search.best_estimator_ = unseeded(self._question, settings, fitted)
+        if hasattr(fitted, "feature_names_in_"):
+            search.feature_names_in_ = fitted.feature_names_in_
+
+
+def _number(scores: Scores, refit: Any) -> float:
+    """The score that decides; NaN where there are several and none does."""
+    if isinstance(scores, dict):
+        return scores.get(refit, math.nan) if isinstance(refit, str) else math.nan
+    return scores

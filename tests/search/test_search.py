@@ -1,0 +1,397 @@
+"""Searches: scikit-learn's results, whatever is shared; ends that lose nothing."""
+
+from __future__ import annotations
+
+import _thread
+import threading
+import time
+import warnings
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.stats import loguniform
+from sklearn import model_selection as theirs
+from sklearn.base import clone
+from sklearn.exceptions import FitFailedWarning
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+from sklearn.metrics import accuracy_score, make_scorer
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import check_estimator  # noqa: F401  (what a search is not subjected to)
+
+from tabgrad import Classifier, Regressor, Sequential, search
+from tabgrad.engines import native
+from tabgrad.errors import ArgumentError, JournalError, SearchWarning, UnknownNameError
+from tabgrad.layers import Dense
+from tabgrad.search import _pool
+from tabgrad.wrappers.scikit_learn import KerasClassifier, KerasRegressor
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(150, 4)).astype(np.float32)
+Y = np.array(["low", "middle", "high"])[np.digitize(X[:, 0] + X[:, 1] ** 2, [0, 1])]
+NUMBERS = X[:, 0] - X[:, 1] ** 2
+SMALL: dict[str, Any] = {"preset": "single", "hidden_layer_sizes": (8,), "epochs": 6, "random_state": 0}
+
+
+def network(units: int = 8, optimizer: str = "adam") -> Sequential:
+    model = Sequential([Dense(units, "relu", input_dim=4), Dense(3, "softmax")])
+    model.compile(optimizer, "categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
+def same(one: Any, other: Any) -> None:
+    """The results of two searches are equal but for the seconds."""
+    ours, others = one.cv_results_, other.cv_results_
+    assert list(ours) == list(others)
+    for name in ours:
+        if "time" in name:
+            assert len(ours[name]) == len(others[name])
+        elif name == "params":
+            assert ours[name] == others[name]
+        else:
+            np.testing.assert_array_equal(ours[name], others[name], name)
+    for name in ("best_index_", "best_params_", "best_score_", "n_splits_", "multimetric_"):
+        assert hasattr(one, name) == hasattr(other, name)
+        if hasattr(one, name):
+            assert getattr(one, name) == getattr(other, name)
+
+
+# ---- Scikit-learn's results ------------------------------------------------------------------------------------------
+
+CASES = {
+    "epochs and more": (Classifier(**SMALL), {"epochs": [2, 5, 9], "learning_rate": [0.01, 0.1]}, {}),
+    "early stopping": (Classifier(**SMALL, early_stopping=True), {"epochs": [3, 9], "patience": [2, 4]}, {}),
+    "members": (
+        Classifier(preset="fast", members=2, epochs=4, random_state=1, early_stopping=True),
+        {"epochs": [3, 6], "patience": [1, 5]},
+        {"return_train_score": True},
+    ),
+    "regressor": (
+        Regressor(**SMALL),
+        {"epochs": [2, 6]},
+        {"scoring": ["r2", "neg_mean_absolute_error"], "refit": "r2"},
+    ),
+    "several without refit": (Classifier(**SMALL), {"epochs": [2, 6]}, {"scoring": ["accuracy"], "refit": False}),
+    "callable of several": (
+        Classifier(**SMALL),
+        {"epochs": [2, 6]},
+        {"scoring": lambda e, X, y: {"a": e.score(X, y), "b": 1.0}, "refit": "a"},
+    ),
+    "callable refit": (Classifier(**SMALL), {"epochs": [2, 6]}, {"refit": lambda results: 1}),
+    "scorer": (Classifier(**SMALL), {"epochs": [2, 6]}, {"scoring": make_scorer(accuracy_score)}),
+    "wrapper": (
+        KerasClassifier(network, random_state=0, verbose=0),
+        {"epochs": [1, 4], "optimizer": ["adam", "sgd"], "batch_size": [16], "units": [4]},
+        {},
+    ),
+    "pipeline": (
+        make_pipeline(StandardScaler(), Classifier(**SMALL)),
+        {"classifier__epochs": [2, 6], "standardscaler__with_mean": [True, False]},
+        {"cv": theirs.ShuffleSplit(3, random_state=0)},
+    ),
+}
+
+
+@pytest.mark.parametrize("estimator, grid, options", CASES.values(), ids=CASES)
+def test_a_grid_gives_what_scikit_learn_gives(estimator: Any, grid: dict[str, Any], options: dict[str, Any]) -> None:
+    y = NUMBERS if isinstance(estimator, Regressor) else Y
+    ours = search.GridSearchCV(estimator, grid, **{"cv": 3, **options}).fit(X, y)
+    their = theirs.GridSearchCV(estimator, grid, **{"cv": 3, **options}).fit(X, y)
+    same(ours, their)
+    if options.get("refit") is not False:
+        np.testing.assert_array_equal(ours.predict(X), their.predict(X))
+        assert ours.best_estimator_.get_params() == their.best_estimator_.get_params() or "pipeline" in str(estimator)
+
+
+def test_random_candidates_are_those_of_scikit_learn() -> None:
+    space = {"learning_rate": loguniform(1e-3, 1e-1), "epochs": [2, 4]}
+    found = [
+        module.RandomizedSearchCV(Classifier(**SMALL), space, n_iter=4, cv=3, random_state=5).fit(X, Y)
+        for module in (search, theirs)
+    ]
+    same(*found)
+
+
+@pytest.mark.parametrize("kind", ["HalvingGridSearchCV", "HalvingRandomSearchCV"])
+def test_halving_by_rows_is_that_of_scikit_learn(kind: str) -> None:
+    space = {"learning_rate": [1e-3, 1e-2, 1e-1]}
+    found = [
+        getattr(module, kind)(Classifier(**SMALL), space, cv=3, random_state=0, max_resources=90).fit(X, Y)
+        for module in (search, theirs)
+    ]
+    same(*found)
+    assert found[0].n_resources_ == found[1].n_resources_
+
+
+def test_weights_and_groups_go_where_they_belong() -> None:
+    weight, groups = RNG.uniform(0.5, 2, len(X)), np.arange(len(X)) // 10
+    found = [
+        module.GridSearchCV(Classifier(**SMALL), {"epochs": [2, 4]}, cv=theirs.GroupKFold(3)).fit(
+            X, Y, sample_weight=weight, groups=groups
+        )
+        for module in (search, theirs)
+    ]
+    same(*found)
+    with pytest.raises(ValueError, match="groups"):
+        search.GridSearchCV(Classifier(**SMALL), {"epochs": [2]}, cv=theirs.GroupKFold(3)).fit(X, Y)
+
+
+def test_frames_and_names_of_targets() -> None:
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame(X, columns=list("abcd")).assign(kind=np.where(X[:, 2] > 0, "x", "y"))
+    plain = search.GridSearchCV(Classifier(**SMALL), {"epochs": [2, 4]}, cv=3).fit(frame, Y)
+    same(plain, theirs.GridSearchCV(Classifier(**SMALL), {"epochs": [2, 4]}, cv=3).fit(frame, Y))
+    whole = frame.assign(target=Y)
+    named = search.GridSearchCV(Classifier(**SMALL), {"epochs": [2, 4]}, cv=3).fit(whole, "target")
+    columns = search.GridSearchCV(Classifier(**SMALL), {"epochs": [2, 4]}, cv=3).fit(dict(whole), "target")
+    same(named, plain)
+    same(columns, plain)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_the_number_of_threads_changes_nothing(threads: int) -> None:
+    space = {"learning_rate": [0.01, 0.1], "epochs": [2, 5]}
+    one = search.GridSearchCV(Classifier(**SMALL), space, cv=3, n_jobs=threads).fit(X, Y)
+    same(one, search.GridSearchCV(Classifier(**SMALL), space, cv=3).fit(X, Y))
+
+
+# ---- Nothing twice ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def trained(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The epochs of the runs that the engine is asked for."""
+    epochs, run = list[int](), native._run
+
+    def counted(job: Any, program: Any) -> Any:
+        epochs.append(job.epochs - job.initial_epoch)
+        return run(job, program)
+
+    monkeypatch.setattr(native, "_run", counted)
+    return epochs
+
+
+def test_candidates_that_differ_in_epochs_are_one_run(trained: list[int]) -> None:
+    constant = Classifier(**SMALL, schedule="constant", use_ema=False)
+    found = search.GridSearchCV(constant, {"epochs": [2, 4, 7]}, cv=3).fit(X, Y)
+    assert sum(trained) == (3 + 1) * 7  # the folds, and all rows
+    trained.clear()
+    falling = Classifier(**SMALL, schedule="cosine")
+    search.GridSearchCV(falling, {"epochs": [2, 4, 7]}, cv=3).fit(X, Y)
+    assert sum(trained) == (3 + 1) * (2 + 4 + 7)  # a schedule knows its end
+    assert found.best_estimator_.n_iter_ == found.best_params_["epochs"]
+
+
+def test_halving_by_epochs_goes_on_with_the_survivors(trained: list[int]) -> None:
+    space = {"learning_rate": [1e-4, 1e-3, 1e-2, 1e-1]}
+    options: dict[str, Any] = {"resource": "epochs", "max_resources": 8, "min_resources": 2, "factor": 2, "cv": 3}
+    halved = search.HalvingGridSearchCV(Classifier(**SMALL), space, refit=False, **options).fit(X, Y)
+    assert halved.n_resources_ == [2, 4, 8]
+    assert sum(trained) == 3 * (4 * 2 + 2 * 2 + 1 * 4)
+    last = halved.cv_results_["iter"] == 2
+    (place,) = np.flatnonzero(last)
+    params = halved.cv_results_["params"][place]
+    alone = search.GridSearchCV(Classifier(**SMALL), {name: [value] for name, value in params.items()}, cv=3).fit(X, Y)
+    assert params["epochs"] == 8
+    assert alone.best_score_ == halved.cv_results_["mean_test_score"][place]
+
+
+def test_rows_are_encoded_once_for_a_fold(monkeypatch: pytest.MonkeyPatch) -> None:
+    from tabgrad.encode.encoder import Encoder
+
+    count, encode = list[int](), Encoder.encode
+    monkeypatch.setattr(Encoder, "encode", lambda self, table: count.append(1) or encode(self, table))
+    search.GridSearchCV(Classifier(**SMALL), {"learning_rate": [0.1, 0.2, 0.3, 0.4]}, cv=3, refit=False).fit(X, Y)
+    assert len(count) == 3 * 2  # the rows of training, and those of test
+
+
+# ---- Seeds -----------------------------------------------------------------------------------------------------------
+
+
+def test_without_a_seed_all_candidates_have_the_same() -> None:
+    settings = {name: value for name, value in SMALL.items() if name != "random_state"}
+    found = search.GridSearchCV(Classifier(**settings), {"activation": ["relu", "relu"]}, cv=3).fit(X, Y)
+    first, second = found.cv_results_["mean_test_score"]
+    assert first == second
+    assert found.best_estimator_.random_state is None
+    pipeline = make_pipeline(StandardScaler(), Classifier(**settings))
+    found = search.GridSearchCV(pipeline, {"classifier__epochs": [3, 4]}, cv=3).fit(X, Y)
+    assert found.best_estimator_.get_params()["classifier__random_state"] is None
+
+
+# ---- What a search is made of ----------------------------------------------------------------------------------------
+
+
+def test_a_function_that_builds_a_network_is_enough() -> None:
+    found = search.GridSearchCV(network, {"units": [2, 8], "epochs": [2, 20]}, cv=3).fit(X, Y)
+    assert isinstance(found.best_estimator_, KerasClassifier)
+    assert clone(found).param_grid == found.param_grid
+    model = Sequential([Dense(1, input_dim=4)])
+    model.compile("sgd", "mse")
+    found = search.GridSearchCV(model, {"epochs": [2, 5]}, cv=3).fit(X, NUMBERS)
+    assert isinstance(found.best_estimator_, KerasRegressor)
+
+
+def test_fits_print_nothing_among_each_other(capsys: pytest.CaptureFixture[str]) -> None:
+    search.GridSearchCV(KerasClassifier(network), {"epochs": [1, 2], "verbose": [2]}, cv=3, refit=False).fit(X, Y)
+    assert not capsys.readouterr().out
+
+
+def test_a_large_table_is_not_cut_for_all_folds_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_pool, "ROOM", 0)
+    ours = search.GridSearchCV(Classifier(**SMALL), {"epochs": [2, 4]}, cv=3).fit(X, Y)
+    same(ours, theirs.GridSearchCV(Classifier(**SMALL), {"epochs": [2, 4]}, cv=3).fit(X, Y))
+
+
+# ---- Bad input and failures ------------------------------------------------------------------------------------------
+
+
+def test_unknown_parameters_are_refused_before_anything_is_trained(trained: list[int]) -> None:
+    with pytest.raises(UnknownNameError, match="learning_rate"):
+        search.GridSearchCV(Classifier(**SMALL), {"learningrate": [1]}).fit(X, Y)
+    with pytest.raises(ArgumentError):
+        search.GridSearchCV(Classifier(**SMALL), {}).fit(X, Y)
+    with pytest.raises(ArgumentError, match="time_limit"):
+        search.GridSearchCV(Classifier(**SMALL), {"epochs": [1]}, time_limit=-1).fit(X, Y)
+    with pytest.raises(ArgumentError, match="progress"):
+        search.GridSearchCV(Classifier(**SMALL), {"epochs": [1]}, progress=3).fit(X, Y)
+    with pytest.raises(ArgumentError, match="n_jobs"):
+        search.GridSearchCV(Classifier(**SMALL), {"epochs": [1]}, n_jobs=0).fit(X, Y)
+    assert not trained
+
+
+def test_a_candidate_that_fails_is_a_row() -> None:
+    grid = {"learning_rate": [0.01, -1.0]}
+    with pytest.warns(FitFailedWarning, match="learning_rate"):
+        found = search.GridSearchCV(Classifier(**SMALL), grid, cv=3).fit(X, Y)
+    assert np.isnan(found.cv_results_["mean_test_score"]).tolist() == [False, True]
+    assert found.best_index_ == 0
+    with pytest.raises(ValueError, match="learning_rate"):
+        search.GridSearchCV(Classifier(**SMALL), grid, cv=3, error_score="raise").fit(X, Y)
+    with pytest.raises(ValueError, match="All the 3 fits failed"):
+        search.GridSearchCV(Classifier(**SMALL), {"learning_rate": [-1.0]}, cv=3).fit(X, Y)
+
+
+# ---- Ends ------------------------------------------------------------------------------------------------------------
+
+LONG: dict[str, Any] = {**SMALL, "epochs": 3000}
+
+
+def test_the_time_limit_is_kept_and_what_is_done_is_valid() -> None:
+    space = {"learning_rate": np.linspace(0.001, 0.1, 2000).tolist()}
+    began = time.monotonic()
+    with pytest.warns(SearchWarning, match="time_limit=1 after"):
+        found = search.GridSearchCV(Classifier(**SMALL), space, cv=3, time_limit=1).fit(X, Y)
+    assert time.monotonic() - began < 60  # not the hours of all
+    assert found.stopped_ == "time_limit"
+    assert 0 < len(found.cv_results_["params"]) < 2000
+    assert found.predict(X).shape == Y.shape
+    same_candidates = {"learning_rate": [params["learning_rate"] for params in found.cv_results_["params"]]}
+    same(found, search.GridSearchCV(Classifier(**SMALL), same_candidates, cv=3).fit(X, Y))
+
+
+def test_too_little_time_for_one_candidate_is_said() -> None:
+    with pytest.raises(ArgumentError, match="larger time_limit"):
+        search.GridSearchCV(
+            Classifier(
+                **LONG,
+            ),
+            {"learning_rate": [0.01]},
+            cv=3,
+            time_limit=1e-6,
+        ).fit(X, Y)
+
+
+def test_ctrl_c_gives_what_is_there(tmp_path: Any) -> None:
+    space, path = {"learning_rate": [0.01, 0.02, 0.03, 0.04, 0.05]}, tmp_path / "search.journal"
+
+    def interrupt(progress: search.Progress) -> None:
+        if progress.done == 7:
+            _thread.interrupt_main()
+            time.sleep(0.3)
+
+    def fit(**options: Any) -> Any:
+        return search.GridSearchCV(Classifier(**SMALL), space, cv=3, n_jobs=1, journal=path, **options).fit(X, Y)
+
+    with pytest.warns(SearchWarning, match="Ctrl-C"):
+        found = fit(progress=interrupt)
+    assert found.stopped_ == "interrupted"
+    assert len(found.cv_results_["params"]) == 2
+    assert found.predict(X).shape == Y.shape
+    whole = fit()
+    assert whole.stopped_ == "finished"
+    same(whole, theirs.GridSearchCV(Classifier(**SMALL), space, cv=3).fit(X, Y))
+
+
+def test_progress_is_told() -> None:
+    heard: list[search.Progress] = []
+    found = search.GridSearchCV(
+        Classifier(**SMALL), {"learning_rate": [0.01, 0.1]}, cv=3, progress=heard.append, time_limit=100
+    ).fit(X, Y)
+    assert [each.done for each in heard] == [1, 2, 3, 4, 5, 6]
+    assert {each.planned for each in heard} == {6}
+    assert (heard[-1].best_score, heard[-1].best_params) == (found.best_score_, found.best_params_)
+    assert all(0 < (each.seconds_left or 0) < 100 for each in heard)
+
+
+# ---- The journal -----------------------------------------------------------------------------------------------------
+
+
+def test_a_journal_has_nothing_trained_again(tmp_path: Any, trained: list[int]) -> None:
+    path = tmp_path / "search.journal"
+    settings = {name: value for name, value in SMALL.items() if name != "random_state"}  # one that is drawn
+    space = {"learning_rate": loguniform(1e-3, 1e-1)}
+
+    def fit(iterations: int = 4) -> Any:
+        return search.RandomizedSearchCV(
+            Classifier(**settings), space, n_iter=iterations, cv=3, refit=False, journal=path
+        ).fit(X, Y)
+
+    first = fit()
+    assert len(trained) == 12
+    second = fit()
+    assert len(trained) == 12
+    same(second, first)
+    np.testing.assert_array_equal(first.cv_results_["mean_fit_time"], second.cv_results_["mean_fit_time"])
+    fit(6)
+    assert len(trained) == 18
+
+
+CHANGED: dict[str, Any] = {
+    "data.y": {"y": np.roll(Y, 1)},
+    "data.X": {"X": X + 1},
+    "space.learning_rate": {"space": {"learning_rate": [0.01, 0.03]}},
+    "scoring": {"scoring": "balanced_accuracy"},
+    "split.folds": {"cv": 4},
+    "estimator": {"estimator": Classifier(**{**SMALL, "epochs": 7})},
+}
+
+
+@pytest.mark.parametrize("where, change", CHANGED.items(), ids=CHANGED)
+def test_a_journal_of_another_search_is_refused(tmp_path: Any, where: str, change: dict[str, Any]) -> None:
+    def fit(X: Any = X, y: Any = Y, space: Any = None, estimator: Any = None, **options: Any) -> None:
+        search.GridSearchCV(
+            *(estimator or Classifier(**SMALL), space or {"learning_rate": [0.01, 0.02]}),
+            **{"cv": 3, "refit": False, "journal": tmp_path / "search.journal", **options},
+        ).fit(X, y)
+
+    fit()
+    with pytest.raises(JournalError, match=where):
+        fit(**change)
+
+
+def test_a_moving_seed_is_refused_with_a_journal(tmp_path: Any) -> None:
+    moving = Classifier(**{**SMALL, "random_state": np.random.RandomState(0)})
+    with pytest.raises(ArgumentError, match="random_state"):
+        search.GridSearchCV(moving, {"epochs": [1]}, journal=tmp_path / "search.journal").fit(X, Y)
+
+
+def test_nothing_is_left_running(trained: list[int]) -> None:
+    before = threading.active_count()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SearchWarning)
+        search.GridSearchCV(
+            Classifier(**SMALL), {"learning_rate": np.linspace(0.001, 0.1, 500).tolist()}, cv=3, time_limit=0.5
+        ).fit(X, Y)
+    assert threading.active_count() == before
