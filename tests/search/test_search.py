@@ -22,7 +22,7 @@ from sklearn.utils.estimator_checks import check_estimator  # noqa: F401  (what 
 
 from tabgrad import Classifier, Regressor, Sequential, search
 from tabgrad.engines import native
-from tabgrad.errors import ArgumentError, JournalError, SearchWarning, UnknownNameError
+from tabgrad.errors import ArgumentError, JournalError, SearchWarning
 from tabgrad.layers import Dense
 from tabgrad.search import _pool
 from tabgrad.wrappers.scikit_learn import KerasClassifier, KerasRegressor
@@ -101,7 +101,7 @@ def test_a_grid_gives_what_scikit_learn_gives(estimator: Any, grid: dict[str, An
     same(ours, their)
     if options.get("refit") is not False:
         np.testing.assert_array_equal(ours.predict(X), their.predict(X))
-        assert ours.best_estimator_.get_params() == their.best_estimator_.get_params() or "pipeline" in str(estimator)
+        assert str(ours.best_estimator_) == str(their.best_estimator_)
 
 
 def test_random_candidates_are_those_of_scikit_learn() -> None:
@@ -115,7 +115,7 @@ def test_random_candidates_are_those_of_scikit_learn() -> None:
 
 @pytest.mark.parametrize("kind", ["HalvingGridSearchCV", "HalvingRandomSearchCV"])
 def test_halving_by_rows_is_that_of_scikit_learn(kind: str) -> None:
-    space = {"learning_rate": [1e-3, 1e-2, 1e-1]}
+    space = {"learning_rate": [1e-3, 1e-2, 1e-1], "dropout": [0, 0.1]}
     found = [
         getattr(module, kind)(Classifier(**SMALL), space, cv=3, random_state=0, max_resources=90).fit(X, Y)
         for module in (search, theirs)
@@ -185,7 +185,7 @@ def test_candidates_that_differ_in_epochs_are_one_run(trained: list[int]) -> Non
 
 def test_halving_by_epochs_goes_on_with_the_survivors(trained: list[int]) -> None:
     space = {"learning_rate": [1e-4, 1e-3, 1e-2, 1e-1]}
-    options: dict[str, Any] = {"resource": "epochs", "max_resources": 8, "min_resources": 2, "factor": 2, "cv": 3}
+    options: dict[str, Any] = {"resource": "epochs", "max_resources": 8, "factor": 2, "cv": 3}
     halved = search.HalvingGridSearchCV(Classifier(**SMALL), space, refit=False, **options).fit(X, Y)
     assert halved.n_resources_ == [2, 4, 8]
     assert sum(trained) == 3 * (4 * 2 + 2 * 2 + 1 * 4)
@@ -203,7 +203,7 @@ def test_rows_are_encoded_once_for_a_fold(monkeypatch: pytest.MonkeyPatch) -> No
     count, encode = list[int](), Encoder.encode
     monkeypatch.setattr(Encoder, "encode", lambda self, table: count.append(1) or encode(self, table))
     search.GridSearchCV(Classifier(**SMALL), {"learning_rate": [0.1, 0.2, 0.3, 0.4]}, cv=3, refit=False).fit(X, Y)
-    assert len(count) == 3 * 2  # the rows of training, and those of test
+    assert len(count) == 3 * 3  # the rows of training, those held out of them, and those of test
 
 
 # ---- Seeds -----------------------------------------------------------------------------------------------------------
@@ -248,7 +248,7 @@ def test_a_large_table_is_not_cut_for_all_folds_at_once(monkeypatch: pytest.Monk
 
 
 def test_unknown_parameters_are_refused_before_anything_is_trained(trained: list[int]) -> None:
-    with pytest.raises(UnknownNameError, match="learning_rate"):
+    with pytest.raises(ArgumentError, match="did you mean 'learning_rate'"):
         search.GridSearchCV(Classifier(**SMALL), {"learningrate": [1]}).fit(X, Y)
     with pytest.raises(ArgumentError):
         search.GridSearchCV(Classifier(**SMALL), {}).fit(X, Y)
@@ -263,7 +263,7 @@ def test_unknown_parameters_are_refused_before_anything_is_trained(trained: list
 
 def test_a_candidate_that_fails_is_a_row() -> None:
     grid = {"learning_rate": [0.01, -1.0]}
-    with pytest.warns(FitFailedWarning, match="learning_rate"):
+    with pytest.warns((FitFailedWarning, UserWarning), match="learning_rate|non-finite"):
         found = search.GridSearchCV(Classifier(**SMALL), grid, cv=3).fit(X, Y)
     assert np.isnan(found.cv_results_["mean_test_score"]).tolist() == [False, True]
     assert found.best_index_ == 0
@@ -279,13 +279,13 @@ LONG: dict[str, Any] = {**SMALL, "epochs": 3000}
 
 
 def test_the_time_limit_is_kept_and_what_is_done_is_valid() -> None:
-    space = {"learning_rate": np.linspace(0.001, 0.1, 2000).tolist()}
+    space = {"learning_rate": np.linspace(0.001, 0.1, 20000).tolist()}
     began = time.monotonic()
-    with pytest.warns(SearchWarning, match="time_limit=1 after"):
-        found = search.GridSearchCV(Classifier(**SMALL), space, cv=3, time_limit=1).fit(X, Y)
+    with pytest.warns(SearchWarning, match="time_limit=4 after"):
+        found = search.GridSearchCV(Classifier(**SMALL), space, cv=3, time_limit=4).fit(X, Y)
     assert time.monotonic() - began < 60  # not the hours of all
     assert found.stopped_ == "time_limit"
-    assert 0 < len(found.cv_results_["params"]) < 2000
+    assert 0 < len(found.cv_results_["params"]) < 20000
     assert found.predict(X).shape == Y.shape
     same_candidates = {"learning_rate": [params["learning_rate"] for params in found.cv_results_["params"]]}
     same(found, search.GridSearchCV(Classifier(**SMALL), same_candidates, cv=3).fit(X, Y))
@@ -392,6 +392,6 @@ def test_nothing_is_left_running(trained: list[int]) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SearchWarning)
         search.GridSearchCV(
-            Classifier(**SMALL), {"learning_rate": np.linspace(0.001, 0.1, 500).tolist()}, cv=3, time_limit=0.5
+            Classifier(**SMALL), {"learning_rate": np.linspace(0.001, 0.1, 20000).tolist()}, cv=3, time_limit=4
         ).fit(X, Y)
     assert threading.active_count() == before

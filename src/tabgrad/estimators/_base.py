@@ -31,7 +31,7 @@ from tabgrad.errors import ArgumentError, DataError, DataWarning, DivergenceErro
 from tabgrad.estimators._conformal import Residuals
 from tabgrad.estimators._folds import dealt, held_out
 from tabgrad.estimators._judging import Deadline, Judge, Told
-from tabgrad.estimators._members import Schedule, mean_history, shown, train, watching
+from tabgrad.estimators._members import Schedule, mean_history, shown, train, train_judged, watching
 from tabgrad.estimators._memory import Work, bytes_needed
 from tabgrad.estimators._network import Head, Shape, built, knots_of, planned, takes_codes
 from tabgrad.estimators._parameters import check_parameters
@@ -452,11 +452,14 @@ class TableEstimator(BaseEstimator):
         self._compile(model, head, -(-rows // batch) * epochs, way)
         callbacks: list[Any] = []
         seen: Encoded | None = None
+        judged, patience = None, 0
         if held is not None:
-            aside = whole.part(held)
-            seen, answers = record.encoder.encode(aside.table), self._learned(aside.y, record.target, model)
+            aside, seen = made_once(
+                "aside", (whole, held, record.encoder), lambda: _set_aside(whole, held, record.encoder)
+            )
+            judged = (_inputs(seen), self._learned(aside.y, record.target, model), _normalized(aside.weight))
             patience = patience_of(self.patience, epochs, way.preset)
-            callbacks.append(Judge(_inputs(seen), answers, _normalized(aside.weight), patience))
+            callbacks.append(Judge(*judged, patience))
         if way.deadline is not None:
             callbacks.append(Deadline(way.deadline))
         if (watch := watching()) is not None:
@@ -478,12 +481,18 @@ class TableEstimator(BaseEstimator):
             self._keep(record, [0], [history.history], held_out, way)
 
         try:
+            learned = (_inputs(encoded), self._learned(sample.y, record.target, model))
             with limited(self._threads()):
-                history = model.fit(_inputs(encoded), self._learned(sample.y, record.target, model), **options)
+                if judged is not None and len(options["callbacks"]) == 1 and _may_run_apart(model, options):
+                    train_judged(model, (*learned, options["sample_weight"]), judged, options, patience)
+                else:
+                    model.fit(*learned, **options)
+                history = model.history
         except KeyboardInterrupt:
             if model.history is not None and model.history.epoch:
                 keep(model.history)
             raise
+        assert history is not None
         self._refuse_nothing_learned(bool(history.epoch))
         keep(history)
 
@@ -993,6 +1002,17 @@ def _inputs(encoded: Encoded) -> Any:
     if encoded.codes is None:
         return encoded.x
     return (encoded.x, encoded.codes) if encoded.x.shape[1] else encoded.codes
+
+
+def _set_aside(whole: Sample, held: np.ndarray, encoder: Encoder) -> tuple[Sample, Encoded]:
+    """The rows held out, and as numbers."""
+    aside = whole.part(held)
+    return aside, encoder.encode(aside.table)
+
+
+def _may_run_apart(model: Sequential, options: Mapping[str, Any]) -> bool:
+    """Whether nobody has to be told of epochs while they run, so that the engine can stop by itself."""
+    return not options["verbose"] and options["batch_size"] is not None and not model.plan().has_functions
 
 
 def _part_of(encoded: Encoded, rows: np.ndarray) -> Encoded:

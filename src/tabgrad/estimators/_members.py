@@ -10,11 +10,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from tabgrad._runs import Names, divergence
+from tabgrad._targets import matrix
 from tabgrad.callbacks.base import Logs
 from tabgrad.engines.base import Job, Listener, Session, Stopping, Values
 from tabgrad.engines.native import default_threads
@@ -24,7 +25,7 @@ from tabgrad.matrix import Matrix
 from tabgrad.models import Sequential
 from tabgrad.progress import Progress, say
 
-__all__ = ["Schedule", "Watch", "mean_history", "shown", "train", "watched", "watching"]
+__all__ = ["Schedule", "Watch", "mean_history", "shown", "train", "train_judged", "watched", "watching"]
 
 
 class Watch(Protocol):
@@ -179,6 +180,31 @@ def _run(
         member, message = lost[0]
         more = f" So did {len(lost) - 1} more." if len(lost) > 1 else ""
         warnings.warn(f"Member {member + 1} of {len(models)}: {message}{more}", DivergenceWarning, stacklevel=6)
+
+
+def train_judged(
+    model: Sequential, rows: tuple[Any, ...], judged: tuple[Any, ...], options: Mapping[str, Any], patience: int
+) -> None:
+    """Train one compiled network, its rows held out scored by the engine: what `Judge` does, nobody hearing of it.
+
+    Parameters
+    ----------
+    model : Sequential
+    rows, judged : tuple (x, y, weight)
+    options : mapping
+        ``batch_size``, ``epochs`` and ``shuffle`` of `Sequential.fit`.
+    patience : int
+    """
+    plan = model.plan()
+    table, held = (matrix(*part, loss=plan.loss, network=plan.network) for part in (rows, judged))
+    how = {"validation": held, "stopping": Stopping(patience)}
+    job = model._job(table, options["batch_size"], options["epochs"], shuffle=options["shuffle"], **how)
+    result = get_engine().fit(job)
+    model._take(job, result)
+    if result.failure is not None:
+        raise result.failure
+    if message := divergence(result, len(result.training), job):
+        warnings.warn(message, DivergenceWarning, stacklevel=5)
 
 
 def _waves(members: int, schedule: Schedule) -> Iterator[tuple[range, float | None]]:

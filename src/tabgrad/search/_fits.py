@@ -23,6 +23,8 @@ from tabgrad.table import Table
 
 Scores = float | dict[str, float]
 
+SEED, VERBOSE = "random_state", "verbose"
+
 
 @dataclass(frozen=True)
 class Question:
@@ -141,21 +143,22 @@ def prepared(question: Question, settings: Mapping[str, Any], *, silent: bool) -
     """
     made = clone(question.estimator).set_params(**{name: clone(value, safe=False) for name, value in settings.items()})
     known = made.get_params()
-    seeds = {name: question.seed for name, value in known.items() if _is_seed(name) and value is None}
-    if silent and "verbose" in known:
-        seeds["verbose"] = 0  # many at a time would write over each other
-    return made.set_params(**seeds) if seeds else made
+    changed: dict[str, Any] = {name: question.seed for name, each in known.items() if _is(name, SEED) and each is None}
+    if silent:  # many at a time would write over each other
+        changed |= {name: False if isinstance(each, bool) else 0 for name, each in known.items() if _is(name, VERBOSE)}
+    return made.set_params(**changed) if changed else made
 
 
 def unseeded(question: Question, settings: Mapping[str, Any], fitted: Any) -> Any:
     """A fitted estimator whose parameters are again as they were given."""
     asked = clone(question.estimator).set_params(**{name: clone(each, safe=False) for name, each in settings.items()})
-    given = {name: value for name, value in asked.get_params().items() if _is_seed(name) or name == "verbose"}
+    given = {name: value for name, value in asked.get_params().items() if _is(name, SEED) or _is(name, VERBOSE)}
     return fitted.set_params(**given)
 
 
-def _is_seed(name: str) -> bool:
-    return name.rpartition("__")[2] == "random_state"
+def _is(name: str, parameter: str) -> bool:
+    """Whether a name with prefixes is that of a parameter."""
+    return name.rpartition("__")[2] == parameter
 
 
 def fit_and_score(

@@ -7,7 +7,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
@@ -62,34 +62,6 @@ class Folds:
             return fold
 
 
-class _Ended:
-    """Waits for futures: until all have ended, or one has failed."""
-
-    def __init__(self, futures: int) -> None:
-        self._left = futures
-        self._error: BaseException | None = None
-        self._lock, self._over = threading.Lock(), threading.Event()
-        if not futures:
-            self._over.set()
-
-    def one_more(self, future: Future[None]) -> None:
-        """A future has ended."""
-        error = None if future.cancelled() else future.exception()
-        with self._lock:
-            self._left -= 1
-            self._error = self._error or error
-            if error is not None or not self._left:
-                self._over.set()
-
-    def wait(self) -> None:
-        """Return when all have ended, or raise what one failed with."""
-        # Polars' handler of Ctrl-C has waiting go on, so it must end by itself for Python to hear of it.
-        while not self._over.wait(HEARING):
-            pass
-        if self._error is not None:
-            raise self._error
-
-
 def _folds_kept(X: Any, folds: int) -> int:
     """How many of the folds there is room for; each takes about the table, and that again for its numbers."""
     size = getattr(X, "nbytes", None)
@@ -136,12 +108,8 @@ def run(
     """
     running, config = Running(), get_config()
     late = threading.Event()
-    others = [] if beside is None else [beside]
-    inner = max(1, threads // max(len(tasks) + len(others), 1))
-
-    def within(job: Callable[[], None]) -> None:
-        with config_context(**config), cancellable(running), limited(inner):
-            job()
+    jobs: list[Callable[[], None]] = [] if beside is None else [beside]
+    inner = max(1, threads // max(len(tasks) + len(jobs), 1))
 
     def work(task: Task) -> None:
         runs = task.runs or (SharedRuns() if len(task.family) > 1 else None)
@@ -158,14 +126,28 @@ def run(
             if not running.cancelled:  # else it was ended in the midst of an epoch
                 heard(candidate, task.fold, outcome)
 
-    jobs: list[Callable[[], None]] = [*others, *(partial(work, task) for task in tasks)]
+    jobs += [partial(work, task) for task in tasks]
+    left, lock = iter(jobs), threading.Lock()
+
+    def worker() -> None:
+        with config_context(**config), cancellable(running), limited(inner):
+            while not running.cancelled:
+                with lock:
+                    job = next(left, None)
+                if job is None:
+                    return
+                job()
 
     with ThreadPoolExecutor(threads, thread_name_prefix="search") as pool:
-        ended = _Ended(len(jobs))
         try:
-            for job in jobs:
-                pool.submit(partial(contextvars.copy_context().run, within, job)).add_done_callback(ended.one_more)
-            ended.wait()
+            contexts = [contextvars.copy_context() for _ in range(min(threads, len(jobs)))]
+            futures = [pool.submit(context.run, worker) for context in contexts]
+            # Polars' handler of Ctrl-C has waiting go on, so it must end by itself for Python to hear of it.
+            while (seen := wait(futures, HEARING, FIRST_EXCEPTION)).not_done:
+                for future in seen.done:
+                    future.result()  # which raises what it failed with
+            for future in futures:
+                future.result()
         except BaseException as error:
             running.cancel()
             pool.shutdown(wait=True, cancel_futures=True)
