@@ -128,10 +128,12 @@ def test_shapes_and_counts_are_checked_at_the_border() -> None:
         ({"places": np.array([], np.uint32)}, "places must be some rows"),
         ({"places": np.array([0])}, "places uint32"),
         ({"places": np.zeros((1, 1), np.uint32)}, "places uint32"),
-        ({"stopping": (1, 1.0)}, "patience or seconds out of range"),
-        ({"stopping": (-1, 1.0), "held": np.array([0], np.uint32)}, "patience or seconds out of range"),
-        ({"stopping": (0, np.nan)}, "patience or seconds out of range"),
-        ({"stopping": (0,)}, "must be patience and seconds"),
+        ({"stopping": (1, 1.0, np.inf, 0)}, "patience or seconds out of range"),
+        ({"stopping": (-1, 1.0, np.inf, 0), "held": np.array([0], np.uint32)}, "patience or seconds out of range"),
+        ({"stopping": (0, np.nan, np.inf, 0)}, "patience or seconds out of range"),
+        ({"stopping": (0, 1.0, np.nan, 0)}, "least or waited out of range"),
+        ({"stopping": (0, 1.0, 0.5, -1)}, "least or waited out of range"),
+        ({"stopping": (0,)}, "must be patience, seconds, least and waited"),
         ({"held": np.array([0], np.uint32), "validation": (X[:5], None, X[:5], None)}, "given twice"),
     ],
 )
@@ -147,7 +149,7 @@ def test_a_program_checks_which_rows_are_meant(options: dict[str, Any], message:
         fit(**options)
     assert fit(places=np.array([4, 0], np.uint32), held=np.array([1], np.uint32))[-1] == -1
     assert program.take_best() is None
-    assert fit(held=np.array([1], np.uint32), stopping=(0, 1.0))[-1] == 0
+    assert fit(held=np.array([1], np.uint32), stopping=(0, 1.0, np.inf, 0))[-1] == 0
     assert program.take_best() == []  # a program without arrays, once
     assert program.take_best() is None
 
