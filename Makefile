@@ -1,5 +1,5 @@
 # One command each, from a bare checkout: every target makes .venv, installs what it needs and builds the native core.
-#   make demo | test | lint | bench | bench-accuracy | docs | readme | coverage | wheel | smoke | faults | sanitize | build | clean        make test ARGS="-k dropout"
+#   make demo | test | lint | bench | bench-accuracy | docs | readme | coverage | wheel | smoke | faults | kills | sanitize | build | clean        make test ARGS="-k dropout"
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -9,7 +9,7 @@ ARGS ?=
 
 .DEFAULT_GOAL := build
 .DELETE_ON_ERROR:
-.PHONY: build demo test lint bench bench-accuracy docs readme coverage wheel smoke faults sanitize run-sanitized clean distclean
+.PHONY: build demo test lint bench bench-accuracy docs readme coverage wheel smoke faults kills sanitize run-sanitized clean distclean
 
 BIN := $(VENV)/bin
 STAMPS := $(VENV)/stamps
@@ -100,6 +100,10 @@ bench-accuracy: build $(STAMPS)/requires-accuracy
 # Faults put into formulas and kernels, one at a time: the suite must catch each (an hour or two on two cores).
 faults: build $(STAMPS)/requires-test
 	$(BIN)/python tests/faults.py $(ARGS)
+
+# Two hundred searches killed at random moments, each of which must go on to the same results (some minutes).
+kills: build $(STAMPS)/requires-test
+	$(BIN)/python tests/search/kills.py $(or $(ARGS),200)
 
 # The pages in build/docs; whatever Sphinx has to warn of, broken cross-references too, is an error.
 docs: build $(STAMPS)/requires-docs

@@ -5,7 +5,6 @@ from __future__ import annotations
 import _thread
 import threading
 import time
-import warnings
 from typing import Any
 
 import numpy as np
@@ -18,13 +17,12 @@ from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.metrics import accuracy_score, make_scorer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils.estimator_checks import check_estimator  # noqa: F401  (what a search is not subjected to)
 
 from tabgrad import Classifier, Regressor, Sequential, search
 from tabgrad.engines import native
 from tabgrad.errors import ArgumentError, JournalError, SearchWarning
 from tabgrad.layers import Dense
-from tabgrad.search import _pool
+from tabgrad.search import _pool, _run
 from tabgrad.wrappers.scikit_learn import KerasClassifier, KerasRegressor
 
 RNG = np.random.default_rng(0)
@@ -275,27 +273,53 @@ def test_a_candidate_that_fails_is_a_row() -> None:
 
 # ---- Ends ------------------------------------------------------------------------------------------------------------
 
-LONG: dict[str, Any] = {**SMALL, "epochs": 3000}
+
+@pytest.fixture
+def over_after_seven(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The time is over once seven fits are done, whatever the clock says."""
+    monkeypatch.setattr(_run.Run, "_deadline", lambda run: 0.0 if run._done >= 7 else None)
 
 
-def test_the_time_limit_is_kept_and_what_is_done_is_valid() -> None:
-    space = {"learning_rate": np.linspace(0.001, 0.1, 20000).tolist()}
-    began = time.monotonic()
-    with pytest.warns(SearchWarning, match="time_limit=4 after"):
-        found = search.GridSearchCV(Classifier(**SMALL), space, cv=3, time_limit=4).fit(X, Y)
-    assert time.monotonic() - began < 60  # not the hours of all
+@pytest.mark.usefixtures("over_after_seven")
+def test_what_is_done_when_the_time_is_over_is_valid() -> None:
+    space, before = {"learning_rate": [0.01, 0.02, 0.03, 0.04, 0.05]}, threading.active_count()
+    with pytest.warns(SearchWarning, match="time_limit=1000 after 2 candidates"):
+        found = search.GridSearchCV(Classifier(**SMALL), space, cv=3, n_jobs=1, time_limit=1000).fit(X, Y)
+    assert threading.active_count() == before
     assert found.stopped_ == "time_limit"
-    assert 0 < len(found.cv_results_["params"]) < 20000
     assert found.predict(X).shape == Y.shape
-    same_candidates = {"learning_rate": [params["learning_rate"] for params in found.cv_results_["params"]]}
-    same(found, search.GridSearchCV(Classifier(**SMALL), same_candidates, cv=3).fit(X, Y))
+    same(found, theirs.GridSearchCV(Classifier(**SMALL), {"learning_rate": [0.01, 0.02]}, cv=3).fit(X, Y))
+
+
+@pytest.mark.usefixtures("over_after_seven")
+def test_a_halving_without_time_chooses_among_the_last_round_that_there_is() -> None:
+    space = {"learning_rate": [1e-4, 1e-2, 1e-1]}
+    with pytest.warns(SearchWarning):
+        found = search.HalvingGridSearchCV(
+            Classifier(**SMALL), space, cv=2, n_jobs=1, resource="epochs", max_resources=9, time_limit=1000
+        ).fit(X, Y)
+    assert found.cv_results_["iter"].tolist() == [0, 0, 0]
+    assert found.best_params_["epochs"] == 3
+
+
+def test_training_the_best_again_is_reckoned_in() -> None:
+    asked: list[float] = []
+
+    def hear(progress: search.Progress) -> None:
+        asked.append(run._deadline() - run._began)
+
+    found = search.GridSearchCV(Classifier(**SMALL), {"learning_rate": [0.01]}, cv=3, time_limit=1000, progress=hear)
+    run = _run.Run(found)
+    run.go(X, Y, {})
+    assert asked[0] == 1000
+    assert asked[-1] == pytest.approx(1000 - 1.5 * found.cv_results_["mean_fit_time"][0])
 
 
 def test_too_little_time_for_one_candidate_is_said() -> None:
     with pytest.raises(ArgumentError, match="larger time_limit"):
         search.GridSearchCV(
             Classifier(
-                **LONG,
+                **SMALL,
             ),
             {"learning_rate": [0.01]},
             cv=3,
@@ -385,13 +409,3 @@ def test_a_moving_seed_is_refused_with_a_journal(tmp_path: Any) -> None:
     moving = Classifier(**{**SMALL, "random_state": np.random.RandomState(0)})
     with pytest.raises(ArgumentError, match="random_state"):
         search.GridSearchCV(moving, {"epochs": [1]}, journal=tmp_path / "search.journal").fit(X, Y)
-
-
-def test_nothing_is_left_running(trained: list[int]) -> None:
-    before = threading.active_count()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", SearchWarning)
-        search.GridSearchCV(
-            Classifier(**SMALL), {"learning_rate": np.linspace(0.001, 0.1, 20000).tolist()}, cv=3, time_limit=4
-        ).fit(X, Y)
-    assert threading.active_count() == before
