@@ -163,7 +163,7 @@ def test_settings_reach_the_estimator(run, here, shelf):
 
 
 def test_every_setting_is_an_argument_and_every_default_that_help_shows_is_true(run):
-    from tabgrad.cli.fit import ARGUMENTS, RENAMED
+    from tabgrad.cli.asked import ARGUMENTS, RENAMED
     from tabgrad.cli.settings import option
     from tabgrad.estimators import Classifier
 
@@ -286,7 +286,7 @@ def test_a_fault_of_tabgrad_is_one_line_too(run, here, shelf, monkeypatch):
     def broken(*_):
         raise KeyError("lost")
 
-    monkeypatch.setattr("tabgrad.cli.fit.infer_task", broken)
+    monkeypatch.setattr("tabgrad.cli.rows.infer_task", broken)
     ran = run("fit", shelf / "flowers.csv", "--target", "kind", code=1)
     assert "Error: KeyError: 'lost'. This is a fault of tabgrad; --debug shows where." in ran.err
     assert "Traceback" not in ran.err

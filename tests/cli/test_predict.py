@@ -306,7 +306,7 @@ def test_standard_input_and_output(run, here, shelf, monkeypatch):
 def test_who_stops_reading_ends_it(here, shelf):
     lines = (shelf / "more.csv").read_text().splitlines()
     write(here / "long.csv", [lines[0], *lines[1:] * 4000])
-    words = [sys.executable, "-m", "tabgrad", "predict", str(shelf / "flowers.tabgrad"), "long.csv"]
+    words = [sys.executable, "-m", "tabgrad", "predict", str(shelf / "flowers.tabgrad"), "long.csv", "--quiet"]
     process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     process.stdout.read(10)
     process.stdout.close()

@@ -12,7 +12,7 @@ from rich.text import Text
 from tabgrad._refusals import shown
 from tabgrad.cli.screen import Grid, Screen, amount, figure, grid, printable
 
-__all__ = ["ClassReport", "ValueReport", "class_report", "held_out_scores", "value_report"]
+__all__ = ["ClassReport", "Report", "ValueReport", "class_report", "held_out_scores", "value_report"]
 
 MOST_CLASSES = 12  # whose confusion matrix a screen holds; of more, the most frequent confusions are listed
 MOST_LISTED = 40  # classes of a report
@@ -141,6 +141,8 @@ class ValueReport:
             lines = _beside(self.scores[name], self.baseline[name])
             screen.result(grid(lines, ("", "the model", "always the mean"), right=(1, 2)))
 
+
+Report = ClassReport | ValueReport
 
 MEANINGS = {
     "accuracy": ("accuracy", "share of rows whose class is told right"),

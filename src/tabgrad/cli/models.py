@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tabgrad._refusals import shown
-from tabgrad.cli.judging import ClassReport, ValueReport, class_report, value_report
+from tabgrad.cli.judging import Report, class_report, value_report
 from tabgrad.cli.tables import labels, numbers
 from tabgrad.errors import DataError, ModelFileError
 from tabgrad.table.table import Table
@@ -71,7 +71,7 @@ def judged(
     targets: Sequence[str],
     weights: np.ndarray | None,
     seen: np.ndarray | None = None,
-) -> ClassReport | ValueReport:
+) -> Report:
     """How good a model is on a table that holds its targets.
 
     `seen`: the labels of the rows that it was trained on, which a classifier is held against; None: those of the table.

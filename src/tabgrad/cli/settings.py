@@ -44,8 +44,8 @@ class Source:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Fit(Output, Source):
-    """What `fit` is asked for; None: the default of the library."""
+class Learning(Output, Source):
+    """What commands are asked for that learn; None: the default of the library."""
 
     table: str
     target: Words | None = None
@@ -82,6 +82,12 @@ class Fit(Output, Source):
     label_smoothing: float | None = None
     class_weight: str | None = None
     threads: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fit(Learning):
+    """What `fit` is asked for."""
+
     save_interrupted: bool = False
 
 
