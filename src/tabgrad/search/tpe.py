@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from itertools import pairwise
 from numbers import Integral
+from os import PathLike
 from typing import Any, ClassVar
 
 import numpy as np
@@ -20,6 +21,8 @@ from sklearn.utils._param_validation import Interval
 from tabgrad._refusals import shown
 from tabgrad.errors import ArgumentError
 from tabgrad.search._ranges import Choice, Conditional, Integer, Real, is_distribution, is_number
+from tabgrad.search._run import Progress
+from tabgrad.search.search import Searching
 from tabgrad.search.space import Space, check_space, drawn
 
 __all__ = ["Proposals", "TPESearchCV"]
@@ -102,7 +105,7 @@ class Proposals:
         return drawn(self._parts[place], lambda name, values: _suggested(trial, f"{place}.{name}", values))
 
 
-class TPESearchCV(BaseSearchCV):
+class TPESearchCV(Searching):
     """A search whose candidates follow from the scores of those before, in the shape of scikit-learn's searches.
 
     The first ten candidates are drawn at random, the others by the tree-structured Parzen estimator: see `Proposals`.
@@ -123,13 +126,16 @@ class TPESearchCV(BaseSearchCV):
         Candidates that are asked for together. Each candidate has as many fits as there are folds: a batch should fill
         the cores some times over. A smaller one learns more from the same number of candidates.
     scoring, n_jobs, refit, cv, verbose, pre_dispatch, random_state, error_score, return_train_score
-        As for `RandomizedSearchCV`. Of several scores `refit` says by its name which one is to become better.
+        As for `RandomizedSearchCV`. Of several scores `refit` says by its name which one is to become better. The folds
+        must be the same for all batches: a splitter that shuffles needs a ``random_state``.
+    journal, time_limit, progress
+        As for `GridSearchCV`. A search that goes on from its journal asks for the same candidates, as the scores that
+        it tells are the same.
 
     Examples
     --------
     >>> from sklearn.linear_model import LogisticRegression
-    >>> from tabgrad.search import Real
-    >>> from tabgrad.search.tpe import TPESearchCV
+    >>> from tabgrad.search import Real, TPESearchCV
     >>> X, y = np.arange(40.0)[:, np.newaxis], np.arange(40) >= 20
     >>> space = {"C": Real(1e-6, 10, log=True)}
     >>> TPESearchCV(LogisticRegression(), space, n_iter=12, cv=4, random_state=0).fit(X, y).best_score_
@@ -160,6 +166,9 @@ class TPESearchCV(BaseSearchCV):
         random_state: Any = None,
         error_score: Any = np.nan,
         return_train_score: bool = False,
+        journal: str | PathLike[str] | None = None,
+        time_limit: float | None = None,
+        progress: Callable[[Progress], None] | None = None,
     ) -> None:
         super().__init__(
             estimator=estimator,
@@ -176,6 +185,7 @@ class TPESearchCV(BaseSearchCV):
         self.n_iter = n_iter
         self.batch = batch
         self.random_state = random_state
+        self._begin(estimator, journal, time_limit, progress)
 
     def _check_input_parameters(self, X: Any, y: Any, split_params: Mapping[str, Any]) -> None:
         """Refuse what would compare candidates of different batches on different rows."""
