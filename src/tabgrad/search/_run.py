@@ -33,6 +33,7 @@ from tabgrad.search._given import as_given
 from tabgrad.search._identity import Split, key_of, question_of
 from tabgrad.search._pool import End, Folds, Task, run
 from tabgrad.search._record import Journaled
+from tabgrad.search._spreading import Elsewhere
 from tabgrad.search.journal import Journal
 
 MOST_RESERVED = 0.5  # of the time limit, for training the best again on all rows
@@ -94,6 +95,7 @@ class Run:
         self._fit_time = 0.0  # of the best, in a fold
         self._results: dict[str, Any] = {}
         self._runs: SharedRuns | None = search._shared_runs()
+        self._elsewhere = Elsewhere.now(search.n_jobs)
 
     def go(self, X: Any, y: Any, params: dict[str, Any]) -> None:
         """All of it."""
@@ -120,6 +122,8 @@ class Run:
             except Over:
                 pass
             finally:
+                if self._elsewhere is not None:
+                    self._elsewhere.close()
                 self._journaled.flush()
         self._choose(scorers, refit_metric)
         if search.refit:
@@ -244,6 +248,8 @@ class Run:
             self._journaled.write(partial(key_of, candidate, fold, splits[fold]), outcome)
             self._hear(candidate, fold, outcome)
 
+        if self._elsewhere is not None:
+            return self._elsewhere.run(self._question, tasks, splits, heard, self._deadline)
         beside = None
         if tasks and len(groups) == 1 and len(candidates) > 1 and self._refits_one():
             beside = partial(self._refit_beside, groups[0])
