@@ -14,7 +14,7 @@ from sklearn.datasets import make_classification
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import KFold, ShuffleSplit
 
-from tabgrad.errors import ArgumentError
+from tabgrad.errors import ArgumentError, SearchWarning
 from tabgrad.search import Choice, Integer, Real, TPESearchCV, sample, when
 from tabgrad.search.tpe import Proposals
 
@@ -187,6 +187,33 @@ def test_batches_must_see_the_same_folds():
         search(cv=ShuffleSplit(2)).fit(X, y)
     search(cv=KFold(2, shuffle=True, random_state=0), n_iter=2).fit(X, y)
     search(cv=[(np.arange(60), np.arange(60, 120))], n_iter=2).fit(X, y)
+
+
+def test_a_search_that_was_ended_asks_for_the_same_and_goes_on(tmp_path):
+    class EnoughError(Exception):
+        pass
+
+    def stop(progress):
+        if progress.done == 23:
+            raise EnoughError
+
+    with pytest.raises(EnoughError):
+        search(journal=tmp_path / "journal", progress=stop).fit(X, y)
+    done = []
+    resumed = search(journal=tmp_path / "journal", progress=done.append, n_jobs=1).fit(X, y)
+    same(resumed.cv_results_, search().fit(X, y).cv_results_)
+
+
+def test_a_search_without_a_seed_draws_one_that_its_journal_keeps(tmp_path):
+    one = search(random_state=None, journal=tmp_path / "journal", n_iter=5).fit(X, y)
+    same(search(random_state=None, journal=tmp_path / "journal", n_iter=5).fit(X, y).cv_results_, one.cv_results_)
+
+
+def test_a_time_limit_ends_it_between_batches_or_within():
+    with pytest.warns(SearchWarning, match="ended by time_limit"):
+        ended = search(n_iter=100_000, time_limit=4).fit(X, y)
+    assert 1 <= len(ended.cv_results_["params"]) < 100_000
+    assert ended.stopped_ == "time_limit"
 
 
 def test_a_search_is_cloned_as_it_was_written():

@@ -138,7 +138,7 @@ class TPESearchCV(Searching):
     >>> from tabgrad.search import Real, TPESearchCV
     >>> X, y = np.arange(40.0)[:, np.newaxis], np.arange(40) >= 20
     >>> space = {"C": Real(1e-6, 10, log=True)}
-    >>> TPESearchCV(LogisticRegression(), space, n_iter=12, cv=4, random_state=0).fit(X, y).best_score_
+    >>> TPESearchCV(LogisticRegression(), space, n_iter=6, cv=4, random_state=0).fit(X, y).best_score_
     np.float64(0.875)
     """
 
