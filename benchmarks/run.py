@@ -14,7 +14,7 @@ from pathlib import Path
 
 import record
 from processes import HERE, Bench, say
-from rows import build, estimators, files, grid, optimizers, quality, startup, steady, steps
+from rows import build, estimators, files, grid, optimizers, quality, search, startup, steady, steps
 from verdict import HOLDS, Row, failed
 
 ROWS: dict[str, Callable[[Bench], Iterator[Row]]] = {
@@ -27,6 +27,7 @@ ROWS: dict[str, Callable[[Bench], Iterator[Row]]] = {
     "optimizers": optimizers.optimizers,
     "quality": quality.quality,
     "grid": grid.grid,
+    "search": search.search,
     "encode": estimators.encode,
     "estimators": estimators.estimators,
     "import": startup.importing,

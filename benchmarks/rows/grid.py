@@ -23,7 +23,7 @@ def grid(bench: Bench) -> Iterator[Row]:
         arguments = {"table": bench.table("beans"), "rows": rows}
         runs = bench.interleave(
             {
-                "tabgrad": Job("tabgrad", "grid_search", arguments, CORES),
+                "tabgrad": Job("tabgrad", "grid_search", {**arguments, "own": False}, CORES),
                 "SciKeras on JAX": Job("keras_jax", "grid_search", arguments, CORES),
             }
         )

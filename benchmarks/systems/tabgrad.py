@@ -83,12 +83,75 @@ def _with_factors(program: Program, features: int) -> Sequential:
     return model
 
 
-def grid_search(**settings: Any) -> dict[str, Any]:
-    """Run the article's search through the wrapper."""
+def grid_search(*, own: bool, **settings: Any) -> dict[str, Any]:
+    """Run the article's search through the wrapper: with the search of tabgrad's own, or scikit-learn's."""
+    from tabgrad.search import GridSearchCV
     from tabgrad.wrappers.scikit_learn import KerasClassifier
 
     names = keras_like.Names(Sequential, Dense, Dropout, KerasClassifier, tabgrad.set_random_seed)
-    return keras_like.grid_search(names, **settings)
+    return keras_like.grid_search(names, search=GridSearchCV if own else None, **settings)
+
+
+def random_search(*, table: str, candidates: int) -> dict[str, Any]:
+    """Search at random over networks of two hidden layers of 64, with every core, and do the same fits one at a time.
+
+    Returns the seconds of both, and the processor's seconds of the first.
+    """
+    from tabgrad.search import RandomizedSearchCV, Real
+
+    data = load(table)
+    X, y = data["X_train"], data["y_train"].argmax(axis=1)
+    network = tabgrad.Classifier((64, 64), preset="single", epochs=20, early_stopping=False, random_state=0)
+    space = {"learning_rate": Real(1e-4, 1e-2, log=True), "dropout": Real(0, 0.5)}
+    RandomizedSearchCV(network, space, n_iter=1, cv=2, refit=False).fit(X[:500], y[:500])  # imports, and the pools
+    seconds, used = [], []
+    for threads in (None, 1):
+        search = RandomizedSearchCV(network, space, n_iter=candidates, random_state=0, refit=False, n_jobs=threads)
+        start, busy = time.perf_counter(), time.process_time()
+        search.fit(X, y)
+        seconds.append(time.perf_counter() - start)
+        used.append(time.process_time() - busy)
+    fits = search.cv_results_["mean_fit_time"] + search.cv_results_["mean_score_time"]
+    return {"together": seconds[0], "busy": used[0], "one_by_one": seconds[1], "fits": float(fits.sum() * 5)}
+
+
+def journaled_search(*, fits: int) -> dict[str, Any]:
+    """Search over fits of about a millisecond, with a journal and without; return the seconds of processor of both."""
+    import tempfile
+
+    from tabgrad.search import GridSearchCV
+
+    random = np.random.default_rng(0)
+    X, y = random.normal(size=(400, 8)), random.integers(0, 2, 400)
+    network = tabgrad.Classifier((8,), preset="single", epochs=3, early_stopping=False, random_state=0)
+    grid = {"learning_rate": np.geomspace(1e-4, 1e-1, fits // 5).tolist()}
+    GridSearchCV(network, grid, refit=False).fit(X, y)
+    used: dict[str, list[float]] = {"without": [], "with": []}
+    for _ in range(3):
+        for name, spent in used.items():
+            with tempfile.TemporaryDirectory() as folder:
+                journal = f"{folder}/search.journal" if name == "with" else None
+                start = time.process_time()
+                search = GridSearchCV(network, grid, refit=False, journal=journal).fit(X, y)
+                spent.append(time.process_time() - start)
+    return {**used, "fit": float(search.cv_results_["mean_fit_time"].mean())}
+
+
+def search_memory(*, table: str, candidates: int) -> dict[str, Any]:
+    """The most that a search of so many candidates takes beside what the process had before."""
+    import resource
+
+    from tabgrad.search import RandomizedSearchCV, Real
+
+    data = load(table)
+    X, y = data["X_train"], data["y_train"].argmax(axis=1)
+    network = tabgrad.Classifier((16,), preset="single", epochs=1, early_stopping=False, batch_size=256, random_state=0)
+    space = {"learning_rate": Real(1e-4, 1e-2, log=True)}
+    RandomizedSearchCV(network, space, n_iter=1, cv=2, refit=False).fit(X[:500], y[:500])
+    before = _resident_bytes()
+    RandomizedSearchCV(network, space, n_iter=candidates, random_state=0).fit(X, y)
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return {"before": before, "most": most, "table": X.nbytes + y.nbytes}
 
 
 def classifier_fit(*, table: str, seed: int) -> dict[str, Any]:
