@@ -86,8 +86,8 @@ class SharingEngine:
     engine : Engine
     runs : SharedRuns or None
         What was done before; None: nothing is shared.
-    most_epochs : int or None
-        Where a run ends that has more epochs, as if it had been stopped; None: it does not.
+    most_epochs : int, float or None
+        After how many epochs, or what share of its epochs, a run ends, as if it had been stopped; None: it does not.
     deadline : float or None
         `time.monotonic` at which no further epoch begins.
     strict : bool, default True
@@ -98,7 +98,7 @@ class SharingEngine:
         self,
         engine: Engine,
         runs: SharedRuns | None = None,
-        most_epochs: int | None = None,
+        most_epochs: float | None = None,
         deadline: float | None = None,
         *,
         strict: bool = True,
@@ -139,7 +139,9 @@ class SharingEngine:
         """The run, no longer than may be."""
         if self._most is None:
             return job
-        return replace(job, epochs=min(job.epochs, job.initial_epoch + self._most))
+        epochs = job.epochs - job.initial_epoch
+        most = self._most if isinstance(self._most, int) else math.ceil(self._most * epochs)
+        return replace(job, epochs=job.initial_epoch + min(epochs, most))
 
     def _timed(self, job: Job) -> Job:
         """The run, ended at the deadline: by the engine itself where that changes nothing else, else by a listener."""

@@ -73,14 +73,14 @@ class Candidate:
         As `cv_results_` has them.
     settings : dict
         What the estimator is set to: these, but for a resource that is planned for longer than it runs.
-    most_epochs : int or None
-        After how many epochs its fits end, as if they had been stopped; None: as planned.
+    most_epochs : int, float or None
+        After how many epochs, or what share of them, its fits end, as if they had been stopped; None: as planned.
     """
 
     place: int
     params: Mapping[str, Any]
     settings: Mapping[str, Any]
-    most_epochs: int | None = None
+    most_epochs: float | None = None
 
 
 @dataclass(frozen=True)

@@ -32,10 +32,12 @@ from tabgrad.search._fits import Candidate, Outcome, Question, Scores, families,
 from tabgrad.search._given import as_given
 from tabgrad.search._identity import Split, key_of, question_of
 from tabgrad.search._pool import End, Folds, Task, run
+from tabgrad.search._pruning import BATCH, SHARES, MedianRule
 from tabgrad.search._record import Journaled
 from tabgrad.search._spreading import Elsewhere
 from tabgrad.search.journal import Journal
 
+SHARE = "epochs_share"  # the column that says which share of its epochs a candidate was trained for
 MOST_RESERVED = 0.5  # of the time limit, for training the best again on all rows
 
 
@@ -94,7 +96,9 @@ class Run:
         self._best: tuple[float, Candidate] | None = None
         self._fit_time = 0.0  # of the best, in a fold
         self._results: dict[str, Any] = {}
-        self._runs: SharedRuns | None = search._shared_runs()
+        self._rule = None if search.prune is None else MedianRule()
+        self._stopped_at: dict[int, float] = {}  # by candidate: after which share of its epochs
+        self._runs: SharedRuns | None = search._shared_runs() if self._rule is None else SharedRuns()
         self._elsewhere = Elsewhere.now(search.n_jobs)
 
     def go(self, X: Any, y: Any, params: dict[str, Any]) -> None:
@@ -193,7 +197,7 @@ class Run:
             )
         self._planned += len(candidates) * len(splits)
         self._waiting = {candidate.place: {} for candidate in candidates}
-        end = self._train(candidates, splits)
+        end = (self._train if self._rule is None else self._train_in_parts)(candidates, splits)
         folds = range(len(splits))
         tried = [place for place, each in enumerate(candidates) if len(self._waiting[each.place]) == len(splits)]
         out = [self._waiting[candidates[place].place][fold] for place in tried for fold in folds]
@@ -201,6 +205,8 @@ class Run:
             self._keep([candidates[place] for place in tried], out)
             for name, values in (more_results or {}).items():
                 self._more[name].extend(list(values)[place] for place in tried)
+            if self._rule is not None:
+                self._more[SHARE].extend(self._stopped_at.get(candidates[place].place, 1.0) for place in tried)
             self._results = search._format_results(
                 *([candidate.params for candidate in self._tried], len(splits)),
                 *([outcome.as_scikit_learn() for outcome in self._outcomes], self._more),
@@ -251,7 +257,7 @@ class Run:
         if self._elsewhere is not None:
             return self._elsewhere.run(self._question, tasks, splits, heard, self._deadline)
         beside = None
-        if tasks and len(groups) == 1 and len(candidates) > 1 and self._refits_one():
+        if tasks and len(groups) == 1 and len(candidates) > 1 and self._rule is None and self._refits_one():
             beside = partial(self._refit_beside, groups[0])
         return run(
             *(self._question, tasks, Folds(self._question, splits), heard),
@@ -260,6 +266,27 @@ class Run:
             beside=beside,
         )
 
+    def _train_in_parts(self, candidates: Sequence[Candidate], splits: Sequence[Split]) -> End:
+        """Every candidate on every fold, but for those that fall behind: they have what they had when it was seen."""
+        assert self._rule is not None
+        for first in range(0, len(candidates), BATCH):
+            left = list(candidates[first : first + BATCH])
+            for share in SHARES:
+                self._planned += len(left) * len(splits)
+                end = self._train([replace(candidate, most_epochs=share) for candidate in left], splits)
+                so_far = [self._waiting[candidate.place] for candidate in left]
+                if end == "finished":
+                    behind = self._rule.behind(share, [_mean(each.values(), self._search.refit) for each in so_far])
+                    self._stopped_at |= {each.place: share for each, late in zip(left, behind, strict=True) if late}
+                    left = [candidate for candidate in left if candidate.place not in self._stopped_at]
+                for candidate in left:
+                    self._waiting[candidate.place] = {}
+                if end != "finished":
+                    return end
+            if left and (end := self._train(left, splits)) != "finished":
+                return end
+        return "finished"
+
     def _hear(self, candidate: Candidate, fold: int, outcome: Outcome) -> None:
         """A fit is done."""
         search = self._search
@@ -267,7 +294,7 @@ class Run:
             waiting = self._waiting[candidate.place]
             waiting[fold] = outcome
             self._done += 1
-            if len(waiting) == search.n_splits_:
+            if len(waiting) == search.n_splits_ and not isinstance(candidate.most_epochs, float):
                 self._whole(candidate, waiting)
             if search.progress is not None:
                 score, best = (None, None) if self._best is None else self._best
@@ -351,7 +378,8 @@ class Run:
             search._check_refit_for_multimetric(first)
             refit_metric = search.refit
         if search.refit or not search.multimetric_:
-            search.best_index_ = search._select_best_index(search.refit, refit_metric, results)
+            whole = results if self._rule is None else _of_whole(results, refit_metric)
+            search.best_index_ = search._select_best_index(search.refit, refit_metric, whole)
             if not callable(search.refit):
                 search.best_score_ = results[f"mean_test_{refit_metric}"][search.best_index_]
             search.best_params_ = results["params"][search.best_index_]
@@ -369,6 +397,17 @@ class Run:
         search.best_estimator_ = unseeded(self._question, settings, fitted)
         if hasattr(fitted, "feature_names_in_"):
             search.feature_names_in_ = fitted.feature_names_in_
+
+
+def _of_whole(results: dict[str, Any], metric: str) -> dict[str, Any]:
+    """The results with those last in rank who were stopped."""
+    rank = results[f"rank_test_{metric}"]
+    return {**results, f"rank_test_{metric}": np.where(results[SHARE] < 1, len(rank) + rank, rank)}
+
+
+def _mean(outcomes: Iterable[Outcome], refit: Any) -> float:
+    """The mean over the folds of the score that decides."""
+    return float(np.mean([_number(outcome.test_scores, refit) for outcome in outcomes]))
 
 
 def _number(scores: Scores, refit: Any) -> float:

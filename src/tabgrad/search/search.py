@@ -11,6 +11,7 @@ from sklearn import model_selection as theirs
 from sklearn.base import _fit_context
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401  (without it, the halving ones are not there)
 from sklearn.model_selection._search import BaseSearchCV
+from sklearn.pipeline import Pipeline
 
 from tabgrad._checks import POSITIVE, check
 from tabgrad.engines.native import default_threads
@@ -30,6 +31,7 @@ class Searching(BaseSearchCV):
     journal: str | PathLike[str] | None
     time_limit: float | None
     progress: Callable[[Progress], None] | None
+    prune: str | None = None
     stopped_: str
 
     def _begin(
@@ -38,10 +40,11 @@ class Searching(BaseSearchCV):
         journal: str | PathLike[str] | None,
         time_limit: float | None,
         progress: Callable[[Progress], None] | None,
+        prune: str | None = None,
     ) -> None:
         """What scikit-learn's constructor does not know."""
         self.estimator = as_estimator(estimator)
-        self.journal, self.time_limit, self.progress = journal, time_limit, progress
+        self.journal, self.time_limit, self.progress, self.prune = journal, time_limit, progress, prune
 
     @_fit_context(prefer_skip_nested_validation=False)
     def fit(self, X: Any, y: Any = None, **params: Any) -> Self:
@@ -79,6 +82,8 @@ class Searching(BaseSearchCV):
         check(self.time_limit, "time_limit", type(self).__name__, (float, int, type(None)), POSITIVE)
         if self.progress is not None and not callable(self.progress):
             raise ArgumentTypeError(f"'progress' must be a function of a Progress. Got {self.progress!r}.")
+        if self.prune is not None:
+            _check_pruning(self.prune, self.estimator)
         check_names(self.estimator, self._space())
         Run(self).go(X, y, params)
         return self
@@ -141,6 +146,10 @@ class GridSearchCV(theirs.GridSearchCV, Searching):
         reckoned in. Honoured within one epoch.
     progress : callable, optional
         Called with a `Progress` whenever a fit is done.
+    prune : "median", optional
+        Stops a candidate after a quarter or half of its epochs where its score is below the median of those before it;
+        who is not stopped goes on from where it stands. ``cv_results_["epochs_share"]`` says who was, and the best is
+        one who was not.
 
     Attributes
     ----------
@@ -184,6 +193,7 @@ class GridSearchCV(theirs.GridSearchCV, Searching):
         journal: str | PathLike[str] | None = None,
         time_limit: float | None = None,
         progress: Callable[[Progress], None] | None = None,
+        prune: str | None = None,
     ) -> None:
         super().__init__(
             estimator,
@@ -197,7 +207,7 @@ class GridSearchCV(theirs.GridSearchCV, Searching):
             error_score=error_score,
             return_train_score=return_train_score,
         )
-        self._begin(estimator, journal, time_limit, progress)
+        self._begin(estimator, journal, time_limit, progress, prune)
 
 
 class RandomizedSearchCV(theirs.RandomizedSearchCV, Searching):
@@ -216,7 +226,7 @@ class RandomizedSearchCV(theirs.RandomizedSearchCV, Searching):
         How many are drawn.
     scoring, n_jobs, refit, cv, verbose, pre_dispatch, random_state, error_score, return_train_score
         As in scikit-learn; `n_jobs` and `refit` as for `GridSearchCV`.
-    journal, time_limit, progress
+    journal, time_limit, progress, prune
         As for `GridSearchCV`.
 
     Examples
@@ -250,6 +260,7 @@ class RandomizedSearchCV(theirs.RandomizedSearchCV, Searching):
         journal: str | PathLike[str] | None = None,
         time_limit: float | None = None,
         progress: Callable[[Progress], None] | None = None,
+        prune: str | None = None,
     ) -> None:
         super().__init__(
             estimator,
@@ -265,7 +276,7 @@ class RandomizedSearchCV(theirs.RandomizedSearchCV, Searching):
             error_score=error_score,
             return_train_score=return_train_score,
         )
-        self._begin(estimator, journal, time_limit, progress)
+        self._begin(estimator, journal, time_limit, progress, prune)
 
     def _run_search(self, evaluate_candidates: Any, **context: Any) -> None:
         """Scikit-learn's draws, or those of `sample` where what is drawn depends on other draws."""
@@ -455,3 +466,15 @@ def _as_seed(random_state: Any) -> int:
     from sklearn.utils import check_random_state
 
     return int(check_random_state(random_state).randint(2**31 - 1))
+
+
+def _check_pruning(prune: Any, estimator: Any) -> None:
+    """Refuse what is no rule, and estimators whose epochs are not counted here."""
+    if prune != "median":
+        raise ArgumentError(f"'prune' must be None or 'median'. Got {prune!r}.")
+    last = f"{estimator.steps[-1][0]}__epochs" if isinstance(estimator, Pipeline) else "epochs"
+    if not trains_here(estimator, last):
+        raise ArgumentError(
+            f"prune='median' stops networks of tabgrad after a share of their epochs. {type(estimator).__name__} is "
+            "none: leave 'prune' out."
+        )

@@ -128,7 +128,7 @@ class TPESearchCV(Searching):
     scoring, n_jobs, refit, cv, verbose, pre_dispatch, random_state, error_score, return_train_score
         As for `RandomizedSearchCV`. Of several scores `refit` says by its name which one is to become better. The folds
         must be the same for all batches: a splitter that shuffles needs a ``random_state``.
-    journal, time_limit, progress
+    journal, time_limit, progress, prune
         As for `GridSearchCV`. A search that goes on from its journal asks for the same candidates, as the scores that
         it tells are the same.
 
@@ -169,6 +169,7 @@ class TPESearchCV(Searching):
         journal: str | PathLike[str] | None = None,
         time_limit: float | None = None,
         progress: Callable[[Progress], None] | None = None,
+        prune: str | None = None,
     ) -> None:
         super().__init__(
             estimator=estimator,
@@ -185,7 +186,7 @@ class TPESearchCV(Searching):
         self.n_iter = n_iter
         self.batch = batch
         self.random_state = random_state
-        self._begin(estimator, journal, time_limit, progress)
+        self._begin(estimator, journal, time_limit, progress, prune)
 
     def _check_input_parameters(self, X: Any, y: Any, split_params: Mapping[str, Any]) -> None:
         """Refuse what would compare candidates of different batches on different rows."""
