@@ -34,7 +34,7 @@ from tabgrad._feeding import (
     source_of,
     validated_epochs,
 )
-from tabgrad._inputs import first_columns, inputs
+from tabgrad._inputs import first_columns, inputs, is_pair
 from tabgrad._layer_views import LayerView, frozen
 from tabgrad._layer_views import found as layer_found
 from tabgrad._model_files import KIND, Saved, content_of, saved_of
@@ -81,6 +81,7 @@ from tabgrad.store import Content
 
 if TYPE_CHECKING:
     from tabgrad.explain.step import Step
+    from tabgrad.explain.trace import Named
 
 __all__ = ["Sequential", "clone_model", "load_model", "model_from_json", "save_model"]
 
@@ -785,15 +786,22 @@ class Sequential:
         dL/dW1 = X^T d1 [[4.0]] True
         dL/db1 = sum_rows d1 [2.0] True
         """
-        from tabgrad.explain.trace import Named, explained
+        from tabgrad.explain.trace import Named
+
+        numeric = X[0] if is_pair(X) else X
+        names = None if self._network is not None and not self._network.inputs else read(numeric, "X").columns
+        return self._explained(X, y, sample_weight, Named(self.name, names or ()), entries)
+
+    def _explained(self, X: Any, y: Any, sample_weight: Any, named: Named, entries: int | None) -> Step:
+        """One batch there and back, with its columns and outputs named by whoever knows them."""
+        from tabgrad.explain.trace import explained
 
         compiled = self._ready_compiled("explain_step")
         check(entries, "entries", "explain_step", (int, NoneType), NOT_NEGATIVE)
         network, rows = self._rows("explain_step", compiled, X, y, sample_weight)
         plan = self._plan(compiled, network, len(rows), shuffle=False)
         state = initial_state(plan) if self._network is None else self.state
-        features = read(X[0] if network.inputs and network.codes else X, "X").columns if network.inputs else None
-        return explained(plan, state, rows, Named(self.name, features or ()), entries=entries)
+        return explained(plan, state, rows, named, entries=entries)
 
     # ---- Scoring and predicting ------------------------------------------------------------------------------------
 

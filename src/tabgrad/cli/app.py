@@ -17,6 +17,7 @@ ABOUT = """Neural networks for tables: a table in, a trained and judged model ou
   tabgrad fit beans.csv --target Class           learn to predict a column
   tabgrad predict beans.tabgrad new.csv          predict it for other rows
   tabgrad evaluate beans.tabgrad labelled.csv    judge the model on other rows
+  tabgrad explain step beans.tabgrad beans.csv   one step of training, in formulas and numbers
   tabgrad inspect beans.csv                      what a table holds, or a model
   tabgrad doctor                                 does everything work here?
 """
@@ -215,6 +216,75 @@ def evaluate(
     from tabgrad.cli.settings import Evaluate
 
     run("evaluate", Evaluate, context.params)
+
+
+EXPLAIN = """Show what a network does, in formulas and numbers.
+
+\b
+  tabgrad explain step beans.tabgrad beans.csv      one step of training, there and back
+"""
+
+STEP = """Show one step of training: the first rows of a table through a model's network, the loss, every gradient
+beside finite differences, and the optimizer's step, each formula beside its numbers.
+
+\b
+  tabgrad explain step beans.tabgrad beans.csv
+  tabgrad explain step beans.tabgrad beans.csv --rows 2 --out step.html
+  tabgrad explain step beans.tabgrad beans.csv --format latex > step.tex
+
+The table holds the target, as for evaluate. The model does not change.
+"""
+
+explained = typer.Typer(
+    help=EXPLAIN,
+    short_help="Show what a network does, step by step.",
+    rich_markup_mode=None,
+    no_args_is_help=True,
+)
+app.add_typer(explained, name="explain")
+
+
+@explained.callback()
+def explain() -> None:
+    """What comes before one of its commands: nothing."""
+
+
+@explained.command(cls=Command, help=STEP, short_help="One step of training in formulas and numbers.")
+def step(
+    context: typer.Context,
+    model: ModelName,
+    table: TableName,
+    *,
+    rows: Annotated[
+        int | None, _option("--rows", "How many of the first rows make the batch.  [4]", metavar="NUMBER")
+    ] = None,
+    network: Annotated[
+        int | None, _option("--network", "Which of the model's networks, from 1.  [1]", metavar="NUMBER")
+    ] = None,
+    form: Annotated[
+        str | None,
+        _option(
+            "--format",
+            "text, latex, html (a page to step through) or csv (every weight).  [by the ending of --out, else text]",
+            metavar="NAME",
+        ),
+    ] = None,
+    out: Annotated[str | None, _option("--out", "A file.  [the standard output]", metavar="FILE")] = None,
+    overwrite: Overwrite = False,
+    missing: Missing = None,
+    delimiter: Delimiter = None,
+    encoding: Encoding = None,
+    decimal: Decimal = None,
+    no_header: NoHeader = False,
+    on_short_row: ShortRow = None,
+    query: Query = None,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Explain a step."""
+    from tabgrad.cli.settings import Explain
+
+    run("explain", Explain, context.params)
 
 
 INSPECT = """Show what a table or a model file holds. No code of a model file is run: there is none in it.

@@ -77,6 +77,10 @@ def _command(name: str) -> Any:
         from tabgrad.cli.evaluate import evaluate
 
         return evaluate
+    if name == "explain":
+        from tabgrad.cli.explain import explain
+
+        return explain
     if name == "inspect":
         from tabgrad.cli.inspect import inspect
 

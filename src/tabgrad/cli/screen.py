@@ -143,6 +143,11 @@ class Screen:
         for line in lines:
             self._out.print(line, soft_wrap=True)
 
+    def document(self, content: str) -> None:
+        """What was asked for, as it stands, on the standard output."""
+        sys.stdout.write(content)
+        sys.stdout.flush()
+
     def data(self, content: Any) -> None:
         """What was asked for as one JSON document on the standard output; NaN is null."""
         sys.stdout.write(json.dumps(_finite(content), indent=2, allow_nan=False) + "\n")

@@ -116,6 +116,19 @@ class Evaluate(Output, Source):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Explain(Output, Source):
+    """What `explain step` is asked for; `form` is how it is written."""
+
+    model: str
+    table: str
+    out: str | None = None
+    overwrite: bool = False
+    rows: int | None = None
+    network: int | None = None
+    form: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Inspect(Output, Source):
     """What `inspect` is asked for."""
 
@@ -127,7 +140,7 @@ class Doctor(Output):
     """What `doctor` is asked for."""
 
 
-Settings = Fit | Predict | Evaluate | Inspect | Doctor
+Settings = Fit | Predict | Evaluate | Explain | Inspect | Doctor
 
 
 def settings(kind: type[Settings], given: Mapping[str, Any]) -> Settings:

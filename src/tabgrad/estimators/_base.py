@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -16,7 +16,7 @@ from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from tabgrad import store
-from tabgrad._checks import check
+from tabgrad._checks import Interval, check
 from tabgrad._once import made_once
 from tabgrad._row_weights import row_weights
 from tabgrad._seeds import key
@@ -50,6 +50,9 @@ from tabgrad.table import Kind, Schema, Table, Words, infer
 from tabgrad.table.memory import demand
 from tabgrad.table.split import holdout
 from tabgrad.table.table import values_of
+
+if TYPE_CHECKING:
+    from tabgrad.explain.step import Step
 
 Target = ClassTarget | ValueTarget
 
@@ -768,6 +771,61 @@ class TableEstimator(BaseEstimator):
         values = self._read(target)
         return rows.table, values.objects() if isinstance(values, Words) else values
 
+    # ---- Looking at a step -----------------------------------------------------------------------------------------
+
+    def explain_step(
+        self, X: Any, y: Any, sample_weight: Any = None, *, member: int = 0, entries: int | None = None
+    ) -> Step:
+        """One batch through a network in formulas and numbers: forward, the loss, each gradient, the step.
+
+        The rows are encoded as in the fit and make one batch of the network's next step; nothing of the estimator
+        changes. See `Sequential.explain_step`.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As for `fit`; a few rows are enough.
+        member : int, default 0
+            Which of the networks.
+        entries : int or None, default None
+            How many numbers of each array of weights are held against finite differences; None: all of a small
+            network, some of a large one.
+
+        Returns
+        -------
+        Step
+            With ``text()``, ``frame()``, ``latex()``, ``html()`` and ``save_html(path)``.
+
+        Raises
+        ------
+        DataError
+            What `fit` would refuse; other columns than those of the fit; a class that it did not know.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from tabgrad import Regressor
+        >>> x = np.random.default_rng(0).normal(size=(50, 2))
+        >>> regressor = Regressor((4,), preset="single", epochs=5, random_state=0).fit(x, x[:, 0])
+        >>> step = regressor.explain_step(x[:4], x[:4, 0])
+        >>> len(step.x), step.agrees
+        (4, True)
+        """
+        from tabgrad.explain.trace import Named
+
+        check_is_fitted(self)
+        owner, networks = type(self).__name__, len(self.models_)
+        place: int = check(member, "member", "explain_step", (int,), Interval(0, networks - 1))
+        rows, answers, _ = self._given(X, y, go_on=True)
+        _, sample = self._counted(rows.table, answers, sample_weight, None, None, self.target_)
+        model, encoded = self.models_[place], self.encoder_.encode(sample.table)
+        outputs, notes = self._outputs_named()
+        if networks > 1:
+            notes.append(f"this is network {place + 1} of {networks}; {owner} predicts the mean of all")
+        named = Named(owner, self.encoder_.features, outputs, (*notes, *encoded.notes))
+        y = self._learned(sample.y, self.target_, model)
+        return model._explained(_inputs(encoded), y, _normalized(sample.weight), named, entries)
+
     # ---- Files -----------------------------------------------------------------------------------------------------
 
     def save(self, filepath: str | os.PathLike[str], *, overwrite: bool = True) -> None:
@@ -918,6 +976,10 @@ class TableEstimator(BaseEstimator):
 
     _kind: ClassVar[str]  # what a file of its is called
     _several: bool  # whether y may be several columns
+
+    def _outputs_named(self) -> tuple[tuple[str, ...], list[str]]:
+        """What the network's outputs stand for, and how the target was made numbers."""
+        raise NotImplementedError
 
     def _read(self, y: Any) -> Any:
         """Y as the target takes it."""

@@ -342,6 +342,15 @@ class Classifier(ClassifierMixin, TableEstimator):
 
     # ---- What a classifier does differently ------------------------------------------------------------------------
 
+    def _outputs_named(self) -> tuple[tuple[str, ...], list[str]]:
+        classes = [str(label) for label in self.classes_.tolist()]
+        notes = []
+        if self.class_weight is not None:
+            notes.append("what classes weigh is taken from these rows, not from those of the fit")
+        if self.n_outputs_ > 1:
+            return tuple(classes), notes
+        return (classes[1],), [f"y is 1 for {classes[1]!r} and 0 for {classes[0]!r}", *notes]
+
     def _read(self, y: Any) -> Any:
         return read_labels(y, type(self).__name__)
 

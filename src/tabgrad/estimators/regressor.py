@@ -275,6 +275,15 @@ class Regressor(RegressorMixin, TableEstimator):
 
     # ---- What a regressor does differently -------------------------------------------------------------------------
 
+    def _outputs_named(self) -> tuple[tuple[str, ...], list[str]]:
+        target, outputs = self.target_, self.n_outputs_
+        names = self._target_names or tuple(f"y{place}" if outputs > 1 else "y" for place in range(outputs))
+        scaled = [
+            f"{name} is learned as ({name} - {mean:.6g}) / {scale:.6g}"
+            for name, mean, scale in zip(names, target.mean, target.scale, strict=False)
+        ]
+        return names if len(names) == outputs else (), scaled
+
     def _read(self, y: Any) -> Any:
         return read_values(y, type(self).__name__, several=self.__sklearn_tags__().target_tags.multi_output)
 

@@ -32,7 +32,7 @@ def figure(value: float) -> str:
     """
     if math.isnan(value):
         return "-"
-    return f"{value:.5g}"
+    return f"{value + 0.0:.5g}"  # no -0
 
 
 def relative(check: Check) -> str:
