@@ -806,8 +806,9 @@ class TableEstimator(BaseEstimator):
         >>> import numpy as np
         >>> from tabgrad import Regressor
         >>> x = np.random.default_rng(0).normal(size=(50, 2))
-        >>> regressor = Regressor((4,), preset="single", epochs=5, random_state=0).fit(x, x[:, 0])
-        >>> step = regressor.explain_step(x[:4], x[:4, 0])
+        >>> y = (x**2).sum(axis=1)
+        >>> regressor = Regressor((4,), preset="single", epochs=5, random_state=0).fit(x, y)
+        >>> step = regressor.explain_step(x[:4], y[:4])
         >>> len(step.x), step.agrees
         (4, True)
         """

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from tabgrad.explain.numbers import amount, cut, figure, places_of, relative, size, verdict, way
 from tabgrad.explain.records import LayerStep, Value, WeightStep
 
@@ -87,12 +89,9 @@ def _value(value: Value) -> Iterator[str]:
     yield from _array(value.formula, value.array)
 
 
-def _array(formula: str, array: object, titles: tuple[str, ...] = ()) -> Iterator[str]:
-    import numpy as np
-
-    numbers = np.asarray(array)
-    shown = cut(numbers)
-    yield f"  {formula:{WIDTH}} ({size(numbers)})"
+def _array(formula: str, array: np.ndarray, titles: tuple[str, ...] = ()) -> Iterator[str]:
+    shown = cut(array)
+    yield f"  {formula:{WIDTH}} ({size(array)})"
     header = [_name(titles[place]) if place < len(titles) else "" for place in shown.columns] if titles else []
     rows = [("", *header)] if any(header) else []
     rows += [(label, *cells, *(["..."] if shown.wider else [])) for label, cells in shown.rows]
