@@ -22,6 +22,7 @@ __all__ = ["framed", "html"]
 
 MOST = 12  # numbers of an array whose gradients are listed
 LONGEST = 40  # characters of a name
+MOST_OF_TITLE = 24  # characters of a layer's title among others
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,7 @@ def _stages(step: Step) -> Iterator[Stage]:
             f"→ {layer.number}",
             f"Forward through layer {layer.number}: {_name(layer.name)}",
             (_about(layer),),
-            tuple(formula(each) for each in layer.where),
+            tuple(formula(each) for each in layer.where if "dL/d" not in each),
             (
                 *(_shown(each.symbol, each.before) for each in layer.weights),
                 *(_shown(each.formula, each.array) for each in layer.forward),
@@ -230,7 +231,8 @@ def _gradients(weight: WeightStep) -> Iterator[Gradient]:
             off = f"a kink: {figure(float(check.below[place]))} and {figure(float(check.above[place]))} beside it"
         rows.append((", ".join(map(str, check.places[place].tolist())), f"{g:.9g}", f"{difference:.9g}", off))
     rest = f"{amount(more, 'more place')} with smaller gradients" if more else ""
-    heading = (formula(f"dL/d{weight.symbol}"), _sentence(verdict(check))[:-1])
+    said = _sentence(verdict(check))[:-1].replace("e-", "e\N{NON-BREAKING HYPHEN}")
+    heading = (formula(f"dL/d{weight.symbol}"), said)
     yield Gradient(tuple(parts), heading, tuple(rows), rest, agrees=check.agrees)
 
 
@@ -247,7 +249,12 @@ def _shown(name: str, array: np.ndarray, titles: Sequence[str] = ()) -> Shown:
 
 def _chain(step: Step) -> list[tuple[str, str]]:
     """The layers in a row, for networks too large to be drawn."""
-    return [(layer.title, f"{layer.inputs:,} → {layer.outputs:,}") for layer in step.layers]
+    return [(_brief(layer.title), f"{layer.inputs:,} → {layer.outputs:,}") for layer in step.layers]
+
+
+def _brief(title: str) -> str:
+    """A layer's title, or its kind alone where that is long."""
+    return title if len(title) <= MOST_OF_TITLE else title.split("(", maxsplit=1)[0]
 
 
 def _summary(step: Step) -> list[tuple[str, str, str, str, bool]]:

@@ -66,7 +66,8 @@ def _body(step: Step) -> Iterator[str]:
     for layer in step.layers:
         yield _title(layer)
         for where in layer.where:
-            yield rf"\[ {formula(where)} \]"
+            if "dL/d" not in where:
+                yield rf"\[ {formula(where)} \]"
         for weight in layer.weights:
             yield from _array(weight.symbol, weight.before)
         for value in layer.forward:
@@ -79,6 +80,9 @@ def _body(step: Step) -> Iterator[str]:
     yield from _value(step.loss.error)
     for layer in reversed(step.layers):
         yield _title(layer)
+        for where in layer.where:
+            if "dL/d" in where:
+                yield rf"\[ {formula(where)} \]"
         for value in layer.backward:
             if value.array is not step.loss.error.array:
                 yield from _value(value)

@@ -56,7 +56,8 @@ def _lines(step: Step) -> Iterator[str]:
         yield ""
         yield _title(layer)
         for line in layer.where:
-            yield f"  {line}"
+            if "dL/d" not in line:
+                yield f"  {line}"
         for weight in layer.weights:
             yield from _array(weight.symbol, weight.before)
         for value in layer.forward:
@@ -70,6 +71,9 @@ def _lines(step: Step) -> Iterator[str]:
     for layer in reversed(step.layers):
         yield ""
         yield _title(layer)
+        for line in layer.where:
+            if "dL/d" in line:
+                yield f"  {line}"
         for value in layer.backward:
             if value.array is not step.loss.error.array:
                 yield from _value(value)

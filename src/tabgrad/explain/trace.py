@@ -76,7 +76,8 @@ def explained(plan: Plan, state: State, rows: Matrix, named: Named = Named(), *,
         The batch: all of them.
     named : Named
     entries : int or None
-        How many numbers of each array are held against finite differences, drawn from the plan's seed. None: all of
+        How many numbers of each array are held against finite differences: half of them those of the largest gradients,
+        the others drawn from the plan's seed. None: all of
         them, if the network has at most 300, else 2 to 12 of each array, fewer for large networks and many rows.
 
     Raises
@@ -313,6 +314,13 @@ class _Builder:
             check,
         )
 
+    def _drawn(self, place: int, size: np.ndarray, count: int) -> np.ndarray:
+        """Which numbers of a large array are looked at: half of them the largest gradients, the others by chance."""
+        order = np.argsort(-size, kind="stable")
+        largest, others = np.split(order, [-(-count // 2)])
+        chance = _seeds.generator(self.plan.seed, "explain", place)
+        return np.sort(np.concatenate([largest, chance.choice(others, count - len(largest), replace=False)]))
+
     def _check(self, place: int) -> Check | None:
         w, gradient = self.exact.weights[place], self.data[place] + self.slopes[place]
         count = min(self.some, w.size)
@@ -320,7 +328,7 @@ class _Builder:
             return None
         drawn = np.arange(w.size)
         if count < w.size:
-            drawn = np.sort(_seeds.generator(self.plan.seed, "explain", place).choice(w.size, count, replace=False))
+            drawn = self._drawn(place, np.abs(gradient).ravel(), count)
         places = np.stack(np.unravel_index(drawn, w.shape), axis=1)
         begin = self.exact.beginnings[place]
         found = [self.exact.difference(place, tuple(at), begin) for at in places.tolist()]
@@ -391,7 +399,8 @@ def _brief(record: Record) -> str:
     changed = []
     for each in fields(record):
         value = getattr(record, each.name)
-        if each.name not in GENERAL and value != each.default and not isinstance(value, (tuple, Record)):
+        plain = value is not None and not isinstance(value, (tuple, Record))
+        if each.name not in GENERAL and value != each.default and plain:
             changed.append(f"{each.name}={_brief_value(value)}")
         elif each.name == "activation":
             changed.append(_brief_value(value))
