@@ -29,7 +29,7 @@ class Value:
 
 @dataclass(frozen=True)
 class Check:
-    """A gradient beside central differences of the loss; see `tabgrad.explain.differences`.
+    """A gradient beside central differences of the loss; see ``tabgrad.explain.differences``.
 
     Parameters
     ----------
