@@ -252,34 +252,34 @@ def explain() -> None:
 @explained.command(cls=Command, help=STEP, short_help="One step of training in formulas and numbers.")
 def step(
     context: typer.Context,
-    model: ModelName,
-    table: TableName,
+    model: options.ModelName,
+    table: options.TableName,
     *,
     rows: Annotated[
-        int | None, _option("--rows", "How many of the first rows make the batch.  [4]", metavar="NUMBER")
+        int | None, valued("--rows", "How many of the first rows make the batch.  [4]", metavar="NUMBER")
     ] = None,
     network: Annotated[
-        int | None, _option("--network", "Which of the model's networks, from 1.  [1]", metavar="NUMBER")
+        int | None, valued("--network", "Which of the model's networks, from 1.  [1]", metavar="NUMBER")
     ] = None,
     form: Annotated[
         str | None,
-        _option(
+        valued(
             "--format",
             "text, latex, html (a page to step through) or csv (every weight).  [by the ending of --out, else text]",
             metavar="NAME",
         ),
     ] = None,
-    out: Annotated[str | None, _option("--out", "A file.  [the standard output]", metavar="FILE")] = None,
-    overwrite: Overwrite = False,
-    missing: Missing = None,
-    delimiter: Delimiter = None,
-    encoding: Encoding = None,
-    decimal: Decimal = None,
-    no_header: NoHeader = False,
-    on_short_row: ShortRow = None,
-    query: Query = None,
-    quiet: Quiet = False,
-    debug: Debug = False,
+    out: Annotated[str | None, valued("--out", "A file.  [the standard output]", metavar="FILE")] = None,
+    overwrite: options.Overwrite = False,
+    missing: options.Missing = None,
+    delimiter: options.Delimiter = None,
+    encoding: options.Encoding = None,
+    decimal: options.Decimal = None,
+    no_header: options.NoHeader = False,
+    on_short_row: options.ShortRow = None,
+    query: options.Query = None,
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
 ) -> None:
     """Explain a step."""
     from tabgrad.cli.settings import Explain
