@@ -162,6 +162,13 @@ def test_a_parameter_is_there_only_with_the_values_of_its_conditions():
     assert is_conditional(NESTED)
 
 
+def test_of_several_conditions_all_must_hold():
+    space = {"a": [1, 2], "b": [1, 2], "c": when(Real(0, 1), a=1, b=[2])}
+    candidates = sample(space, 100, seed=0)
+    assert all(("c" in each) == (each["a"] == 1 and each["b"] == 2) for each in candidates)
+    assert 10 < sum("c" in each for each in candidates) < 50
+
+
 def test_a_candidate_depends_on_its_number_alone():
     space = {"units": Integer(8, 64), "l2": stats.loguniform(1e-6, 1), "activation": ["relu", "mish"]}
     assert sample(space, 20, seed=3)[:5] == sample(space, 5, seed=3)

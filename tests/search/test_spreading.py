@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 import warnings
 
 import joblib
@@ -186,29 +187,56 @@ class Cluster:
         function(*arguments)
 
 
-def test_groups_that_are_lost_with_their_data_are_sent_again_with_them():
-    class Backend:
-        client = Cluster(["finished", "cancelled", "finished", "error", "finished", "lost"])
+HALVES = np.split(np.arange(240), 2)
 
-    question = Question(network(), X, y, check_scoring(network()), {}, {}, False, np.nan, 0)
-    halves, heard = np.split(np.arange(240), 2), []
+
+def question():
+    return Question(network(), X, y, check_scoring(network()), {}, {}, False, np.nan, 0)
+
+
+def tasks(candidates):
+    return [Task((Candidate(place, {}, {}),), fold) for place in range(candidates) for fold in range(2)]
+
+
+def backend(*statuses):
+    class Backend:
+        client = Cluster(statuses)
+
+    return Backend
+
+
+def test_groups_that_are_lost_with_their_data_are_sent_again_with_them():
+    heard, cluster = [], backend("finished", "cancelled", "finished", "error", "finished", "lost")
 
     def hear(candidate, fold, outcome):
         heard.append((candidate.place, fold))
 
-    expected = [(candidate, fold) for candidate in range(6) for fold in range(2)]
-    tasks = [Task((Candidate(place, {}, {}),), fold) for place, fold in expected]
     with pytest.warns(SearchWarning, match=r"Workers were lost") as caught:
-        end = Elsewhere(Backend, None).run(
-            question,
-            tasks,
-            [halves, halves[::-1]],
-            lambda each, fold, _: heard.append((each.place, fold)),
-            lambda: None,
-        )
+        end = Elsewhere(cluster, None).run(question(), tasks(6), [HALVES, HALVES[::-1]], hear, lambda: None)
     assert end == "finished"
-    assert sorted(heard) == expected  # each once
-    assert len(caught) == Backend.client.scattered - 1 >= 1
+    assert sorted(heard) == [(candidate, fold) for candidate in range(6) for fold in range(2)]  # each once
+    assert len(caught) == cluster.client.scattered - 1 >= 1
+
+
+def test_the_table_goes_once_for_all_calls_of_a_search():
+    cluster, asked = backend(), question()
+    workers = Elsewhere(cluster, None)
+    for _ in range(3):
+        workers.run(asked, tasks(1), [np.split(np.arange(240), 2)] * 2, lambda *_: None, lambda: None)
+    assert cluster.client.scattered == 1
+    workers.run(asked, tasks(1), [np.split(np.arange(240)[::-1], 2)] * 2, lambda *_: None, lambda: None)
+    assert cluster.client.scattered == 2
+    assert len(_spreading._benches) == 1
+    workers.close()
+    assert not _spreading._benches
+
+
+def test_workers_that_say_nothing_do_not_outlast_the_time_limit(monkeypatch):
+    monkeypatch.setattr(_spreading, "GRACE", 0.0)
+    end = Elsewhere(backend(*["pending"] * 9), None).run(
+        question(), tasks(2), [HALVES, HALVES], lambda *_: None, time.monotonic
+    )
+    assert end == "time_limit"
 
 
 # ---- Processes of this machine ---------------------------------------------------------------------------------------
@@ -257,6 +285,17 @@ def test_a_backend_that_always_fails_is_an_error(monkeypatch):
     ):
         searched()
     assert len(caught) == 2
+
+
+def test_an_interrupted_search_keeps_what_is_done():
+    def stop(progress):
+        if progress.done == 6:  # two candidates
+            raise KeyboardInterrupt
+
+    with joblib.parallel_config("multiprocessing", n_jobs=2), pytest.warns(SearchWarning, match="ended by Ctrl-C"):
+        search = searched(progress=stop)
+    assert search.stopped_ == "interrupted"
+    assert 1 <= len(search.cv_results_["params"]) <= 2
 
 
 def test_what_fails_here_is_no_loss_of_workers(tmp_path):

@@ -176,6 +176,19 @@ def test_the_number_of_threads_does_not_change_a_search():
     same(search(n_jobs=1).fit(X, y).cv_results_, search(n_jobs=2).fit(X, y).cv_results_)
 
 
+def test_each_batch_is_told_its_own_scores():
+    found = []
+
+    def evaluate(candidates):
+        found.extend(candidates)
+        return {"mean_test_score": np.array([-loss(candidate) for candidate in found])}
+
+    TPESearchCV(LogisticRegression(), SPACE, n_iter=23, random_state=0)._run_search(evaluate)
+    seed = np.random.RandomState(0).randint(np.iinfo(np.int32).max)
+    assert len(found) == 23
+    assert found[:20] == searched(SPACE, seed, batches=5)
+
+
 def test_a_batch_is_part_of_what_decides():
     assert search(batch=2).fit(X, y).cv_results_["params"] != search(batch=7).fit(X, y).cv_results_["params"]
 
