@@ -156,6 +156,12 @@ def unseeded(question: Question, settings: Mapping[str, Any], fitted: Any) -> An
     return fitted.set_params(**given)
 
 
+def told(question: Question, settings: Mapping[str, Any]) -> bool:
+    """Whether the estimator is to say something while it is trained on all rows."""
+    known = {**question.estimator.get_params(), **settings}
+    return any(_is(name, VERBOSE) and each not in (0, "0", None) for name, each in known.items())
+
+
 def _is(name: str, parameter: str) -> bool:
     """Whether a name with prefixes is that of a parameter."""
     return name.rpartition("__")[2] == parameter

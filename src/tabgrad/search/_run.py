@@ -28,7 +28,7 @@ from tabgrad.engines.select import get_engine, using
 from tabgrad.engines.sharing import SharedRuns, SharingEngine
 from tabgrad.errors import ArgumentError, SearchWarning
 from tabgrad.progress import say
-from tabgrad.search._fits import Candidate, Outcome, Question, Scores, families, prepared, unseeded
+from tabgrad.search._fits import Candidate, Outcome, Question, Scores, families, prepared, told, unseeded
 from tabgrad.search._given import as_given
 from tabgrad.search._identity import Split, key_of, question_of
 from tabgrad.search._pool import End, Folds, Task, run
@@ -256,9 +256,7 @@ class Run:
 
         if self._elsewhere is not None:
             return self._elsewhere.run(self._question, tasks, splits, heard, self._deadline)
-        beside = None
-        if tasks and len(groups) == 1 and len(candidates) > 1 and self._rule is None and self._refits_one():
-            beside = partial(self._refit_beside, groups[0])
+        beside = partial(self._refit_beside, groups[0]) if tasks and self._can_refit_beside(groups) else None
         return run(
             *(self._question, tasks, Folds(self._question, splits), heard),
             threads=self._search._threads(),
@@ -337,6 +335,12 @@ class Run:
         """Whether the best one, whichever it is, is trained on all rows with nothing else to decide."""
         refit = self._search.refit
         return refit is True or (isinstance(refit, str) and refit != "ensemble")
+
+    def _can_refit_beside(self, groups: Sequence[Sequence[Candidate]]) -> bool:
+        """Whether the best one can be trained with the folds: it is one of a single run, which says nothing."""
+        if len(groups) != 1 or len(groups[0]) == 1 or self._rule is not None or not self._refits_one():
+            return False
+        return not any(told(self._question, candidate.settings) for candidate in groups[0])
 
     def _refit_beside(self, family: Sequence[Candidate]) -> None:
         """Train on all rows what can be the best, where that is one run read at several points."""
