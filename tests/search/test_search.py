@@ -5,6 +5,7 @@ from __future__ import annotations
 import _thread
 import threading
 import time
+import warnings
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from sklearn.preprocessing import StandardScaler
 
 from tabgrad import Classifier, Regressor, Sequential, search
 from tabgrad.engines import native
-from tabgrad.errors import ArgumentError, JournalError, SearchWarning
+from tabgrad.errors import ArgumentError, ArgumentTypeError, DataError, JournalError, SearchWarning
 from tabgrad.layers import Dense
 from tabgrad.search import _pool, _run
 from tabgrad.wrappers.scikit_learn import KerasClassifier, KerasRegressor
@@ -256,7 +257,30 @@ def test_unknown_parameters_are_refused_before_anything_is_trained(trained: list
         search.GridSearchCV(Classifier(**SMALL), {"epochs": [1]}, progress=3).fit(X, Y)
     with pytest.raises(ArgumentError, match="n_jobs"):
         search.GridSearchCV(Classifier(**SMALL), {"epochs": [1]}, n_jobs=0).fit(X, Y)
+    with pytest.raises(ArgumentError, match="Did you mean 'accuracy'"):
+        search.GridSearchCV(Classifier(**SMALL), {"epochs": [1]}, scoring="acuracy").fit(X, Y)
+    with pytest.raises(ArgumentError, match="name of one of several scores. Got 'ensembel'"):
+        search.GridSearchCV(Classifier(**SMALL), {"epochs": [1]}, refit="ensembel").fit(X, Y)
+    with pytest.raises(DataError, match="y is None"):
+        search.GridSearchCV(Classifier(**SMALL), {"epochs": [1]}).fit(X)
+    with pytest.raises(ArgumentTypeError, match=r"write Classifier\(...\)"):
+        search.GridSearchCV(Classifier, {"epochs": [1]})
+    with pytest.raises(ArgumentTypeError, match="must be an estimator"):
+        search.GridSearchCV(3, {"epochs": [1]})
+    for builder, message in ((lambda units: None, "without arguments"), (lambda: None, "compiled Sequential")):
+        with pytest.raises(ArgumentError, match=message):
+            search.GridSearchCV(builder, {"epochs": [1]})
     assert not trained
+
+
+def test_scores_that_are_no_numbers_are_told_of() -> None:
+    rare = np.where(np.arange(len(Y)) < 2, "rare", Y)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        search.GridSearchCV(Classifier(**SMALL), {"epochs": [1, 2]}, scoring="neg_log_loss", cv=5).fit(X, rare)
+    (said,) = [str(each.message) for each in told if each.category is SearchWarning]
+    assert "No candidate has a score" in said
+    assert "Class 'rare' has 2 rows" in said
 
 
 def test_a_candidate_that_fails_is_a_row() -> None:

@@ -26,9 +26,11 @@ def as_estimator(model: Any) -> Any:
     ArgumentTypeError
         Neither.
     """
+    if isinstance(model, type):
+        raise ArgumentTypeError(f"'estimator' must be an instance, not a class: write {model.__name__}(...).")
     if hasattr(model, "fit") and hasattr(model, "get_params"):
         return model
-    if not isinstance(model, Sequential) and (not callable(model) or isinstance(model, type)):
+    if not isinstance(model, Sequential) and not callable(model):
         raise ArgumentTypeError(
             f"'estimator' must be an estimator, a Sequential or a function that returns one. Got {model!r}."
         )

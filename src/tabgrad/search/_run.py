@@ -387,8 +387,26 @@ class Run:
             if not callable(search.refit):
                 search.best_score_ = results[f"mean_test_{refit_metric}"][search.best_index_]
             search.best_params_ = results["params"][search.best_index_]
+            if search.refit and not callable(search.refit) and np.isnan(results[f"mean_test_{refit_metric}"]).all():
+                warnings.warn(
+                    f"No candidate has a score: best_params_ is only the first of them. {self._why_no_score()}",
+                    SearchWarning,
+                    stacklevel=6,
+                )
         search.scorer_ = scorers._scorers if isinstance(scorers, _MultimetricScorer) else scorers
         search.cv_results_ = results
+
+    def _why_no_score(self) -> str:
+        """What is known of it."""
+        if is_classifier(self._search.estimator):
+            classes, counts = np.unique(np.asarray(self._question.y).astype(str), return_counts=True)
+            if counts.min() < self._search.n_splits_:
+                return (
+                    f"Class {str(classes[counts.argmin()])!r} has {counts.min()} rows, so it is missing from some of "
+                    f"the {self._search.n_splits_} folds, and not every scoring can do without. Give fewer folds, or "
+                    "join it with another class."
+                )
+        return "The warnings above say what went wrong; error_score='raise' stops at the first."
 
     def _refit(self) -> None:
         """Train the best on all rows."""

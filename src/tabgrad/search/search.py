@@ -8,15 +8,16 @@ from os import PathLike
 from typing import Any, Self
 
 from sklearn import model_selection as theirs
-from sklearn.base import _fit_context
+from sklearn.base import _fit_context, is_classifier, is_regressor
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401  (without it, the halving ones are not there)
+from sklearn.metrics import get_scorer_names
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.pipeline import Pipeline
 
-from tabgrad._checks import POSITIVE, check
+from tabgrad._checks import POSITIVE, check, known_name
 from tabgrad.engines.native import default_threads
 from tabgrad.engines.sharing import SharedRuns
-from tabgrad.errors import ArgumentError, ArgumentTypeError
+from tabgrad.errors import ArgumentError, ArgumentTypeError, DataError
 from tabgrad.search._builders import as_estimator, trains_here
 from tabgrad.search._fits import Candidate
 from tabgrad.search._run import Progress, Run
@@ -79,14 +80,29 @@ class Searching(BaseSearchCV):
         SearchWarning
             The search ended early: `stopped_` says why.
         """
-        check(self.time_limit, "time_limit", type(self).__name__, (float, int, type(None)), POSITIVE)
+        if y is None and (is_classifier(self.estimator) or is_regressor(self.estimator)):
+            raise DataError(f"fit of {type(self).__name__} needs what is to be learned: y is None.")
+        Run(self).go(X, y, params)
+        return self
+
+    def _validate_params(self) -> None:
+        """Look at every argument of the constructor before anything is trained."""
+        owner = type(self).__name__
+        check(self.time_limit, "time_limit", owner, (float, int, type(None)), POSITIVE)
         if self.progress is not None and not callable(self.progress):
             raise ArgumentTypeError(f"'progress' must be a function of a Progress. Got {self.progress!r}.")
         if self.prune is not None:
             _check_pruning(self.prune, self.estimator)
+        if isinstance(self.scoring, str):
+            known_name(self.scoring, "scoring", get_scorer_names())
+        several = self.scoring is not None and not isinstance(self.scoring, str)
+        if isinstance(self.refit, str) and not several and self.refit not in ("ensemble", "score", self.scoring):
+            raise ArgumentError(
+                f"'refit' of {owner} must be True, False, 'ensemble', a function, or the name of one of several "
+                f"scores. Got {self.refit!r}."
+            )
         check_names(self.estimator, self._space())
-        Run(self).go(X, y, params)
-        return self
+        super()._validate_params()
 
     # ---- What the kinds of search do differently -------------------------------------------------------------------
 
