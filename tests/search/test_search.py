@@ -259,7 +259,7 @@ def test_unknown_parameters_are_refused_before_anything_is_trained(trained: list
         search.GridSearchCV(Classifier(**SMALL), {"epochs": [1]}, n_jobs=0).fit(X, Y)
     with pytest.raises(ArgumentError, match="Did you mean 'accuracy'"):
         search.GridSearchCV(Classifier(**SMALL), {"epochs": [1]}, scoring="acuracy").fit(X, Y)
-    with pytest.raises(ArgumentError, match="name of one of several scores. Got 'ensembel'"):
+    with pytest.raises(ArgumentError, match=r"name of one of several scores\. Got 'ensembel'"):
         search.GridSearchCV(Classifier(**SMALL), {"epochs": [1]}, refit="ensembel").fit(X, Y)
     with pytest.raises(DataError, match="y is None"):
         search.GridSearchCV(Classifier(**SMALL), {"epochs": [1]}).fit(X)
