@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,10 +14,10 @@ from tabgrad.explain.records import Check
 if TYPE_CHECKING:
     from tabgrad.explain.step import Step
 
-__all__ = ["Cut", "amount", "cut", "figure", "listed", "places_of", "relative", "size", "verdict"]
+__all__ = ["Cut", "amount", "brief", "cut", "figure", "places_of", "relative", "size", "verdict", "way"]
 
 ROWS, COLUMNS = 8, 8  # of an array that are shown
-ELIDED = "…"
+MOST_OF_TITLE = 24  # characters of a title among others
 
 
 def figure(value: float) -> str:
@@ -71,12 +70,6 @@ def amount(count: int, noun: str) -> str:
     return f"{count:,} {noun if count == 1 else noun + 's'}"
 
 
-def listed(values: Sequence[float]) -> str:
-    """Numbers in a line."""
-    shown = [figure(float(value)) for value in values[:COLUMNS]]
-    return ", ".join([*shown, *([ELIDED] if len(values) > COLUMNS else [])])
-
-
 @dataclass(frozen=True)
 class Cut:
     """What is shown of an array: its first rows and columns, as text.
@@ -114,9 +107,14 @@ def places_of(check: Check, most: int) -> tuple[list[int], int]:
     return sorted(order.tolist()), len(check.places) - min(most, len(check.places))
 
 
+def brief(title: str) -> str:
+    """The title of a layer, or its kind alone where that is long."""
+    return title if len(title) <= MOST_OF_TITLE else title.split("(", maxsplit=1)[0]
+
+
 def way(step: Step) -> str:
     """The network in a line: ``2 -> Dense(3, tanh) -> Dense(1) -> MeanSquaredError``."""
-    titles = [layer.title for layer in step.layers]
+    titles = [brief(layer.title) for layer in step.layers]
     if len(titles) > 9:
         titles = [*titles[:4], f"{len(titles) - 8} more", *titles[-4:]]
     return " -> ".join([f"{step.layers[0].inputs:,}", *titles, step.loss.title])

@@ -12,7 +12,7 @@ import numpy as np
 from tabgrad._page import environment, page
 from tabgrad.explain.drawing import Drawing, drawing, drawn
 from tabgrad.explain.notation import html as formula
-from tabgrad.explain.numbers import amount, cut, figure, places_of, relative, size, verdict
+from tabgrad.explain.numbers import amount, brief, cut, figure, places_of, relative, size, verdict
 from tabgrad.explain.records import LayerStep, WeightStep
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ __all__ = ["framed", "html"]
 
 MOST = 12  # numbers of an array whose gradients are listed
 LONGEST = 40  # characters of a name
-MOST_OF_TITLE = 24  # characters of a layer's title among others
 
 
 @dataclass(frozen=True)
@@ -249,12 +248,7 @@ def _shown(name: str, array: np.ndarray, titles: Sequence[str] = ()) -> Shown:
 
 def _chain(step: Step) -> list[tuple[str, str]]:
     """The layers in a row, for networks too large to be drawn."""
-    return [(_brief(layer.title), f"{layer.inputs:,} → {layer.outputs:,}") for layer in step.layers]
-
-
-def _brief(title: str) -> str:
-    """A layer's title, or its kind alone where that is long."""
-    return title if len(title) <= MOST_OF_TITLE else title.split("(", maxsplit=1)[0]
+    return [(brief(layer.title), f"{layer.inputs:,} → {layer.outputs:,}") for layer in step.layers]
 
 
 def _summary(step: Step) -> list[tuple[str, str, str, str, bool]]:

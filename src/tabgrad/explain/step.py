@@ -141,7 +141,7 @@ class Step:
                 yield way, layer.name, value
 
     def latex(self) -> str:
-        """The derivation with its numbers as a LaTeX document, which needs amsmath alone; long arrays are cut."""
+        """The derivation with its numbers as a LaTeX document, with amsmath and geometry; long arrays are cut."""
         from tabgrad.explain.tex import latex
 
         return latex(self)

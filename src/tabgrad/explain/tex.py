@@ -1,4 +1,4 @@
-r"""A step as a LaTeX document: amsmath is all it needs. Names from tables are escaped and never run as commands."""
+r"""A step as a LaTeX document, with amsmath and geometry. Names from tables are escaped and never run as commands."""
 
 from __future__ import annotations
 
@@ -32,9 +32,10 @@ SPECIAL = {
     ">": r"\textgreater{}",
     '"': r"\textquotedbl{}",
 }
-HEAD = r"""\documentclass{article}
+HEAD = r"""\documentclass[landscape,fleqn]{article}
 \usepackage[T1]{fontenc}
 \usepackage{amsmath}
+\usepackage[margin=15mm]{geometry}
 \begin{document}"""
 
 
@@ -159,4 +160,5 @@ def _update(step: Step) -> Iterator[str]:
         yield escaped(note) + r".\par"
     for weight in step.weights:
         if weight.after is not None:
-            yield rf"\[ {formula(weight.symbol)}: {_matrix(weight.before)} \to {_matrix(weight.after)} \]"
+            yield rf"\[ {formula(weight.symbol)}: \quad {_matrix(weight.before)} \]"
+            yield rf"\[ \to \quad {_matrix(weight.after)} \]"
