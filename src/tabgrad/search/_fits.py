@@ -47,6 +47,8 @@ class Question:
         For every `random_state` that is None.
     keeps : str or None
         The method whose predictions of the rows of test are kept: "predict_proba" or "predict".
+    classes : array or None
+        All classes that there are, of which kept predictions have a column each.
     """
 
     estimator: Any
@@ -59,6 +61,7 @@ class Question:
     error_score: float | str
     seed: int
     keeps: str | None = None
+    classes: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -202,8 +205,19 @@ def fit_and_score(
         train = None
         if question.return_train_score:
             train = _score(estimator, fold.X_train, fold.y_train, scorers, fold.score_params_train, error_score)
-        kept = None if question.keeps is None else np.asarray(getattr(estimator, question.keeps)(fold.X_test))
+        kept = None if question.keeps is None else _predictions(question, estimator, fold.X_test)
     return Outcome(test, train, fold.test_rows, fit_time, score_time, None, kept)
+
+
+def _predictions(question: Question, estimator: Any, X: Any) -> np.ndarray:
+    """What an estimator says of rows, float32; of classes that its fold lacked nothing."""
+    assert question.keeps is not None
+    said = np.asarray(getattr(estimator, question.keeps)(X), np.float32)
+    if question.classes is None:
+        return said
+    every = np.zeros((len(said), len(question.classes)), np.float32)
+    every[:, np.searchsorted(question.classes, estimator.classes_)] = said
+    return every
 
 
 # ---- Candidates that are the beginning of each other -----------------------------------------------------------------

@@ -106,10 +106,8 @@ def run(
     Exception
         What a fit failed with, where `error_score` is "raise"; what `heard` failed with.
     """
-    running, config = Running(), get_config()
+    running = Running()
     late = threading.Event()
-    jobs: list[Callable[[], None]] = [] if beside is None else [beside]
-    inner = max(1, threads // max(len(tasks) + len(jobs), 1))
 
     def work(task: Task) -> None:
         runs = task.runs or (SharedRuns() if len(task.family) > 1 else None)
@@ -126,7 +124,27 @@ def run(
             if not running.cancelled:  # else it was ended in the midst of an epoch
                 heard(candidate, task.fold, outcome)
 
+    jobs: list[Callable[[], None]] = [] if beside is None else [beside]
     jobs += [partial(work, task) for task in tasks]
+    try:
+        side_by_side(jobs, threads=threads, running=running)
+    except KeyboardInterrupt:
+        return "interrupted"
+    return "time_limit" if late.is_set() else "finished"
+
+
+def side_by_side(jobs: Sequence[Callable[[], None]], *, threads: int, running: Running | None = None) -> None:
+    """Do jobs in their order, `threads` at a time; networks that they train share what threads are left over.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        Ctrl-C; the jobs that were running have ended.
+    Exception
+        What a job failed with.
+    """
+    running, config = running or Running(), get_config()
+    inner = max(1, threads // max(len(jobs), 1))
     left, lock = iter(jobs), threading.Lock()
 
     def worker() -> None:
@@ -148,10 +166,7 @@ def run(
                     future.result()  # which raises what it failed with
             for future in futures:
                 future.result()
-        except BaseException as error:
+        except BaseException:
             running.cancel()
             pool.shutdown(wait=True, cancel_futures=True)
-            if isinstance(error, KeyboardInterrupt):
-                return "interrupted"
             raise
-    return "time_limit" if late.is_set() else "finished"

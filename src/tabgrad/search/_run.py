@@ -31,7 +31,8 @@ from tabgrad.progress import say
 from tabgrad.search._fits import Candidate, Outcome, Question, Scores, families, prepared, told, unseeded
 from tabgrad.search._given import as_given
 from tabgrad.search._identity import Split, key_of, question_of
-from tabgrad.search._pool import End, Folds, Task, run
+from tabgrad.search._joining import EXPECTED, Joining
+from tabgrad.search._pool import End, Folds, Task, run, side_by_side
 from tabgrad.search._pruning import BATCH, SHARES, MedianRule
 from tabgrad.search._record import Journaled
 from tabgrad.search._spreading import Elsewhere
@@ -100,11 +101,15 @@ class Run:
         self._stopped_at: dict[int, float] = {}  # by candidate: after which share of its epochs
         self._runs: SharedRuns | None = search._shared_runs() if self._rule is None else SharedRuns()
         self._elsewhere = Elsewhere.now(search.n_jobs)
+        self._joining: Joining | None = None
+        self._tests: list[np.ndarray] = []  # rows of the folds that are being done
 
     def go(self, X: Any, y: Any, params: dict[str, Any]) -> None:
         """All of it."""
         search = self._search
         X, y = as_given(X, y)
+        if search.refit == "ensemble":
+            self._joining = Joining(search.estimator, y, params.get("sample_weight"), search.scoring)
         scorers, refit_metric = search._get_scorers()
         X, y = indexable(X, y)
         params = _check_method_params(X, params=params)
@@ -116,7 +121,8 @@ class Run:
         question = Question(
             *(clone(search.estimator), X, y, scorers, routed.estimator.fit, routed.scorer.score),
             *(search.return_train_score, search.error_score, 0),
-            keeps=search._kept_method(),
+            keeps=None if self._joining is None else self._joining.method,
+            classes=None if self._joining is None else self._joining.classes,
         )
         with self._journal(question) as journal:
             self._journaled = Journaled(journal)
@@ -196,6 +202,9 @@ class Run:
                 f"totalling {len(params) * len(splits)} fits"
             )
         self._planned += len(candidates) * len(splits)
+        self._tests = [test for _, test in splits]
+        if self._joining is not None and "iter" in (more_results or {}):
+            self._joining.begin()
         self._waiting = {candidate.place: {} for candidate in candidates}
         end = (self._train if self._rule is None else self._train_in_parts)(candidates, splits)
         folds = range(len(splits))
@@ -306,6 +315,10 @@ class Run:
         search = self._search
         numbers = [_number(outcome.test_scores, search.refit) for outcome in outcomes.values()]
         mean = float(np.mean(numbers))
+        if self._joining is not None:
+            folds = range(len(outcomes))
+            self._joining.offer(candidate, mean, [outcomes[fold].predictions for fold in folds], self._tests)
+            outcomes.update({fold: replace(outcomes[fold], predictions=None) for fold in folds})
         if not math.isnan(mean) and (self._best is None or mean > self._best[0]):
             self._best = (mean, candidate)
             self._fit_time = float(np.mean([outcome.fit_time for outcome in outcomes.values()]))
@@ -329,7 +342,11 @@ class Run:
         if not search.refit:
             return 0.0
         folds = max(search.n_splits_, 2)
-        return float(self._fit_time * folds / (folds - 1) * search._refits_per_thread())
+        return float(self._fit_time * folds / (folds - 1) * self._refits_per_thread())
+
+    def _refits_per_thread(self) -> float:
+        """How many estimators one thread trains on all rows at the end, as far as is known before."""
+        return 1.0 if self._joining is None else max(EXPECTED / self._search._threads(), 1.0)
 
     def _refits_one(self) -> bool:
         """Whether the best one, whichever it is, is trained on all rows with nothing else to decide."""
@@ -348,14 +365,16 @@ class Run:
         for candidate in family:
             self._fitted[candidate.place] = self._fit_all(candidate, runs)
 
-    def _fit_all(self, candidate: Candidate, runs: SharedRuns | None, *, silent: bool = True) -> Any:
+    def _fit_all(
+        self, candidate: Candidate, runs: SharedRuns | None, *, silent: bool = True, once: Once | None = None
+    ) -> Any:
         """A candidate trained on all rows."""
         question = self._question
         estimator = prepared(question, candidate.settings, silent=silent)
         limit = None if self._limit is None else max(self._limit, time.monotonic() + self._reserve())
         engine = SharingEngine(get_engine(), runs, candidate.most_epochs, limit, strict=False)
         began = time.perf_counter()
-        with using(engine), keeping(Once()):
+        with using(engine), keeping(once or Once()):
             answers = () if question.y is None else (question.y,)
             estimator.fit(question.X, *answers, **question.fit_params)
         self._search.refit_time_ = time.perf_counter() - began
@@ -411,6 +430,9 @@ class Run:
     def _refit(self) -> None:
         """Train the best on all rows."""
         search = self._search
+        if self._joining is not None:
+            self._join(self._joining)
+            return
         best = self._tried[search.best_index_]
         settings = dict(best.settings)
         fitted = self._fitted.get(best.place)
@@ -419,6 +441,23 @@ class Run:
         search.best_estimator_ = unseeded(self._question, settings, fitted)
         if hasattr(fitted, "feature_names_in_"):
             search.feature_names_in_ = fitted.feature_names_in_
+
+    def _join(self, joining: Joining) -> None:
+        """Train on all rows who is joined, side by side, and join them."""
+        search, began = self._search, time.perf_counter()
+        candidates, weights, oof = joining.chosen()
+        once, fitted = Once(), dict[int, Any]()
+
+        def refit(candidate: Candidate) -> None:
+            fitted[candidate.place] = self._fit_all(candidate, None, once=once)
+
+        side_by_side([partial(refit, candidate) for candidate in candidates], threads=search._threads())
+        members = [unseeded(self._question, each.settings, fitted[each.place]) for each in candidates]
+        search.best_estimator_ = joining.joined(members, weights, oof)
+        search.joined_ = tuple(each.place for each in candidates)
+        search.refit_time_ = time.perf_counter() - began
+        if hasattr(search.best_estimator_, "feature_names_in_"):
+            search.feature_names_in_ = search.best_estimator_.feature_names_in_
 
 
 def _of_whole(results: dict[str, Any], metric: str) -> dict[str, Any]:

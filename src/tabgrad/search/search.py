@@ -13,6 +13,7 @@ from sklearn.experimental import enable_halving_search_cv  # noqa: F401  (withou
 from sklearn.metrics import get_scorer_names
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import check_is_fitted
 
 from tabgrad._checks import POSITIVE, check, known_name
 from tabgrad.engines.native import default_threads
@@ -21,6 +22,7 @@ from tabgrad.errors import ArgumentError, ArgumentTypeError, DataError
 from tabgrad.search._builders import as_estimator, trains_here
 from tabgrad.search._fits import Candidate
 from tabgrad.search._run import Progress, Run
+from tabgrad.search.leaderboard import Leaderboard
 from tabgrad.search.space import check_names, is_conditional, sample
 
 __all__ = ["GridSearchCV", "HalvingGridSearchCV", "HalvingRandomSearchCV", "RandomizedSearchCV", "Searching"]
@@ -128,13 +130,12 @@ class Searching(BaseSearchCV):
             raise ArgumentError(f"'n_jobs' of {type(self).__name__} must not be 0. Use 1, or -1 for all cores.")
         return int(self.n_jobs) if self.n_jobs > 0 else max(default_threads() + 1 + int(self.n_jobs), 1)
 
-    def _kept_method(self) -> str | None:
-        """Whose predictions of the rows of test are kept."""
-        return None
-
-    def _refits_per_thread(self) -> float:
-        """How many estimators one thread trains on all rows at the end."""
-        return 1.0
+    @property
+    def leaderboard_(self) -> Leaderboard:
+        """The candidates, best first."""
+        check_is_fitted(self, "cv_results_")
+        decides = self.multimetric_ and isinstance(self.refit, str)
+        return Leaderboard(self.cv_results_, metric=self.refit if decides else None)
 
 
 class GridSearchCV(theirs.GridSearchCV, Searching):
@@ -173,6 +174,10 @@ class GridSearchCV(theirs.GridSearchCV, Searching):
         As in scikit-learn; candidates that the time did not suffice for are left out.
     stopped_ : str
         "finished", "time_limit" or "interrupted".
+    leaderboard_ : Leaderboard
+        The candidates, best first, as text, frame and figure.
+    joined_ : tuple of int
+        With ``refit="ensemble"`` the rows of `cv_results_` whose candidates are the members of `best_estimator_`.
 
     Notes
     -----
