@@ -3,6 +3,7 @@
 import time
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.datasets import load_diabetes, load_wine
 from sklearn.exceptions import FitFailedWarning
@@ -193,6 +194,18 @@ def test_of_a_halving_search_the_last_round_is_joined():
     assert isinstance(halving.best_estimator_, EnsembleClassifier)
 
 
+def test_the_target_by_its_name_stays_in_the_file(tmp_path):
+    rows = pd.DataFrame(X).rename(columns=str)
+    frame = rows.assign(wine=LABELS)
+    fitted = search().fit(frame, "wine")
+    assert np.array_equal(fitted.predict_proba(frame), fitted.predict_proba(rows))
+    assert np.array_equal(fitted.predict_proba(rows), search().fit(rows, LABELS).predict_proba(rows))
+    fitted.best_estimator_.save(tmp_path / "m.tabgrad")
+    assert tabgrad.load(tmp_path / "m.tabgrad").score(frame, "wine") == fitted.score(X=frame, y=LABELS)
+    assert fitted.best_estimator_._target_names == ("wine",)
+    assert search(refit=True).fit(dict(frame), "wine").best_estimator_._target_names == ("wine",)
+
+
 def test_several_outputs_and_columns_of_one():
     two = np.column_stack([VALUES, -VALUES])
     model = Regressor(preset="single", epochs=5, random_state=0)
@@ -237,6 +250,12 @@ def test_the_best_are_kept_whatever_comes_first(monkeypatch):
     for seed in range(5):
         order = np.random.default_rng(seed).permutation(20).tolist()
         assert offered(order, 6, monkeypatch)[0] == forwards
+
+
+def test_memory_is_bounded_by_bytes_too(monkeypatch):
+    monkeypatch.setattr(joining, "MOST_BYTES", 4 * len(VALUES) * 10)
+    assert joining.Joining(Regressor(), VALUES, None, None)._most == 10
+    assert joining.Joining(Regressor(), np.column_stack([VALUES] * 3), None, None)._most == 8
 
 
 # ---- What is refused -------------------------------------------------------------------------------------------------

@@ -19,7 +19,8 @@ from tabgrad.search.ensemble import greedy_selection
 
 __all__ = ["EXPECTED", "Joining"]
 
-MOST_KEPT = 50  # candidates whose predictions are in memory; who is joined is nearly always among far fewer
+MOST_KEPT, FEWEST_KEPT = 50, 8  # candidates whose predictions are in memory
+MOST_BYTES = 64 << 20  # that they take, unless the fewest take more
 EXPECTED = 8  # members, for which time is reckoned
 ABSOLUTE = ("neg_mean_absolute_error", "neg_median_absolute_error", "neg_mean_absolute_percentage_error")
 """What measures errors by their size: members then are joined by it, too."""
@@ -28,10 +29,10 @@ ABSOLUTE = ("neg_mean_absolute_error", "neg_median_absolute_error", "neg_mean_ab
 class Joining:
     """Keeps what the best candidates predict of rows that they were not trained on, and chooses who is joined.
 
-    The best by the search's own score are kept, at most 50. Which of them are joined, and with which weights, decides
-    `greedy_selection` by the log-loss of classes, whatever the score is: where one counts which rows are told right, or
-    ranks them, single rows decide, and the choice learns them by heart. For numbers it is the squared error, or the
-    absolute one where the score is of absolute errors.
+    The best by the search's own score are kept: 50, of large tables fewer, as memory is bounded. Which of them are
+    joined, and with which weights, decides `greedy_selection` by the log-loss of classes, whatever the score is: where
+    one counts which rows are told right, or ranks them, single rows decide, and the choice learns them by heart. For
+    numbers it is the squared error, or the absolute one where the score is of absolute errors.
 
     Parameters
     ----------
@@ -70,6 +71,9 @@ class Joining:
             self._shape = self._truth.shape[1:]
             self._loss = _absolute if isinstance(scoring, str) and scoring in ABSOLUTE else "squared_error"
 
+        size = 4 * len(self._truth) * math.prod(self._shape)
+        self._most = min(MOST_KEPT, max(FEWEST_KEPT, MOST_BYTES // max(size, 1)))
+
     @property
     def method(self) -> str:
         """Whose predictions are kept."""
@@ -96,7 +100,7 @@ class Joining:
         whole = [each for each in predictions if each is not None and each.shape[1:] == self._shape]
         if math.isnan(mean) or len(whole) < len(tests):
             return
-        if len(self._kept) == MOST_KEPT:
+        if len(self._kept) == self._most:
             worst = min(self._kept, key=lambda place: (self._kept[place][0], -place))
             if (mean, -candidate.place) < (self._kept[worst][0], -worst):
                 return
@@ -108,8 +112,8 @@ class Joining:
         total = np.zeros((len(self._truth), *self._shape))
         count = np.zeros(len(self._truth), np.int64)
         for prediction, rows in zip(predictions, tests, strict=True):
-            np.add.at(total, rows, prediction)
-            np.add.at(count, rows, 1)
+            total[rows] += prediction
+            count[rows] += 1
         with np.errstate(invalid="ignore"):
             mean: np.ndarray = total / count.reshape(-1, *[1] * len(self._shape))
         return mean.astype(np.float32)

@@ -27,6 +27,7 @@ from tabgrad._seeds import drawn_seed
 from tabgrad.engines.select import get_engine, using
 from tabgrad.engines.sharing import SharedRuns, SharingEngine
 from tabgrad.errors import ArgumentError, SearchWarning
+from tabgrad.estimators._base import TableEstimator
 from tabgrad.progress import say
 from tabgrad.search._fits import Candidate, Outcome, Question, Scores, families, prepared, told, unseeded
 from tabgrad.search._given import as_given
@@ -101,12 +102,15 @@ class Run:
         self._stopped_at: dict[int, float] = {}  # by candidate: after which share of its epochs
         self._runs: SharedRuns | None = search._shared_runs() if self._rule is None else SharedRuns()
         self._elsewhere = Elsewhere.now(search.n_jobs)
+        self._named: tuple[Any, str] | None = None  # X and the name of its column that is learned
         self._joining: Joining | None = None
         self._tests: list[np.ndarray] = []  # rows of the folds that are being done
 
     def go(self, X: Any, y: Any, params: dict[str, Any]) -> None:
         """All of it."""
         search = self._search
+        if isinstance(y, str) and isinstance(search.estimator, TableEstimator):
+            self._named = (X, y)
         X, y = as_given(X, y)
         if search.refit == "ensemble":
             self._joining = Joining(search.estimator, y, params.get("sample_weight"), search.scoring)
@@ -376,7 +380,7 @@ class Run:
         began = time.perf_counter()
         with using(engine), keeping(once or Once()):
             answers = () if question.y is None else (question.y,)
-            estimator.fit(question.X, *answers, **question.fit_params)
+            estimator.fit(*(self._named or (question.X, *answers)), **question.fit_params)
         self._search.refit_time_ = time.perf_counter() - began
         if engine.was_cut:
             warnings.warn(
