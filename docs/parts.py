@@ -31,6 +31,7 @@ MODULES = {
     "initializers": "what the weights are before the first step",
     "regularizers": "penalties on the size of weights",
     "explain": "what `explain_step` gives: one batch there and back, in formulas and numbers",
+    "search": "good settings, by scikit-learn's classes over fits that share threads, rows and runs; the best joined",
     "wrappers.scikit_learn": "pipelines, grid search, cross-validation",
 }
 

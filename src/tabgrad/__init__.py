@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         optimizers,
         regularizers,
         report,
+        search,
         table,
     )
     from tabgrad._loading import load
@@ -52,6 +53,7 @@ __all__ = [
     "optimizers",
     "regularizers",
     "report",
+    "search",
     "set_random_seed",
     "table",
 ]

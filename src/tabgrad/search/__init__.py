@@ -8,7 +8,7 @@ from tabgrad.search._ranges import Choice, Integer, Real, when
 from tabgrad.search._run import Progress
 from tabgrad.search._space_files import read_space
 from tabgrad.search.ensemble import greedy_selection
-from tabgrad.search.leaderboard import Leaderboard
+from tabgrad.search.leaderboard import Leaderboard, Place
 from tabgrad.search.search import GridSearchCV, HalvingGridSearchCV, HalvingRandomSearchCV, RandomizedSearchCV
 from tabgrad.search.space import sample
 from tabgrad.search.tpe import TPESearchCV
@@ -20,6 +20,7 @@ __all__ = [
     "HalvingRandomSearchCV",
     "Integer",
     "Leaderboard",
+    "Place",
     "Progress",
     "RandomizedSearchCV",
     "Real",
