@@ -187,11 +187,39 @@ def test_folds_that_lack_a_class():
     assert fitted.predict_proba(X).shape == (len(X), 3)
 
 
-def test_of_a_halving_search_the_last_round_is_joined():
+def test_of_rounds_with_more_rows_the_last_is_joined():
     halving = HalvingGridSearchCV(classifier(), GRID, cv=CV, factor=2, refit="ensemble", random_state=0).fit(X, LABELS)
     last = np.flatnonzero(halving.cv_results_["iter"] == halving.cv_results_["iter"].max())
     assert set(halving.joined_) <= set(last.tolist())
     assert isinstance(halving.best_estimator_, EnsembleClassifier)
+
+
+def test_of_rounds_with_more_epochs_all_are_joined_as_they_stood():
+    grid = {"hidden_layer_sizes": [(4,), (16,)], "learning_rate": [0.003, 0.03]}
+    options = {"resource": "epochs", "min_resources": 3, "max_resources": 12, "factor": 2, "cv": CV}
+    halving = HalvingGridSearchCV(classifier(), grid, refit="ensemble", **options).fit(X, LABELS)
+    oof = np.stack([each for _, each in sorted(oof_of(halving, grid, options).items())])
+    weights = greedy_selection(oof, Y, "log_loss")
+    assert halving.joined_ == tuple(np.flatnonzero(weights))
+    assert halving.best_estimator_.scores_["log_loss"] == pytest.approx(loss_of(weights, oof), rel=1e-5)
+    lengths = [len(member.history_["loss"]) for member in halving.best_estimator_.members_]
+    assert lengths == [halving.cv_results_["n_resources"][place] for place in halving.joined_]
+
+
+def oof_of(halving, grid, options):
+    """What the candidates of each round said, taken from a search that joins nothing."""
+    found = {}
+
+    class Kept(joining.Joining):
+        def offer(self, candidate, mean, predictions, tests):
+            found[candidate.place] = self._out_of_fold(predictions, tests)
+            super().offer(candidate, mean, predictions, tests)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tabgrad.search._run.Joining", Kept)
+        HalvingGridSearchCV(classifier(), grid, refit="ensemble", **options).fit(X, LABELS)
+    assert len(found) == len(halving.cv_results_["params"]) > len(grid["learning_rate"]) * 2
+    return found
 
 
 def test_the_target_by_its_name_stays_in_the_file(tmp_path):

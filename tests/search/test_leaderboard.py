@@ -102,6 +102,18 @@ def test_of_a_halving_search_each_candidate_stands_once():
     assert rows[-1][-1] == "left after round 0"
 
 
+def test_a_resource_that_is_a_parameter_tells_no_candidates_apart():
+    options = {"resource": "max_depth", "max_resources": 4, "min_resources": 1, "factor": 2, "cv": 3}
+    grid = {"criterion": ["gini", "entropy"], "min_samples_leaf": [1, 5]}
+    search = HalvingGridSearchCV(DecisionTreeClassifier(random_state=0), grid, **options).fit(X, Y)
+    board = Leaderboard(search.cv_results_)
+    assert len(board) == 4 < len(search.cv_results_["params"])
+    assert board.varied == ("criterion", "min_samples_leaf")
+    assert board.places[0].candidate == search.best_index_
+    assert board.cells()[0][-2:] == ("resources", "status")
+    assert board.cells()[1][0][-2:] == (str(search.best_params_["max_depth"]), "done")
+
+
 def test_parameters_that_only_some_have():
     params = [{"kind": "a", "rate": 0.1}, {"kind": "b"}, {"kind": "b", "rate": [1, 2]}, {"kind": "a", "rate": 1}]
     board = Leaderboard(results([4, 3, 2, 1], params))

@@ -80,7 +80,7 @@ class Joining:
         return "predict" if self.classes is None else "predict_proba"
 
     def begin(self) -> None:
-        """Forget the candidates so far: of a halving search those of the last round alone are joined."""
+        """Forget the candidates so far: a halving search that gives rows to its rounds has other ones now."""
         self._kept = {}
 
     def offer(

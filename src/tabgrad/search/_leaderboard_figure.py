@@ -21,7 +21,7 @@ __all__ = ["draw"]
 
 BLUE, GREY = "#3f83c8", "#808a94"
 MOST_CATEGORIES = 12  # values that an axis names
-LOGARITHMIC = 50  # times that the largest value is the smallest, from which on an axis is logarithmic
+LOGARITHMIC = 10  # times that the largest value is the smallest, from which on an axis is logarithmic
 SLICES_A_COLUMN = 2
 LONGEST = 24  # characters of a value
 LONGEST_LINE = 58

@@ -207,7 +207,7 @@ class Run:
             )
         self._planned += len(candidates) * len(splits)
         self._tests = [test for _, test in splits]
-        if self._joining is not None and "iter" in (more_results or {}):
+        if self._joining is not None and getattr(search, "resource", None) == "n_samples":
             self._joining.begin()
         self._waiting = {candidate.place: {} for candidate in candidates}
         end = (self._train if self._rule is None else self._train_in_parts)(candidates, splits)

@@ -110,7 +110,7 @@ class Leaderboard:
             raise ArgumentTypeError(f"'cv_results' of Leaderboard must be the cv_results_ of a search. Got {got}.")
         self.metrics = _metrics(cv_results)
         self.metric = self.metrics[0] if metric is None else known_name(metric, "metric of the search", self.metrics)
-        self.varied = _varied(cv_results["params"])
+        self.varied = _varied(cv_results["params"], _resource(cv_results))
         self.places = _places(cv_results, self.metric, self.metrics, self.varied)
 
     def __len__(self) -> int:
@@ -153,15 +153,19 @@ class Leaderboard:
         Returns
         -------
         (titles, rows)
-            Rank, mean, spread, seconds and the parameters that differ; then how it ended, where not all are done.
+            Rank, mean, spread, seconds and the parameters that differ; then the resources that a halving search gave,
+            and how it ended, where not all are done.
         """
         places = self.places[: check(most, "most", "cells", (int,), COUNT)]
         statuses = any(place.status != "done" for place in self.places)
-        titles = ("rank", self.metric, "±", "seconds", *self.varied, *(["status"] if statuses else []))
+        rounds = any(place.resources is not None for place in self.places)
+        ends = [*(["resources"] if rounds else []), *(["status"] if statuses else [])]
+        titles = ("rank", self.metric, "±", "seconds", *self.varied, *ends)
         rows = [
             (
                 *(str(place.rank), _figure(place.mean), _figure(place.std), _figure(place.seconds)),
                 *(_value(place.parameters[name]) if name in place.parameters else "" for name in self.varied),
+                *([str(place.resources)] if rounds else []),
                 *([_how(place)] if statuses else []),
             )
             for place in places
@@ -221,9 +225,16 @@ def _metrics(results: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(str(name).removeprefix(MEAN) for name in results if str(name).startswith(MEAN))
 
 
-def _varied(params: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+def _resource(results: Mapping[str, Any]) -> str | None:
+    """The parameter that a halving search gives more of in each round, if it is one."""
+    params, given = results["params"], results.get("n_resources", ())
+    names = params[0] if len(given) else ()
+    return next((name for name in names if [each.get(name) for each in params] == list(given)), None)
+
+
+def _varied(params: Sequence[Mapping[str, Any]], resource: str | None) -> tuple[str, ...]:
     """The parameters that differ, in the order in which they first come."""
-    names = dict.fromkeys(name for each in params for name in each)
+    names = dict.fromkeys(name for each in params for name in each if name != resource)
     absent = object()
     return tuple(
         name for name in names if len(params) == 1 or len({_key(each.get(name, absent)) for each in params}) > 1
@@ -245,7 +256,7 @@ def _places(
     params = results["params"]
     means = np.asarray(results[f"{MEAN}{metric}"], np.float64)
     rounds = np.asarray(results["iter"]) if "iter" in results else None
-    last = list(_last_rounds(params, rounds))
+    last = list(_last_rounds(params, rounds, _resource(results)))
     scores = np.where(np.isnan(means), -np.inf, means)
     order = sorted(last, key=lambda place: _order(place, scores, rounds))
     folds = [results[name] for name in _fold_names(results, metric)]
@@ -275,11 +286,12 @@ def _order(place: int, scores: np.ndarray, rounds: np.ndarray | None) -> tuple[i
     return 0 if rounds is None else -int(rounds[place]), -float(scores[place]), place
 
 
-def _last_rounds(params: Sequence[Mapping[str, Any]], rounds: np.ndarray | None) -> Sequence[int]:
+def _last_rounds(params: Sequence[Mapping[str, Any]], rounds: np.ndarray | None, resource: str | None) -> Sequence[int]:
     """The places of candidates; of those that several rounds had, that of the last round."""
     if rounds is None:
         return range(len(params))
-    last = {tuple((name, _key(each[name])) for name in sorted(each)): place for place, each in enumerate(params)}
+    names = [sorted(name for name in each if name != resource) for each in params]
+    last = {tuple((name, _key(params[place][name])) for name in own): place for place, own in enumerate(names)}
     return list(last.values())
 
 
