@@ -206,6 +206,21 @@ def test_of_rounds_with_more_epochs_all_are_joined_as_they_stood():
     assert lengths == [halving.cv_results_["n_resources"][place] for place in halving.joined_]
 
 
+def test_who_was_stopped_is_not_joined():
+    space = {"learning_rate": np.geomspace(1e-5, 1e-1, 20).tolist()}
+    options = {"cv": 3, "prune": "median", "scoring": "neg_log_loss"}
+    pruned = GridSearchCV(classifier(epochs=16), space, refit="ensemble", **options).fit(X, LABELS)
+    shares = pruned.cv_results_["epochs_share"]
+    assert (shares < 1).any()
+    assert all(shares[place] == 1 for place in pruned.joined_)
+    assert min(len(member.history_["loss"]) for member in pruned.best_estimator_.members_) > 16 / 2
+    ranks = [pruned.cv_results_["rank_test_score"][place.candidate] for place in pruned.leaderboard_.places]
+    whole = [place for place in pruned.leaderboard_.places if place.status == "done"]
+    assert ranks[: len(whole)] == sorted(ranks[: len(whole)])
+    assert [place.rank for place in whole] == list(range(1, len(whole) + 1))
+    assert {place.status for place in pruned.leaderboard_.places[len(whole) :]} == {"stopped"}
+
+
 def oof_of(halving, grid, options):
     """What the candidates of each round said, taken from a search that joins nothing."""
     found = {}

@@ -114,6 +114,18 @@ def test_a_resource_that_is_a_parameter_tells_no_candidates_apart():
     assert board.cells()[1][0][-2:] == (str(search.best_params_["max_depth"]), "done")
 
 
+def test_who_was_stopped_stands_behind():
+    shares = np.array([1.0, 0.25, 1.0, 0.5])
+    board = Leaderboard(results([0.2, 0.9, 0.3, 0.8], [{"a": value} for value in "wxyz"], epochs_share=shares))
+    assert [(place.candidate, place.rank, place.status) for place in board.places] == [
+        (2, 1, "done"),
+        (0, 2, "done"),
+        (1, 3, "stopped"),
+        (3, 4, "stopped"),
+    ]
+    assert board.cells()[1][2][-1] == "stopped after 0.25 of its epochs"
+
+
 def test_parameters_that_only_some_have():
     params = [{"kind": "a", "rate": 0.1}, {"kind": "b"}, {"kind": "b", "rate": [1, 2]}, {"kind": "a", "rate": 1}]
     board = Leaderboard(results([4, 3, 2, 1], params))

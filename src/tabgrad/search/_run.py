@@ -321,7 +321,8 @@ class Run:
         mean = float(np.mean(numbers))
         if self._joining is not None:
             folds = range(len(outcomes))
-            self._joining.offer(candidate, mean, [outcomes[fold].predictions for fold in folds], self._tests)
+            if not isinstance(candidate.most_epochs, float):  # else it is trained on, or is stopped
+                self._joining.offer(candidate, mean, [outcomes[fold].predictions for fold in folds], self._tests)
             outcomes.update({fold: replace(outcomes[fold], predictions=None) for fold in folds})
         if not math.isnan(mean) and (self._best is None or mean > self._best[0]):
             self._best = (mean, candidate)

@@ -24,7 +24,7 @@ MOST_SHOWN = 15  # candidates that a screen or a figure lists
 MOST_SLICES = 6  # parameters of which a figure shows which values were good
 NUMBERS = 4  # columns of a text that hold numbers: rank, mean, spread, seconds
 LONGEST = 32  # characters of a parameter's value
-MEAN = "mean_test_"
+MEAN, SHARE = "mean_test_", "epochs_share"  # columns of results
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,11 +46,14 @@ class Place:
     parameters : dict
         Those that differ between candidates; without those that this one does not have.
     status : str
-        "done"; "failed" where a fold gave no score; "left" where a halving search went on without it.
+        "done"; "failed" where a fold gave no score; "stopped" where it fell behind the median; "left" where a halving
+        search went on without it.
     scores : dict of float
         The means of all scores by their names, where there are several.
     round, resources : int or None
         The last round that a halving search gave it, and what that had of its resource.
+    share : float
+        Of its epochs, after which it was stopped.
     """
 
     rank: int
@@ -64,13 +67,15 @@ class Place:
     scores: Mapping[str, float]
     round: int | None = None
     resources: int | None = None
+    share: float = 1.0
 
 
 class Leaderboard:
     """What a search tried, best first: the mean of its scores, their spread over folds, seconds, parameters.
 
     Candidates stand in the order of their mean test scores, as scikit-learn's ``rank_test_...``; those without a score
-    last. Of a halving search each candidate stands once, by its last round, and later rounds stand before earlier ones.
+    last. Who was stopped stands behind the others. Of a halving search each candidate stands once, by its last round,
+    and later rounds stand before earlier ones.
 
     Parameters
     ----------
@@ -257,13 +262,15 @@ def _places(
     means = np.asarray(results[f"{MEAN}{metric}"], np.float64)
     rounds = np.asarray(results["iter"]) if "iter" in results else None
     last = list(_last_rounds(params, rounds, _resource(results)))
+    shares = np.asarray(results.get(SHARE, np.ones(len(means))))
     scores = np.where(np.isnan(means), -np.inf, means)
-    order = sorted(last, key=lambda place: _order(place, scores, rounds))
+    stages = np.where(shares < 1, 1, 0 if rounds is None else -rounds)  # later rounds first, who was stopped last
+    order = sorted(last, key=lambda place: (stages[place], -scores[place], place))
     folds = [results[name] for name in _fold_names(results, metric)]
     places, rank = list[Place](), 1
     for number, place in enumerate(order, 1):
         before = order[number - 2] if number > 1 else place
-        if _order(place, scores, rounds)[:2] != _order(before, scores, rounds)[:2]:
+        if (stages[place], scores[place]) != (stages[before], scores[before]):
             rank = number
         several = {name: float(results[f"{MEAN}{name}"][place]) for name in metrics} if len(metrics) > 1 else {}
         places.append(
@@ -272,18 +279,14 @@ def _places(
                 folds=tuple(float(scores[place]) for scores in folds),
                 seconds=float(results["mean_fit_time"][place]),
                 parameters={name: params[place][name] for name in varied if name in params[place]},
-                status=_status(place, means, rounds),
+                status=_status(place, means, rounds, shares),
                 scores=several,
                 round=None if rounds is None else int(rounds[place]),
                 resources=None if rounds is None else int(results["n_resources"][place]),
+                share=float(shares[place]),
             )
         )
     return tuple(places)
-
-
-def _order(place: int, scores: np.ndarray, rounds: np.ndarray | None) -> tuple[int, float, int]:
-    """Later rounds first, better scores first, earlier candidates first."""
-    return 0 if rounds is None else -int(rounds[place]), -float(scores[place]), place
 
 
 def _last_rounds(params: Sequence[Mapping[str, Any]], rounds: np.ndarray | None, resource: str | None) -> Sequence[int]:
@@ -302,9 +305,11 @@ def _fold_names(results: Mapping[str, Any], metric: str) -> list[str]:
     return names
 
 
-def _status(place: int, means: np.ndarray, rounds: np.ndarray | None) -> str:
+def _status(place: int, means: np.ndarray, rounds: np.ndarray | None, shares: np.ndarray) -> str:
     if math.isnan(means[place]):
         return "failed"
+    if shares[place] < 1:
+        return "stopped"
     return "done" if rounds is None or rounds[place] == rounds.max() else "left"
 
 
@@ -324,4 +329,6 @@ def _value(value: Any) -> str:
 
 
 def _how(place: Place) -> str:
+    if place.status == "stopped":
+        return f"stopped after {place.share:g} of its epochs"
     return place.status if place.status != "left" else f"left after round {place.round}"
