@@ -69,12 +69,12 @@ $(STAMPS)/build: $(NATIVE) CMakeLists.txt pyproject.toml $(STAMPS)/tools
 
 build: $(STAMPS)/build
 
-# The models of the demonstration lie in build/demo.
-demo: build $(STAMPS)/requires-examples
+# The models of the demonstration and a page about each lie in build/demo.
+demo: build $(STAMPS)/requires-examples $(STAMPS)/requires-report
 	@mkdir -p build/demo
 	@for job in "dry_bean Class" "concrete compressive_strength"; do set -- $$job; \
-	  echo; echo "== tabgrad fit examples/data/$$1.csv.gz --target $$2 --out build/demo/$$1.tabgrad --overwrite"; \
-	  $(BIN)/tabgrad fit examples/data/$$1.csv.gz --target $$2 --out build/demo/$$1.tabgrad --overwrite || exit 1; done
+	  fit="tabgrad fit examples/data/$$1.csv.gz --target $$2 --out build/demo/$$1.tabgrad --report build/demo/$$1.html"; \
+	  echo; echo "== $$fit --overwrite"; $(BIN)/$$fit --overwrite || exit 1; done
 	@for example in 01_linear_regression 02_classification 03_grid_search; do \
 	  echo; echo "== examples/$$example.py"; $(BIN)/python examples/$$example.py || exit 1; done
 

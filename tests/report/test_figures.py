@@ -134,7 +134,7 @@ def test_without_matplotlib_the_error_says_how_to_get_it():
         "scores.plot_predictions()\n"
     )
     ran = subprocess.run([sys.executable, "-c", program], check=False, capture_output=True, text=True)
-    assert "NotReadyError: Figures need matplotlib, which is not installed: pip install 'tabgrad[plot]'." in ran.stderr
+    assert "ImportError: Figures need matplotlib, which is not installed: pip install 'tabgrad[plot]'." in ran.stderr
 
 
 def test_a_history_without_a_metric_says_which_it_has():

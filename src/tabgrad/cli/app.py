@@ -18,6 +18,7 @@ ABOUT = """Neural networks for tables: a table in, a trained and judged model ou
   tabgrad predict beans.tabgrad new.csv          predict it for other rows
   tabgrad evaluate beans.tabgrad labelled.csv    judge the model on other rows
   tabgrad explain step beans.tabgrad beans.csv   one step of training, in formulas and numbers
+  tabgrad report beans.tabgrad labelled.csv      all that is known of it, on one page
   tabgrad inspect beans.csv                      what a table holds, or a model
   tabgrad doctor                                 does everything work here?
 """
@@ -55,6 +56,7 @@ FIT = """Learn to predict a column of a table, judge it on rows held out, and sa
   tabgrad fit houses.parquet --target price --out houses.tabgrad --test new.parquet
   tabgrad fit visits.csv --target cnt --drop casual --drop registered --kind season=categorical
   tabgrad fit "sqlite:///shop.db" --query "select * from orders" --target returned
+  tabgrad fit beans.csv --target Class --report beans.html
   tabgrad fit beans.csv --config fit.toml --epochs 50
 
 The report of the rows held out goes to the standard output, all else to the standard error.
@@ -109,6 +111,7 @@ def fit(
     threads: options.Threads = None,
     save_interrupted: options.SaveInterrupted = False,
     out: options.Out = None,
+    report: options.Page = None,
     overwrite: options.Overwrite = False,
     config: options.Config = None,
     json: options.Json = False,
@@ -208,6 +211,8 @@ def evaluate(
     on_short_row: options.ShortRow = None,
     format: options.Format = None,
     query: options.Query = None,
+    report: options.Page = None,
+    overwrite: options.Overwrite = False,
     json: options.Json = False,
     quiet: options.Quiet = False,
     debug: options.Debug = False,
@@ -216,6 +221,49 @@ def evaluate(
     from tabgrad.cli.settings import Evaluate
 
     run("evaluate", Evaluate, context.params)
+
+
+REPORT = """Write one page about a model: how good it is on a table, beside a linear model and beside none, what is
+suspicious, the training, the table, what matters, and how to get it again. It needs no network and no script.
+
+\b
+  tabgrad report beans.tabgrad labelled.csv --out beans.html
+  tabgrad report beans.tabgrad labelled.csv --train beans.csv
+
+Scores and warnings are said, too. With --train, the rows of the training, the page tells of overfitting, of rows on
+both sides and of columns that give the target away.
+"""
+
+
+@app.command(cls=Command, help=REPORT, short_help="Write one page about a model.")
+def report(
+    context: typer.Context,
+    model: options.ModelName,
+    table: options.TableName,
+    *,
+    train: Annotated[
+        str | None, valued("--train", "The table of the rows that the model was trained on.", metavar="TABLE")
+    ] = None,
+    weights: options.Weights = None,
+    drop_unlabelled: options.Unlabelled = False,
+    missing: options.Missing = None,
+    delimiter: options.Delimiter = None,
+    encoding: options.Encoding = None,
+    decimal: options.Decimal = None,
+    no_header: options.NoHeader = False,
+    on_short_row: options.ShortRow = None,
+    format: options.Format = None,
+    query: options.Query = None,
+    out: Annotated[str | None, valued("--out", "The page.  [MODEL's name with .html, here]", metavar="PAGE")] = None,
+    overwrite: options.Overwrite = False,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
+) -> None:
+    """Write a page."""
+    from tabgrad.cli.settings import Report
+
+    run("report", Report, context.params)
 
 
 EXPLAIN = """Show what a network does, in formulas and numbers.

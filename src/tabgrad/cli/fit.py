@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tabgrad.cli.asked import estimator_for
 from tabgrad.cli.judging import Report, held_out_scores
 from tabgrad.cli.live import Training, stopped_by_interrupt
+from tabgrad.cli.pages import again, check_page, written
 from tabgrad.cli.places import model_place, refuse_place
 from tabgrad.cli.rows import Understood, tell_repeated, understand
 from tabgrad.cli.screen import Screen, grid
@@ -23,15 +24,22 @@ __all__ = ["fit"]
 def fit(settings: Fit, screen: Screen) -> None:
     """Do what `tabgrad fit` is asked for."""
     path = model_place(settings.out, settings.table)
-    refuse_place(path, [settings.table, settings.test], overwrite=settings.overwrite)
+    inputs = (settings.table, settings.test)
+    refuse_place(path, inputs, overwrite=settings.overwrite)
+    page = None if settings.report is None else check_page(settings.report, inputs, overwrite=settings.overwrite)
     known = understand(settings, screen)
     estimator = estimator_for(settings, known)
     show_understood(settings, known, screen)
     tell_repeated(known, screen)
     training = _train(estimator, known, settings, screen)
-    report = judged(estimator, known)
+    seconds, report = training.seconds, judged(estimator, known)
     estimator.save(path)
     show_report(report, known, settings, screen)
+    if page is not None:
+        held = None if known.held is None else (known.held.table, known.held.weights)
+        train = (known.train.table, known.train.weights)
+        screen.say()
+        written(page, estimator, held, train, screen, command=again("fit", settings), seconds=seconds)
     show_next(path, screen)
     if settings.json:
         screen.data(_data(path, estimator, known, training, report))

@@ -94,6 +94,10 @@ Unlabelled = Annotated[
 Json = Annotated[bool, flag("--json", "Write the result as JSON.")]
 Quiet = Annotated[bool, flag("--quiet", "Say nothing but the result and errors.")]
 Debug = Annotated[bool, flag("--debug", "Show the traceback of an error.")]
+Page = Annotated[
+    str | None,
+    valued("--report", "Write a page that says how good the model is, and all that is known of it.", metavar="PAGE"),
+]
 Overwrite = Annotated[bool, flag("--overwrite", "Replace the file if it is there.")]
 
 # ---- Options of the commands that learn ------------------------------------------------------------------------------

@@ -25,7 +25,7 @@ def run(name: str, kind: type[Settings], given: Mapping[str, Any]) -> None:
     Parameters
     ----------
     name : str
-        "fit", "predict", "evaluate", "inspect" or "doctor".
+        "fit", "predict", "evaluate", "report", "inspect" or "doctor".
     kind : class
         Its settings.
     given : dict
@@ -81,6 +81,10 @@ def _command(name: str) -> Any:
         from tabgrad.cli.explain import explain
 
         return explain
+    if name == "report":
+        from tabgrad.cli.report import report
+
+        return report
     if name == "inspect":
         from tabgrad.cli.inspect import inspect
 

@@ -50,6 +50,7 @@ class Learning(Output, Source):
     table: str
     target: Words | None = None
     out: str | None = None
+    report: str | None = None
     overwrite: bool = False
     test: str | None = None
     test_size: float | None = None
@@ -113,6 +114,21 @@ class Evaluate(Output, Source):
     table: str
     weights: str | None = None
     drop_unlabelled: bool = False
+    report: str | None = None
+    overwrite: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report(Output, Source):
+    """What `report` is asked for."""
+
+    model: str
+    table: str
+    train: str | None = None
+    out: str | None = None
+    overwrite: bool = False
+    weights: str | None = None
+    drop_unlabelled: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,7 +156,7 @@ class Doctor(Output):
     """What `doctor` is asked for."""
 
 
-Settings = Fit | Predict | Evaluate | Explain | Inspect | Doctor
+Settings = Fit | Predict | Evaluate | Report | Explain | Inspect | Doctor
 
 
 def settings(kind: type[Settings], given: Mapping[str, Any]) -> Settings:

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from tabgrad._wording import printable
-from tabgrad.errors import NotReadyError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -33,6 +32,7 @@ STYLE = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.linewidth": 0.8,
+    "axes.prop_cycle": "cycler('color', " + repr(list(COLOURS)) + ")",
     "axes.grid": True,
     "axes.axisbelow": True,
     "grid.color": GREY,
@@ -61,13 +61,13 @@ def styled() -> Iterator[None]:
 
     Raises
     ------
-    NotReadyError
+    ImportError
         Matplotlib is not installed.
     """
     try:
         import matplotlib as mpl
     except ImportError as error:
-        raise NotReadyError("Figures need matplotlib, which is not installed: pip install 'tabgrad[plot]'.") from error
+        raise ImportError("Figures need matplotlib, which is not installed: pip install 'tabgrad[plot]'.") from error
     settings: dict[Any, Any] = {
         name: value for name, value in mpl.rcParamsDefault.items() if not name.startswith(("backend", "_"))
     }

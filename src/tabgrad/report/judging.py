@@ -85,7 +85,8 @@ def rows_of(X: Any, y: Any, *, sample_weight: Any = None, targets: Sequence[str]
     """
     table = Table.of(X)
     names = [y] if isinstance(y, str) else list(y) if isinstance(y, (list, tuple)) else []
-    if names and all(isinstance(name, str) for name in names) and (isinstance(y, str) or len(names) != len(table)):
+    columns = bool(names) and all(isinstance(name, str) and name in table.columns for name in names)
+    if isinstance(y, str) or (columns and (len(names) != len(table) or names == list(targets))):
         found: Mapping[str, Values] = table.select(names).columns
         features: Any = table.without(names)
         given = features

@@ -68,10 +68,8 @@ def rendered(report: Report) -> str:
 
     Raises
     ------
-    NotReadyError
-        Matplotlib is not installed.
     ImportError
-        Jinja2 is not installed.
+        Matplotlib or Jinja2 is not installed.
     """
     sections = [(section, _grouped(section)) for section in report.sections]
     body = _template().render(

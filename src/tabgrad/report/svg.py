@@ -25,6 +25,7 @@ ATTRIBUTES = {
     *("font-size", "font-weight", "text-anchor"),
 }
 PICTURE = "data:image/png;base64,"
+INKS = {INK, "#000000", "#4d4d4d"}  # black, and the grey that figures of other parts have
 PIXELS = 96  # an inch
 MOST_DIGITS = re.compile(r"(\.\d\d)\d+")  # hundredths of a point are enough
 
@@ -86,7 +87,7 @@ def _clean(element: ElementTree.Element, name: str, kept: set[str]) -> None:
         elif key == "clip-path":
             element.set(key, value.replace("url(#", f"url(#{name}-"))
         elif key in ATTRIBUTES and key != "id":
-            element.set(key, "currentColor" if value == INK else MOST_DIGITS.sub(r"\1", value))
+            element.set(key, "currentColor" if value in INKS else MOST_DIGITS.sub(r"\1", value))
     for child in list(element):
         tag = child.tag.removeprefix(SVG)
         if tag in ELEMENTS:

@@ -20,11 +20,13 @@ from tabgrad.report.findings import Finding, findings
 from tabgrad.report.judging import Rows, Scores, each_of, is_classifier, judged, rows_of, scores_of
 from tabgrad.report.of_classes import class_section
 from tabgrad.report.of_origin import origin_section
+from tabgrad.report.of_search import at_edges, board_of, search_section
 from tabgrad.report.of_table import table_section
 from tabgrad.report.of_training import training_section
 from tabgrad.report.of_values import value_section
 from tabgrad.report.sections import Drawing, Listing, Section
 from tabgrad.report.sheets import Sheet
+from tabgrad.search.leaderboard import Leaderboard
 from tabgrad.table.schema import Schema, infer
 
 if TYPE_CHECKING:
@@ -63,6 +65,8 @@ class Report:
         That the training took.
     command : str
         With which to get it again.
+    search : Leaderboard or None
+        Of the search that the model came out of.
 
     Examples
     --------
@@ -90,6 +94,7 @@ class Report:
     parts: Mapping[str, Rows] = field(repr=False)
     seconds: float | None = None
     command: str = ""
+    search: Leaderboard | None = None
 
     @classmethod
     def of(
@@ -104,6 +109,7 @@ class Report:
         title: str = "",
         seconds: float | None = None,
         command: str = "",
+        search: Any = None,
     ) -> Report:
         """Judge a model, hold it against others, look for what is suspicious.
 
@@ -125,6 +131,8 @@ class Report:
             That the training took.
         command : str
             With which to get the model again.
+        search : fitted search, or Leaderboard, optional
+            That the model came out of.
 
         Raises
         ------
@@ -142,11 +150,18 @@ class Report:
         known, held = parts.get("training"), parts.get("held out")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DataWarning)  # what the model warns of was said when it was fitted
-            return cls._made(model, known, held, title, seconds, command)
+            return cls._made(model, known, held, search, title, seconds, command)
 
     @classmethod
     def _made(
-        cls, model: Any, train: Rows | None, test: Rows | None, title: str, seconds: float | None, command: str
+        cls,
+        model: Any,
+        train: Rows | None,
+        test: Rows | None,
+        search: Any,
+        title: str,
+        seconds: float | None,
+        command: str,
     ) -> Report:
         scores, judge, judged_by = _scores(model, train, test)
         others: dict[str, Scores] = {}
@@ -161,8 +176,8 @@ class Report:
         targets = next(iter(parts.values())).targets if parts else getattr(model, "_target_names", ())
         target = ", ".join(targets)
         said = title or f"{type(model).__name__}{f' of {target}' if target else ''}"
-        seen = tuple(findings(scores, others, known, train, test))
-        return cls(model, said, judged_by, scores, others, seen, parts, seconds, command)
+        seen = (*findings(scores, others, known, train, test), *at_edges(search))
+        return cls(model, said, judged_by, scores, others, seen, parts, seconds, command, board_of(search))
 
     # ---- What there is -----------------------------------------------------------------------------------------------
 
@@ -204,6 +219,7 @@ class Report:
             schema = model.table_schema_ if first is None else _schema(model, first)
             classes = is_classifier(model)
             made.append(table_section(schema, self.parts, getattr(model, "notes_", ()), classes=classes))
+        made.append(search_section(self.search))
         made.append(origin_section(model, self.parts, self.command))
         return tuple(section for section in made if section is not None)
 
@@ -223,10 +239,8 @@ class Report:
 
         Raises
         ------
-        NotReadyError
-            Matplotlib is not installed.
         ImportError
-            Jinja2 is not installed.
+            Matplotlib or Jinja2 is not installed.
         """
         from tabgrad.report.pages import rendered
 
@@ -245,10 +259,8 @@ class Report:
         ------
         ArgumentError
             The file is there, and `overwrite` is False.
-        NotReadyError
-            Matplotlib is not installed.
         ImportError
-            Jinja2 is not installed.
+            Matplotlib or Jinja2 is not installed.
         OSError
             The disk is full, the folder is missing or may not be written to.
         """
@@ -285,7 +297,7 @@ def _schema(model: Any, rows: Rows) -> Schema:
     """What the columns are: as the model knows them, or as they look."""
     known: Schema | None = getattr(model, "table_schema_", None)
     names = set(rows.features.names)
-    if known is None or {column.name for column in known} != names:
+    if known is None or not {column.name for column in known.used} <= names:
         return infer(rows.features)
     return known
 
@@ -293,7 +305,7 @@ def _schema(model: Any, rows: Rows) -> Schema:
 def _scores(model: Any, train: Rows | None, test: Rows | None) -> tuple[Scores | None, Rows | None, str]:
     """The scores, the rows that they are of, and what these are."""
     if test is not None:
-        return judged(model, test), test, f"judged by {amount(len(test), 'row')} that it was not trained on"
+        return judged(model, test), test, f"judged by {amount(len(test), 'row')}"
     out = getattr(model, "oof_prediction_", None)
     if train is None or out is None or len(out) != len(train):
         return None, None, "not judged: there were no rows that it was not trained on"
