@@ -67,6 +67,7 @@ def hostile():
         ("m_j^(gamma-1)", r"m_{j}^{\gamma-1}", "m<sub>j</sub><sup>&gamma;&minus;1</sup>"),
         ("w <- w - lr g", r"w \leftarrow  w - \mathrm{lr}\ g", "w ← w &minus; lr g"),
         ("1 / (1 + e^-z)", "1 / (1 + e^{-z})", "1 / (1 + e<sup>&minus;z</sup>)"),
+        ("m1 = mean_rows(X)", r"m_{1} = \mathrm{mean}_{\mathrm{rows}}(X)", "m<sub>1</sub> = mean<sub>rows</sub>(X)"),
         ("u_(t+1)", "u_{t+1}", "u<sub>t+1</sub>"),
         ("d2 < 1", r"\delta_{2} < 1", "&delta;<sub>2</sub> &lt; 1"),
         ("weight_decay", r"\mathrm{weight\_decay}", "weight_decay"),
@@ -252,8 +253,11 @@ def test_pages_without_jinja_say_what_to_install(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "jinja2", None)
     with pytest.raises(ImportError, match=r'Pages need the package Jinja2: pip install "tabgrad\[report\]"'):
         _page.environment()
+    step = small()
     with pytest.raises(ImportError, match="tabgrad"):
-        small().html()
+        step.html()
+    monkeypatch.setattr("tabgrad.explain.step.find_spec", lambda name: None)
+    assert step._repr_html_() is None
 
 
 # ---- In a browser ----------------------------------------------------------------------------------------------------

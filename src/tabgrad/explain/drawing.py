@@ -166,7 +166,7 @@ def _numbers(step: Step, column: int, layer: int | None, *, back: bool) -> np.nd
 
 
 def _short(number: float) -> str:
-    shown = f"{number:.2f}" if 0.005 <= abs(number) < 100 or number == 0 else f"{number:.1g}"
+    shown = f"{number:.2f}" if 0.005 <= abs(number) < 100 else f"{number + 0.0:.1g}"  # no -0
     return shown.replace("e-0", "e-").replace("e+0", "e")
 
 

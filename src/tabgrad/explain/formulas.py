@@ -60,7 +60,7 @@ _LEARNED = {
 }
 
 
-def _normalized(rows: str) -> Lines:
+def _normalized(rows: str, *where: str) -> Lines:
     """Both normalisations: over the rows of each unit, or over the units of each row."""
     g = "dL/d{y} * gamma{k}"
     mean = f"mean_{rows}"
@@ -74,7 +74,7 @@ def _normalized(rows: str) -> Lines:
         ),
         (Line("dx", "dL/d{x}", back),),
         _LEARNED,
-        ("gamma{k} is 1 where the layer learns no scale, beta{k} 0 where it learns no shift",),
+        ("gamma{k} is 1 where the layer learns no scale, beta{k} 0 where it learns no shift", *where),
     )
 
 
@@ -158,7 +158,7 @@ LAYERS: dict[type[layers.Layer], Lines] = {
         (Line("factor", "f{k}", "1 + stddev n, n normal numbers of this step"), Line("y", "{y}", "{x} * f{k}")),
         (Line("dx", "dL/d{x}", "dL/d{y} * f{k}"),),
     ),
-    layers.BatchNormalization: _normalized("rows"),
+    layers.BatchNormalization: _normalized("rows", "M{k} and V{k}, averages over batches, are for predictions"),
     layers.LayerNormalization: _normalized("units"),
     layers.Residual: Lines(
         (Line("y", "{y}", "{x} + {inner}"),),

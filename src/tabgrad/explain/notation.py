@@ -117,7 +117,7 @@ def _word(formula: str, place: int, part: dict[str, str], how: Setting) -> tuple
     if low == "(":
         inner, place = _bracketed(formula, place - 1)
         return how.low(name, _set(inner, how)), place
-    if low and len(low) > 1 and not low.isdigit() and word != "sum":
+    if low and len(low) > 1 and not low.isdigit() and word not in ("mean", "sum"):
         return how.word(f"{word}_{low}"), place  # a name of several words
     below = part["number"] or low
     name = how.low(name, below if below.isdigit() or len(below) == 1 else how.word(below)) if below else name

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -173,8 +174,10 @@ class Step:
         """As `text`."""
         return self.text()
 
-    def _repr_html_(self) -> str:
-        """In a notebook: the page in a frame of its own, so that its style stays inside."""
+    def _repr_html_(self) -> str | None:
+        """In a notebook: the page in a frame of its own, so that its style stays inside; None without Jinja2."""
+        if find_spec("jinja2") is None:
+            return None
         from tabgrad.explain.page import framed
 
         return framed(self)

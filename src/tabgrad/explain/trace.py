@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -395,12 +396,13 @@ def _brief(record: Record) -> str:
         activation = "" if isinstance(record.activation, Linear) else f", {_brief_value(record.activation)}"
         return f"Dense({record.units}{activation})"
     if isinstance(record, layers.Residual):
-        return f"Residual of {len(record.layers)} layers"
+        return f"Residual of {len(record.layers)} layer{'s' if len(record.layers) > 1 else ''}"
     changed = []
+    usual = {name: parameter.default for name, parameter in signature(type(record)).parameters.items()}
     for each in fields(record):
         value = getattr(record, each.name)
         plain = value is not None and not isinstance(value, (tuple, Record))
-        if each.name not in GENERAL and value != each.default and plain:
+        if each.name not in GENERAL and value != usual.get(each.name) and plain:
             changed.append(f"{each.name}={_brief_value(value)}")
         elif each.name == "activation":
             changed.append(_brief_value(value))
