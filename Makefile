@@ -75,6 +75,9 @@ demo: build $(STAMPS)/requires-examples $(STAMPS)/requires-report
 	@for job in "dry_bean Class" "concrete compressive_strength"; do set -- $$job; \
 	  fit="tabgrad fit examples/data/$$1.csv.gz --target $$2 --out build/demo/$$1.tabgrad --report build/demo/$$1.html"; \
 	  echo; echo "== $$fit --overwrite"; $(BIN)/$$fit --overwrite || exit 1; done
+	@rm -f build/demo/tuned.journal
+	@set -- tune examples/data/concrete.csv.gz --target compressive_strength --n-iter 12 --cv 3 --preset single \
+	  --time-limit 15 --out build/demo/tuned.tabgrad --overwrite; echo; echo "== tabgrad $$*"; $(BIN)/tabgrad "$$@"
 	@for example in 01_linear_regression 02_classification 03_grid_search; do \
 	  echo; echo "== examples/$$example.py"; $(BIN)/python examples/$$example.py || exit 1; done
 

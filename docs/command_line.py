@@ -19,7 +19,7 @@ DOCS = Path(__file__).resolve().parent
 PAGE, README = DOCS / "command_line.md", DOCS.parent / "README.md"
 EXAMPLE = DOCS.parent / "examples" / "data" / "dry_bean.csv.gz"
 PROGRESS = r"(?m)^  epoch .*\n"  # what a slow training writes
-COMMANDS = ("", "fit", "predict", "evaluate", "report", "explain step", "inspect", "doctor")
+COMMANDS = ("", "fit", "tune", "predict", "evaluate", "report", "explain step", "inspect", "doctor")
 
 
 def said(*words: str, folder: str | None = None) -> str:

@@ -15,6 +15,7 @@ ABOUT = """Neural networks for tables: a table in, a trained and judged model ou
 
 \b
   tabgrad fit beans.csv --target Class           learn to predict a column
+  tabgrad tune beans.csv --target Class          search for good settings first
   tabgrad predict beans.tabgrad new.csv          predict it for other rows
   tabgrad evaluate beans.tabgrad labelled.csv    judge the model on other rows
   tabgrad explain step beans.tabgrad beans.csv   one step of training, in formulas and numbers
@@ -122,6 +123,87 @@ def fit(
     from tabgrad.cli.settings import Fit
 
     run("fit", Fit, context.params)
+
+
+TUNE = """Search for settings that predict a column well, then do what fit does with the best of them.
+
+\b
+  tabgrad tune beans.csv --target Class --time-limit 60
+  tabgrad tune beans.csv --target Class --n-iter 50 --scoring neg_log_loss
+  tabgrad tune beans.csv --target Class --space space.toml --search halving
+  tabgrad tune beans.csv --target Class --time-limit 60 --resume
+
+Candidates are compared by cross-validation on the rows to train on. Every fit is written to a journal as soon as it is
+done: after Ctrl-C or a crash the same command with --resume goes on, to the same result. The leaderboard and the report
+of the rows held out go to the standard output, all else to the standard error.
+"""
+
+
+@app.command(cls=Command, help=TUNE, short_help="Search for good settings first.")
+def tune(
+    context: typer.Context,
+    table: options.TableName,
+    *,
+    target: options.Target = None,
+    drop: options.Drop = None,
+    kind: options.Kind = None,
+    task: options.Task = None,
+    weights: options.Weights = None,
+    drop_unlabelled: options.Unlabelled = False,
+    missing: options.Missing = None,
+    delimiter: options.Delimiter = None,
+    encoding: options.Encoding = None,
+    decimal: options.Decimal = None,
+    no_header: options.NoHeader = False,
+    on_short_row: options.ShortRow = None,
+    format: options.Format = None,
+    query: options.Query = None,
+    time_limit: options.SearchLimit = None,
+    n_iter: options.NIter = None,
+    search: options.Search = None,
+    space: options.Space = None,
+    cv: options.Cv = None,
+    scoring: options.Scoring = None,
+    resume: options.Resume = False,
+    journal: options.Journal = None,
+    save_interrupted: options.SaveSearch = False,
+    test: options.Test = None,
+    test_size: options.TestSize = None,
+    seed: options.Seed = None,
+    preset: options.CandidatePreset = None,
+    members: options.Members = None,
+    hidden: options.Hidden = None,
+    activation: options.Activation = None,
+    dropout: options.Dropout = None,
+    numeric: options.Numeric = None,
+    numeric_embedding: options.NumericEmbedding = None,
+    loss: options.Loss = None,
+    optimizer: options.Optimizer = None,
+    learning_rate: options.LearningRate = None,
+    schedule: options.Schedule = None,
+    batch_size: options.BatchSize = None,
+    epochs: options.Epochs = None,
+    early_stopping: options.EarlyStopping = None,
+    patience: options.Patience = None,
+    validation_fraction: options.ValidationFraction = None,
+    l1: options.L1 = None,
+    l2: options.L2 = None,
+    weight_decay: options.WeightDecay = None,
+    use_ema: options.UseEma = None,
+    label_smoothing: options.LabelSmoothing = None,
+    class_weight: options.ClassWeight = None,
+    threads: options.Threads = None,
+    out: options.Out = None,
+    overwrite: options.Overwrite = False,
+    config: options.Config = None,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
+) -> None:
+    """Search, and train the best."""
+    from tabgrad.cli.settings import Tune
+
+    run("tune", Tune, context.params)
 
 
 PREDICT = """Predict a column for other rows, which are written as they came, with columns added.

@@ -12,7 +12,7 @@ from tabgrad.cli.settings import Learning, option
 if TYPE_CHECKING:
     from tabgrad.estimators import Classifier, Regressor
 
-__all__ = ["by_options", "estimator_for"]
+__all__ = ["asked_for", "by_options", "estimator_for"]
 
 OF_CLASSES = ("label_smoothing", "class_weight")
 
@@ -48,6 +48,13 @@ def estimator_for(settings: Learning, known: Understood) -> Classifier | Regress
     except ParameterError as error:
         raise UsageError(by_options(str(error))) from error
     return estimator
+
+
+def asked_for(settings: Learning) -> dict[str, str]:
+    """The arguments of the estimator that options gave, and these options."""
+    return {
+        RENAMED.get(name, name): option(name) for name in (*ARGUMENTS, *RENAMED) if getattr(settings, name) is not None
+    }
 
 
 def by_options(message: str) -> str:

@@ -12,7 +12,7 @@ from rich.text import Text
 from tabgrad._refusals import shown
 from tabgrad.cli.screen import Grid, Screen, amount, figure, grid, printable
 
-__all__ = ["ClassReport", "Report", "ValueReport", "class_report", "held_out_scores", "value_report"]
+__all__ = ["ClassReport", "Report", "ValueReport", "class_report", "held_out_scores", "score", "value_report"]
 
 MOST_CLASSES = 12  # whose confusion matrix a screen holds; of more, the most frequent confusions are listed
 MOST_LISTED = 40  # classes of a report
@@ -158,7 +158,7 @@ MEANINGS = {
 def held_out_scores(scores: Mapping[str, float]) -> Grid:
     """What an estimator's `scores_` say, a line each, in words."""
     named = [(*MEANINGS.get(name, (name, "")), value) for name, value in scores.items()]
-    return grid([(name, _score(value), meaning) for name, meaning, value in named], right=(1,))
+    return grid([(name, score(value), meaning) for name, meaning, value in named], right=(1,))
 
 
 def class_report(
@@ -272,10 +272,11 @@ def _part(weights: np.ndarray | None, where: np.ndarray) -> np.ndarray | None:
 
 
 def _beside(scores: Mapping[str, float], baseline: Mapping[str, float]) -> list[tuple[str, str, str]]:
-    return [(name, _score(value), _score(baseline[name]) if name in baseline else "") for name, value in scores.items()]
+    return [(name, score(value), score(baseline[name]) if name in baseline else "") for name, value in scores.items()]
 
 
-def _score(value: float) -> str:
+def score(value: float) -> str:
+    """A score in four decimals."""
     return f"{value:.4f}".replace("-0.0000", "0.0000") if abs(value) < 10 else figure(value)
 
 

@@ -1,16 +1,23 @@
-"""A training as it is seen and stopped from a terminal."""
+"""A training, or a search, as it is seen and stopped from a terminal."""
 
 from __future__ import annotations
 
 import math
 import signal
+import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tabgrad.cli.screen import LiveLine, figure
+import numpy as np
+
+from tabgrad.cli.exits import Terminated
+from tabgrad.cli.screen import LiveLine, amount, figure, printable
+
+if TYPE_CHECKING:
+    from tabgrad.search._run import Progress
 
 Logs = dict[str, float]
 
@@ -116,3 +123,107 @@ def stopped_by_interrupt(training: Training) -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+class Searched:
+    """How a search goes, as text that is made anew while it runs.
+
+    Parameters
+    ----------
+    score : str
+        What the score is called.
+    folds : int
+        Fits of a candidate.
+    limit : float or None
+        Seconds that the search has.
+    candidates : int or None
+        How many there will be; None: it is not known.
+    """
+
+    def __init__(self, score: str, folds: int, limit: float | None, candidates: int | None) -> None:
+        self._score, self._folds, self._limit, self._candidates = score, folds, limit, candidates
+        self._began = time.monotonic()
+        self._last: Progress | None = None
+        self.line: LiveLine | None = None
+        self.known = 0  # fits that came out of a journal
+
+    def __call__(self, progress: Progress) -> None:
+        """Hear of a fit."""
+        if threading.current_thread() is threading.main_thread():  # where nothing is trained
+            self.known += 1
+        self._last = progress
+        if self.line is not None:
+            self.line.renew()
+
+    def text(self) -> str:
+        """How many candidates are done, how long it took and takes, and the best so far; a line each."""
+        seconds, last = time.monotonic() - self._began, self._last
+        fits, planned = (0, 0) if last is None else (last.done, last.planned)
+        planned = planned if self._candidates is None else self._candidates * self._folds
+        of = "" if self._candidates is None else f" of {self._candidates:,}"
+        parts = [f"{fits // self._folds:,}{of} candidates, {amount(fits, 'fit')}", f"{seconds:,.0f} s"]
+        late = self._limit is not None and seconds >= self._limit
+        if late or (self._candidates is not None and fits == planned):
+            parts.append("training the best on all rows")
+        elif self._limit is not None:
+            parts.append(f"at most {max(self._limit - seconds, 0):,.0f} s left")
+        elif fits > self.known:
+            parts.append(f"about {seconds / (fits - self.known) * (planned - fits):,.0f} s left")
+        lines = ["   ".join(parts)]
+        if last is not None and last.best_params is not None and last.best_score is not None:
+            settings = plain_settings(last.best_params)
+            lines.append(f"best {self._score} {figure(last.best_score)}{': ' if settings else ''}{settings}")
+        return "\n".join(lines)
+
+
+def plain_settings(params: Mapping[str, Any], names: Iterable[str] | None = None) -> str:
+    """Settings as a reader writes them.
+
+    Examples
+    --------
+    >>> from tabgrad.cli.live import plain_settings
+    >>> plain_settings({"learning_rate": 0.01234567, "hidden_layer_sizes": (64, 64), "numeric": "robust"})
+    'learning_rate 0.0123, hidden_layer_sizes 64x64, numeric robust'
+    """
+    return ", ".join(f"{name} {plain(params[name])}" for name in (params if names is None else names) if name in params)
+
+
+def plain(value: Any) -> str:
+    """A value of a setting."""
+    if isinstance(value, (tuple, list)):
+        return "x".join(map(plain, value)) or "none"
+    number = value.item() if isinstance(value, np.generic) else value
+    return f"{number:.3g}" if isinstance(number, float) else printable(number)
+
+
+class Interrupt:
+    """Whether Ctrl-C or the signal to end came.
+
+    Attributes
+    ----------
+    kind : class or None
+        What it raised.
+    """
+
+    def __init__(self) -> None:
+        self.kind: type[KeyboardInterrupt] | None = None
+
+
+@contextmanager
+def hearing_interrupt(then: Callable[[], None]) -> Iterator[Interrupt]:
+    """Call `then` at the first Ctrl-C or signal to end, before it is raised as always."""
+    interrupt = Interrupt()
+
+    def hear(number: int, frame: FrameType | None) -> Any:
+        first = interrupt.kind is None
+        interrupt.kind = Terminated if number == signal.SIGTERM else KeyboardInterrupt
+        if first:
+            then()
+        raise interrupt.kind
+
+    before = {number: signal.signal(number, hear) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield interrupt
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -103,6 +103,7 @@ Overwrite = Annotated[bool, flag("--overwrite", "Replace the file if it is there
 # ---- Options of the commands that learn ------------------------------------------------------------------------------
 
 NETWORK, TRAINING, JUDGING = "The network", "The training", "The rows to judge by"
+SEARCH = "The search"
 
 Target = Annotated[
     list[str] | None,
@@ -162,6 +163,71 @@ Members = Annotated[
 TimeLimit = Annotated[
     float | None,
     valued("--time-limit", "Seconds, after which the best so far is taken.  [none]", panel=TRAINING, metavar="SECONDS"),
+]
+SearchLimit = Annotated[
+    float | None,
+    valued(
+        "--time-limit",
+        "Seconds, after which the search ends and the best so far is taken.  [none]",
+        panel=SEARCH,
+        metavar="SECONDS",
+    ),
+]
+CandidatePreset = Annotated[
+    str | None,
+    valued(
+        "--preset", "How much is spent on a candidate: best, fast or single.  [fast]", panel=TRAINING, metavar="NAME"
+    ),
+]
+Search = Annotated[
+    str | None,
+    valued(
+        "--search",
+        "random; halving, which drops the worse after few epochs; tpe, which learns from scores (needs Optuna); grid, "
+        "every combination of lists.  [random]",
+        panel=SEARCH,
+        metavar="NAME",
+    ),
+]
+NIter = Annotated[
+    int | None,
+    valued("--n-iter", "Candidates.  [20; as many as --time-limit allows]", panel=SEARCH, metavar="NUMBER"),
+]
+Cv = Annotated[
+    int | None,
+    valued("--cv", "Folds, each held out once to score a candidate.  [5]", panel=SEARCH, metavar="NUMBER"),
+]
+Scoring = Annotated[
+    str | None,
+    valued(
+        "--scoring",
+        "What is made large, by scikit-learn's name: neg_log_loss, roc_auc, r2, ...  [accuracy; r2 for numbers]",
+        panel=SEARCH,
+        metavar="NAME",
+    ),
+]
+Space = Annotated[
+    str | None,
+    valued(
+        "--space",
+        "A TOML file of what is tried, for instance dropout = { low = 0, high = 0.5 }.  [the library's own]",
+        panel=SEARCH,
+        metavar="FILE",
+    ),
+]
+Journal = Annotated[
+    str | None,
+    valued(
+        "--journal",
+        "The file that keeps every fit as soon as it is done.  [MODEL's name with .journal]",
+        panel=SEARCH,
+        metavar="FILE",
+    ),
+]
+Resume = Annotated[bool, flag("--resume", "Go on with the search of the journal, if there is one.", panel=SEARCH)]
+SaveSearch = Annotated[
+    bool,
+    flag("--save-interrupted", "Ctrl-C saves the best model so far.  [only the journal is kept]", panel=SEARCH),
 ]
 Hidden = Annotated[
     str | None,

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 from tabgrad.cli.exits import UsageError
 
-__all__ = ["ENDING", "model_place", "refuse_place"]
+__all__ = ["ENDING", "journal_place", "model_place", "refuse_place"]
 
-ENDING = ".tabgrad"
+ENDING, JOURNAL = ".tabgrad", ".journal"
 PACKED = (".gz", ".zst", ".csv", ".tsv", ".txt", ".parquet", ".arrow", ".feather", ".ipc", ".jsonl", ".ndjson")
 
 
@@ -31,6 +31,29 @@ def model_place(out: str | None, table: str) -> str:
     while name.lower().endswith(PACKED):
         name = os.path.splitext(name)[0]
     return f"{name or 'model'}{ENDING}"
+
+
+def journal_place(asked: str | None, model: str, *, resume: bool) -> str:
+    """The journal of a search: as asked for, or beside the model under its name.
+
+    Raises
+    ------
+    UsageError
+        There is one already, and nobody said to go on with it.
+
+    Examples
+    --------
+    >>> from tabgrad.cli.places import journal_place
+    >>> journal_place(None, "models/beans.tabgrad", resume=False)
+    'models/beans.journal'
+    """
+    path = f"{model.removesuffix(ENDING)}{JOURNAL}" if asked is None else os.path.expanduser(asked)
+    if os.path.exists(path) and not resume:
+        raise UsageError(
+            f"There is the journal of an earlier search, '{path}'. Go on with that search with --resume; to begin "
+            "anew, delete it or name another file with --journal."
+        )
+    return path
 
 
 def refuse_place(path: str, inputs: Sequence[str | None], *, overwrite: bool) -> None:

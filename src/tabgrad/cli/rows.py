@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -20,7 +21,7 @@ from tabgrad.table.split import holdout
 from tabgrad.table.table import Table
 from tabgrad.table.task import Task, infer_task
 
-__all__ = ["Rows", "Understood", "seed", "tell_repeated", "understand"]
+__all__ = ["Rows", "Understood", "classes_of", "seed", "tell_repeated", "understand"]
 
 TEST_SIZE, SEED = 0.2, 0
 FEWEST_ROWS = 3  # two to train on, one to judge by
@@ -148,6 +149,11 @@ def _codes(table: Table, target: str) -> np.ndarray:
 def seed(settings: Learning) -> int:
     """What all that is random comes from."""
     return SEED if settings.seed is None else settings.seed
+
+
+def classes_of(known: Understood) -> dict[Any, int] | None:
+    """The classes and their rows to train on; None where numbers are predicted."""
+    return dict(Counter(labels(known.train.table[known.targets[0]]).tolist())) if known.task.classes else None
 
 
 def tell_repeated(known: Understood, screen: Screen) -> None:

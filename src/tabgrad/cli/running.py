@@ -25,7 +25,7 @@ def run(name: str, kind: type[Settings], given: Mapping[str, Any]) -> None:
     Parameters
     ----------
     name : str
-        "fit", "predict", "evaluate", "report", "inspect" or "doctor".
+        "fit", "tune", "predict", "evaluate", "report", "inspect" or "doctor".
     kind : class
         Its settings.
     given : dict
@@ -69,6 +69,10 @@ def _command(name: str) -> Any:
         from tabgrad.cli.fit import fit
 
         return fit
+    if name == "tune":
+        from tabgrad.cli.tune import tune
+
+        return tune
     if name == "predict":
         from tabgrad.cli.predict import predict
 

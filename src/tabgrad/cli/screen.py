@@ -11,7 +11,7 @@ import math
 import sys
 import textwrap
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self, TextIO
@@ -28,6 +28,7 @@ __all__ = ["Grid", "LiveLine", "Screen", "amount", "figure", "grid", "message", 
 WIDTH_OF_FILES = 110  # columns of text that goes to a file or a pipe
 INDENT = 2
 REDRAWS = 15  # a second, of the live line
+RENEWALS = 4  # a second, of one that makes its text by itself
 SECONDS_BETWEEN_LINES = 5.0  # where no terminal can draw a line again
 
 
@@ -53,9 +54,19 @@ class Grid:
     right: tuple[int, ...] = ()
     titled: bool = False
 
+    @property
+    def widths(self) -> list[int]:
+        """Of the columns."""
+        return [max(cell.cell_len for cell in column) for column in zip(*self.rows, strict=True)]
+
+    @property
+    def width(self) -> int:
+        """Of the lines of a result, where the screen has so much."""
+        return INDENT + sum(self.widths) + len(GAP) * (len(self.widths) - 1)
+
     def lines(self, width: int, indent: int = 0) -> Iterator[Text]:
         """The lines for a screen of some width; where it is too narrow, the last column goes on below itself."""
-        widths = [max(cell.cell_len for cell in column) for column in zip(*self.rows, strict=True)]
+        widths = self.widths
         begin = indent + sum(widths[:-1]) + len(GAP) * (len(widths) - 1)
         room = max(width - begin - 1, NARROWEST)
         for place, row in enumerate(self.rows):
@@ -111,6 +122,11 @@ class Screen:
         """Whether a line on the standard error can be drawn again."""
         return self._err.is_terminal and not self._err.is_dumb_terminal and not self.quiet
 
+    @property
+    def width(self) -> int:
+        """Of the lines of a result."""
+        return self._out.width
+
     def error(self, text: str) -> None:
         """What went wrong; the one thing that is always said."""
         self._print(Text.assemble(("Error: ", "bold red"), message(as_options(text))))
@@ -153,9 +169,12 @@ class Screen:
         sys.stdout.write(json.dumps(_finite(content), indent=2, allow_nan=False) + "\n")
         sys.stdout.flush()
 
-    def line(self) -> LiveLine:
-        """A line that lives while something takes its time."""
-        return LiveLine(self._err, shown=not self.quiet, live=self.live)
+    def line(self, make: Callable[[], str] | None = None) -> LiveLine:
+        """A line that lives while something takes its time.
+
+        With `make` it makes its text by itself, some times a second, and may have several lines.
+        """
+        return LiveLine(self._err, make, shown=not self.quiet, live=self.live)
 
     def _print(self, text: Text) -> None:
         self._begun = True
@@ -165,9 +184,13 @@ class Screen:
 class LiveLine:
     """A line that is drawn again and again; without a terminal, a line of its own now and then."""
 
-    def __init__(self, console: Console, *, shown: bool, live: bool) -> None:
-        self._console, self._shown = console, shown
-        self._live = Live(console=console, transient=True, auto_refresh=False) if live else None
+    def __init__(self, console: Console, make: Callable[[], str] | None, *, shown: bool, live: bool) -> None:
+        self._console, self._make, self._shown = console, make, shown
+        self._live: Live | None = None
+        if live and make is None:
+            self._live = Live(console=console, transient=True, auto_refresh=False)
+        elif live:
+            self._live = Live(console=console, transient=True, refresh_per_second=RENEWALS, get_renderable=self._made)
         self._drawn = time.monotonic() if self._live is None else -math.inf
 
     def __enter__(self) -> Self:
@@ -187,6 +210,17 @@ class LiveLine:
         """Whether the line may be drawn again: making its text costs time as well."""
         between = 1 / REDRAWS if self._live is not None else SECONDS_BETWEEN_LINES
         return self._shown and time.monotonic() - self._drawn >= between
+
+    def renew(self) -> None:
+        """There is something new to say; a terminal hears of it by itself."""
+        if self._live is None and self._make is not None and self.due():
+            self.draw(self._make().replace("\n", "   "))
+
+    def _made(self) -> Text:
+        """The text of this moment, as wide as the terminal."""
+        made = "" if self._make is None else self._make()
+        lines = [part for line in message(made).splitlines() for part in textwrap.wrap(line, self._console.width - 4)]
+        return Text("\n".join(f"  {line}" for line in lines), no_wrap=True, overflow="ellipsis")
 
     def draw(self, text: str) -> None:
         """Show a text in it."""

@@ -93,6 +93,20 @@ class Fit(Learning):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Tune(Learning):
+    """What `tune` is asked for."""
+
+    save_interrupted: bool = False
+    n_iter: int | None = None
+    cv: int | None = None
+    scoring: str | None = None
+    space: str | None = None
+    search: str | None = None
+    journal: str | None = None
+    resume: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class Predict(Output, Source):
     """What `predict` is asked for."""
 
@@ -156,7 +170,7 @@ class Doctor(Output):
     """What `doctor` is asked for."""
 
 
-Settings = Fit | Predict | Evaluate | Report | Explain | Inspect | Doctor
+Settings = Fit | Tune | Predict | Evaluate | Report | Explain | Inspect | Doctor
 
 
 def settings(kind: type[Settings], given: Mapping[str, Any]) -> Settings:

@@ -18,7 +18,7 @@ from tabgrad.table.schema import Schema, infer
 from tabgrad.table.table import Table
 
 if TYPE_CHECKING:
-    from tabgrad.estimators import Classifier, Regressor
+    from tabgrad.cli.models import Model
 
 __all__ = ["data_of", "judged", "rows_told", "show_next", "show_report", "show_understood"]
 
@@ -85,7 +85,7 @@ def rows_told(known: Understood) -> str:
     return f"{amount(len(known.train.table), 'row')}{beside}"
 
 
-def judged(model: Classifier | Regressor, known: Understood) -> Report | None:
+def judged(model: Model, known: Understood) -> Report | None:
     """How good a model is on the rows held out."""
     if known.held is None:
         return None
@@ -112,7 +112,7 @@ def show_next(path: str, screen: Screen) -> None:
         screen.say(f"  tabgrad {command.format(name)}")
 
 
-def data_of(path: str, model: Classifier | Regressor, known: Understood) -> dict[str, Any]:
+def data_of(path: str, model: Model, known: Understood) -> dict[str, Any]:
     """What a command that learns knows, as plain data."""
     return {
         "model": path,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 from scipy.sparse import issparse
 
 from tabgrad.errors import DataError
@@ -14,7 +15,7 @@ from tabgrad.table.table import values_of
 
 
 def as_given(X: Any, y: Any) -> tuple[Any, Any]:
-    """X and y; a dict of columns as a table, and y that is the name of a column taken out of X.
+    """X and y; a dict of columns as a table, and y that names a column, or several, taken out of X.
 
     Raises
     ------
@@ -23,10 +24,20 @@ def as_given(X: Any, y: Any) -> tuple[Any, Any]:
     """
     if isinstance(X, Mapping) and not issparse(X):
         X = Table.of(dict(X))
-    if not isinstance(y, str):
+    if not is_named(y):
         return X, y
     if not isinstance(X, Table) and not is_frame(X):
         raise DataError(f"y is a column's name, {y!r}, and X has no names of columns. Give a frame, or y's values.")
     rows = read_rows(X, "search")
-    values = rows.table.select((y,))[y]
-    return rows.without((y,)).table, values.objects() if isinstance(values, Words) else values_of(values, y)
+    names = (y,) if isinstance(y, str) else tuple(y)
+    columns = [rows.table.select(names)[name] for name in names]
+    each: list[Any] = [
+        values.objects() if isinstance(values, Words) else values_of(values, name)
+        for name, values in zip(names, columns, strict=True)
+    ]
+    return rows.without(names).table, each[0] if isinstance(y, str) else np.column_stack(each)
+
+
+def is_named(y: Any) -> bool:
+    """Whether y is the name of a column, or a list of such."""
+    return isinstance(y, str) or (isinstance(y, (list, tuple)) and bool(y) and all(isinstance(each, str) for each in y))

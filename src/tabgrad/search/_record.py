@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from tabgrad.errors import JournalError, SearchWarning
 from tabgrad.search._fits import Outcome, Scores
 from tabgrad.search.journal import Entry, Journal
 
@@ -22,6 +24,7 @@ class Journaled:
 
     def __init__(self, journal: Journal | None) -> None:
         self._journal = journal
+        self._troubled = False
 
     def remembered(self, name: str, make: Callable[[], Any]) -> Any:
         """What was drawn under this name when the search began, or is drawn now."""
@@ -33,14 +36,42 @@ class Journaled:
         return None if entry is None else _outcome(entry)
 
     def write(self, key: Callable[[], str], outcome: Outcome) -> None:
-        """Keep a fit."""
-        if self._journal is not None:
-            self._journal.write(key(), _entry(outcome))
+        """Keep a fit.
 
-    def flush(self) -> None:
-        """See that all is on the disk."""
-        if self._journal is not None:
-            self._journal.flush()
+        Warns
+        -----
+        SearchWarning
+            Once, when the disk does not take what was written before: it waits in memory, and the search goes on.
+        """
+        if self._journal is None:
+            return
+        self._journal.write(key(), _entry(outcome))
+        if self._journal.trouble is not None and not self._troubled:
+            self._troubled = True
+            warnings.warn(
+                f"{self._journal.trouble} The search goes on, and what it finds waits in memory until it can be "
+                "written.",
+                SearchWarning,
+                stacklevel=2,
+            )
+
+    def close(self) -> None:
+        """See that all is on the disk; the results are there without it.
+
+        Warns
+        -----
+        SearchWarning
+            It could not be written.
+        """
+        try:
+            if self._journal is not None:
+                self._journal.close()
+        except JournalError as error:
+            warnings.warn(
+                f"{error} The results are complete all the same; a later search trains again what the file lacks.",
+                SearchWarning,
+                stacklevel=2,
+            )
 
 
 def _entry(outcome: Outcome) -> Entry:

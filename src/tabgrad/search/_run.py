@@ -30,7 +30,7 @@ from tabgrad.errors import ArgumentError, SearchWarning
 from tabgrad.estimators._base import TableEstimator
 from tabgrad.progress import say
 from tabgrad.search._fits import Candidate, Outcome, Question, Scores, families, prepared, told, unseeded
-from tabgrad.search._given import as_given
+from tabgrad.search._given import as_given, is_named
 from tabgrad.search._identity import Split, key_of, question_of
 from tabgrad.search._joining import EXPECTED, Joining
 from tabgrad.search._pool import End, Folds, Task, run, side_by_side
@@ -102,14 +102,14 @@ class Run:
         self._stopped_at: dict[int, float] = {}  # by candidate: after which share of its epochs
         self._runs: SharedRuns | None = search._shared_runs() if self._rule is None else SharedRuns()
         self._elsewhere = Elsewhere.now(search.n_jobs)
-        self._named: tuple[Any, str] | None = None  # X and the name of its column that is learned
+        self._named: tuple[Any, Any] | None = None  # X and the names of its columns that are learned
         self._joining: Joining | None = None
         self._tests: list[np.ndarray] = []  # rows of the folds that are being done
 
     def go(self, X: Any, y: Any, params: dict[str, Any]) -> None:
         """All of it."""
         search = self._search
-        if isinstance(y, str) and isinstance(search.estimator, TableEstimator):
+        if is_named(y) and isinstance(search.estimator, TableEstimator):
             self._named = (X, y)
         X, y = as_given(X, y)
         if search.refit == "ensemble":
@@ -138,7 +138,7 @@ class Run:
             finally:
                 if self._elsewhere is not None:
                     self._elsewhere.close()
-                self._journaled.flush()
+                self._journaled.close()
         self._choose(scorers, refit_metric)
         if search.refit:
             self._refit()

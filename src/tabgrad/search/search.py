@@ -56,8 +56,8 @@ class Searching(BaseSearchCV):
         Parameters
         ----------
         X : array, frame, dict of columns or Table, of shape (rows, columns)
-        y : array of shape (rows,) or (rows, outputs), or str
-            A string is the name of the column of X that holds it.
+        y : array of shape (rows,) or (rows, outputs), str, or list of str
+            A string is the name of the column of X that holds it; a list names several.
         **params
             Of the estimator's `fit`, of the scorer and of the splitter: ``sample_weight``, ``groups``. Arrays as long
             as X are cut into folds with it.
