@@ -136,6 +136,33 @@ def test_learning_from_scores(run, here, shelf):
     assert all(each in tried[1] for each in tried[0])
 
 
+def test_an_ensemble(run, here, shelf):
+    words = ("tune", shelf / "flowers.csv", "--target", "kind", *SMALL, "--n-iter", 5, "--ensemble")
+    words += ("--scoring", "neg_log_loss")
+    ran = run(*words)
+    assert re.search(r"What the ensemble joins\n +weight +settings\n +[01]\.\d\d +learning_rate ", ran.out)
+    data = run(*words, "--resume", "--overwrite", "--json", "--quiet").data
+    joined = data["search"]["joined"]
+    assert sum(each["weight"] for each in joined) == pytest.approx(1)
+    model = tabgrad.load("flowers.tabgrad")
+    assert model.weights_.tolist() == [each["weight"] for each in joined]
+    for member, each in zip(model.members_, joined, strict=True):
+        assert member.learning_rate == each["parameters"]["learning_rate"]
+    judged = run("evaluate", "flowers.tabgrad", shelf / "flowers.csv", "--json").data
+    assert judged["scores"]["accuracy"] > 0.5
+
+
+def test_its_page_shows_the_search(run, here, shelf):
+    pytest.importorskip("matplotlib")
+    pytest.importorskip("jinja2")
+    words = ("tune", shelf / "flowers.csv", "--target", "kind", *SMALL, "--n-iter", 2, "--report", "flowers.html")
+    ran = run(*words)
+    assert "Wrote flowers.html (" in ran.err
+    page = (here / "flowers.html").read_text(encoding="utf-8")
+    assert "tabgrad tune " in page
+    assert "learning_rate" in page
+
+
 def test_a_time_limit_ends_it(run, here, shelf):
     began = time.monotonic()
     ran = run("tune", shelf / "flowers.csv", "--target", "kind", *SMALL, "--time-limit", 4)

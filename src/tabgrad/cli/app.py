@@ -129,7 +129,7 @@ TUNE = """Search for settings that predict a column well, then do what fit does 
 
 \b
   tabgrad tune beans.csv --target Class --time-limit 60
-  tabgrad tune beans.csv --target Class --n-iter 50 --scoring neg_log_loss
+  tabgrad tune beans.csv --target Class --n-iter 50 --scoring neg_log_loss --ensemble
   tabgrad tune beans.csv --target Class --space space.toml --search halving
   tabgrad tune beans.csv --target Class --time-limit 60 --resume
 
@@ -164,6 +164,7 @@ def tune(
     space: options.Space = None,
     cv: options.Cv = None,
     scoring: options.Scoring = None,
+    ensemble: options.Ensemble = False,
     resume: options.Resume = False,
     journal: options.Journal = None,
     save_interrupted: options.SaveSearch = False,
@@ -195,6 +196,7 @@ def tune(
     threads: options.Threads = None,
     out: options.Out = None,
     overwrite: options.Overwrite = False,
+    report: options.Page = None,
     config: options.Config = None,
     json: options.Json = False,
     quiet: options.Quiet = False,

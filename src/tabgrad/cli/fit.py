@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 from tabgrad.cli.asked import estimator_for
 from tabgrad.cli.judging import Report, held_out_scores
 from tabgrad.cli.live import Training, stopped_by_interrupt
-from tabgrad.cli.pages import again, check_page, written
+from tabgrad.cli.pages import again, check_page
 from tabgrad.cli.places import model_place, refuse_place
 from tabgrad.cli.rows import Understood, tell_repeated, understand
 from tabgrad.cli.screen import Screen, grid
 from tabgrad.cli.settings import Fit
-from tabgrad.cli.telling import data_of, judged, rows_told, show_next, show_report, show_understood
+from tabgrad.cli.telling import data_of, judged, rows_told, show_next, show_report, show_understood, write_page
 
 if TYPE_CHECKING:
     from tabgrad.estimators import Classifier, Regressor
@@ -35,11 +35,7 @@ def fit(settings: Fit, screen: Screen) -> None:
     seconds, report = training.seconds, judged(estimator, known)
     estimator.save(path)
     show_report(report, known, settings, screen)
-    if page is not None:
-        held = None if known.held is None else (known.held.table, known.held.weights)
-        train = (known.train.table, known.train.weights)
-        screen.say()
-        written(page, estimator, held, train, screen, command=again("fit", settings), seconds=seconds)
+    write_page(page, estimator, known, screen, command=again("fit", settings), seconds=seconds)
     show_next(path, screen)
     if settings.json:
         screen.data(_data(path, estimator, known, training, report))

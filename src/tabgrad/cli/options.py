@@ -215,6 +215,10 @@ Space = Annotated[
         metavar="FILE",
     ),
 ]
+Ensemble = Annotated[
+    bool,
+    flag("--ensemble", "Join the best candidates, as weighted on rows held out.  [the best one alone]", panel=SEARCH),
+]
 Journal = Annotated[
     str | None,
     valued(

@@ -102,6 +102,7 @@ class Tune(Learning):
     scoring: str | None = None
     space: str | None = None
     search: str | None = None
+    ensemble: bool = False
     journal: str | None = None
     resume: bool = False
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tabgrad.cli import models
 from tabgrad.cli.judging import Report
+from tabgrad.cli.pages import written
 from tabgrad.cli.rows import Understood
 from tabgrad.cli.screen import Screen, amount, grid, printable
 from tabgrad.cli.settings import Learning
@@ -20,7 +21,7 @@ from tabgrad.table.table import Table
 if TYPE_CHECKING:
     from tabgrad.cli.models import Model
 
-__all__ = ["data_of", "judged", "rows_told", "show_next", "show_report", "show_understood"]
+__all__ = ["data_of", "judged", "rows_told", "show_next", "show_report", "show_understood", "write_page"]
 
 MOST_LINES = 8
 MOST_NAMES = 12
@@ -102,6 +103,25 @@ def show_report(report: Report | None, known: Understood, settings: Learning, sc
         screen.say()
         screen.result(f"On {where}{amount(report.rows, 'row')} held out, seen by no network", style="bold")
         report.show(screen)
+
+
+def write_page(
+    path: str | None,
+    model: Model,
+    known: Understood,
+    screen: Screen,
+    *,
+    command: str,
+    seconds: float,
+    search: Any = None,
+) -> None:
+    """The page of a model, if one was asked for."""
+    if path is None:
+        return
+    held = None if known.held is None else (known.held.table, known.held.weights)
+    screen.say()
+    train = (known.train.table, known.train.weights)
+    written(path, model, held, train, screen, command=command, seconds=seconds, search=search)
 
 
 def show_next(path: str, screen: Screen) -> None:

@@ -17,18 +17,18 @@ from tabgrad._checks import Interval, check, known_name
 from tabgrad._refusals import shown
 from tabgrad.cli.asked import asked_for, estimator_for
 from tabgrad.cli.exits import UsageError
-from tabgrad.cli.live import Interrupt, Searched, hearing_interrupt, plain
+from tabgrad.cli.live import Interrupt, Searched, hearing_interrupt, plain, plain_settings
+from tabgrad.cli.pages import again, check_page
 from tabgrad.cli.places import journal_place, model_place, refuse_place
 from tabgrad.cli.rows import Understood, classes_of, seed, tell_repeated, understand
 from tabgrad.cli.screen import Screen, amount, grid, printable
 from tabgrad.cli.settings import Tune, option
 from tabgrad.cli.standings import MOST, standings, standings_data
 from tabgrad.cli.tables import labels, numbers
-from tabgrad.cli.telling import data_of, judged, rows_told, show_next, show_report, show_understood
+from tabgrad.cli.telling import data_of, judged, rows_told, show_next, show_report, show_understood, write_page
 from tabgrad.errors import ArgumentError, DataError
 
 if TYPE_CHECKING:
-    from tabgrad.cli.models import Model
     from tabgrad.estimators import Classifier, Regressor
     from tabgrad.search.leaderboard import Leaderboard
 
@@ -45,7 +45,9 @@ def tune(settings: Tune, screen: Screen) -> None:
     """Do what `tabgrad tune` is asked for."""
     settings = replace(settings, preset=settings.preset or PRESET)
     path = model_place(settings.out, settings.table)
-    refuse_place(path, [settings.table, settings.test], overwrite=settings.overwrite)
+    inputs = (settings.table, settings.test)
+    refuse_place(path, inputs, overwrite=settings.overwrite)
+    page = None if settings.report is None else check_page(settings.report, inputs, overwrite=settings.overwrite)
     journal = journal_place(settings.journal, path, resume=settings.resume)
     known = understand(settings, screen)
     estimator = estimator_for(replace(settings, time_limit=None), known)  # the limit is that of the search
@@ -57,7 +59,7 @@ def tune(settings: Tune, screen: Screen) -> None:
     search = _search(estimator, space, folds, journal, settings, len(known.train.table))
     _show_plan(search, space, known, settings, screen)
     interrupt, seconds = _run(search, known, settings, screen)
-    board = _leaderboard(search)
+    board = search.leaderboard_
     found = _found(search, board, settings, seconds)
     _show_board(board, space, found, settings, screen)
     more = f"The same command with --resume{{}} goes on; what is done is in {printable(journal, 200)}."
@@ -67,22 +69,19 @@ def tune(settings: Tune, screen: Screen) -> None:
         raise interrupt.kind(f"Interrupted; no model was saved. {more.format('')}")
     for note in _edges(space, search):
         screen.note(note)
-    _keep(search.best_estimator_, path, known, found, settings, screen)
-    if interrupt.kind is not None:
-        raise interrupt.kind(f"Interrupted; {path} is the best model so far. {more.format(' --overwrite')}")
-    if search.stopped_ != "finished":
-        screen.say(f"  {more.format(' --overwrite and a larger --time-limit')}")
-
-
-def _keep(model: Model, path: str, known: Understood, found: Mapping[str, Any], settings: Tune, screen: Screen) -> None:
-    """Judge the model on the rows held out, and save it."""
+    model = search.best_estimator_
     report = judged(model, known)
     model.save(path)
     show_report(report, known, settings, screen)
+    write_page(page, model, known, screen, command=again("tune", settings), seconds=seconds, search=search)
     show_next(path, screen)
     if settings.json:
         scores = None if report is None else report.data()
         screen.data({**data_of(path, model, known), "search": found, "report": scores})
+    if interrupt.kind is not None:
+        raise interrupt.kind(f"Interrupted; {path} is the best model so far. {more.format(' --overwrite')}")
+    if search.stopped_ != "finished":
+        screen.say(f"  {more.format(' --overwrite and a larger --time-limit')}")
 
 
 # ---- What is searched ------------------------------------------------------------------------------------------------
@@ -173,6 +172,7 @@ def _search(
         "scoring": settings.scoring,
         "n_jobs": settings.threads,
         "cv": folds,
+        "refit": "ensemble" if settings.ensemble else True,
         "journal": journal,
         "time_limit": settings.time_limit,
     }
@@ -204,7 +204,7 @@ def _edges(space: Mapping[str, Any], search: Any) -> list[str]:
     """Where the best lies at an end of what was searched."""
     from tabgrad.search import edges
 
-    return [str(edge) for edge in edges(space, search.best_params_)]
+    return [] if search.refit == "ensemble" else [str(edge) for edge in edges(space, search.best_params_)]
 
 
 # ---- The search ------------------------------------------------------------------------------------------------------
@@ -325,15 +325,6 @@ def _told_values(values: Any) -> str:
     return printable(repr(values), 200)
 
 
-def _leaderboard(search: Any) -> Leaderboard:
-    """The candidates, whose epochs are no setting of theirs where they are what halving gives."""
-    from tabgrad.search.leaderboard import Leaderboard
-
-    given = getattr(search, "resource", None)
-    params = [{name: value for name, value in each.items() if name != given} for each in search.cv_results_["params"]]
-    return Leaderboard({**search.cv_results_, "params": params})
-
-
 def _found(search: Any, board: Leaderboard, settings: Tune, seconds: float) -> dict[str, Any]:
     """What the search found, as plain data."""
     return {
@@ -344,7 +335,14 @@ def _found(search: Any, board: Leaderboard, settings: Tune, seconds: float) -> d
         "seconds": round(seconds, 3),
         "best": dict(search.best_params_),
         "leaderboard": standings_data(board),
+        **({"joined": _joined(search)} if search.refit == "ensemble" else {}),
     }
+
+
+def _joined(search: Any) -> list[dict[str, Any]]:
+    """The candidates of an ensemble, and what each counts for."""
+    pairs = zip(search.best_estimator_.weights_.tolist(), search.joined_, strict=True)
+    return [{"weight": weight, "parameters": dict(search.cv_results_["params"][place])} for weight, place in pairs]
 
 
 def _show_board(
@@ -359,3 +357,8 @@ def _show_board(
     screen.result(standings(board, names, screen.width))
     if len(board) > MOST:
         screen.result(f"  ({len(board) - MOST} more are not listed; --json has all)")
+    if "joined" in found:
+        screen.result()
+        screen.result("What the ensemble joins", "bold")
+        lines = [(f"{each['weight']:.2f}", plain_settings(each["parameters"], names)) for each in found["joined"]]
+        screen.result(grid(lines, ("weight", "settings"), right=(0,)))
