@@ -217,3 +217,19 @@ def test_it_loads_no_plotting_before_it_plots():
     program = "import sys, tabgrad.search.leaderboard; print({'matplotlib'} & set(sys.modules))"
     ran = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
     assert ran.stdout.strip() == "set()"
+
+
+def test_resources_are_told_from_parameters_that_are_tuples_or_arrays():
+    results = {
+        "params": [
+            {"epochs": epochs, "hidden_layer_sizes": (2 * place, 3), "weights": np.ones(2)}
+            for place, epochs in enumerate((3, 3, 9))
+        ],
+        "n_resources": np.array([3, 3, 9]),
+        "iter": np.array([0, 0, 1]),
+        **{name: np.array([0.5, 0.6, 0.7]) for name in ("mean_test_score", "std_test_score", "split0_test_score")},
+        "mean_fit_time": np.ones(3),
+    }
+    board = Leaderboard(results)
+    assert board.varied == ("hidden_layer_sizes",)
+    assert [place.resources for place in board.places] == [9, 3, 3]

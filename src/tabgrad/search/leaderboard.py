@@ -232,9 +232,9 @@ def _metrics(results: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _resource(results: Mapping[str, Any]) -> str | None:
     """The parameter that a halving search gives more of in each round, if it is one."""
-    params, given = results["params"], results.get("n_resources", ())
-    names = params[0] if len(given) else ()
-    return next((name for name in names if [each.get(name) for each in params] == list(given)), None)
+    params, given = results["params"], [str(each) for each in results.get("n_resources", ())]
+    names = params[0] if given else ()
+    return next((name for name in names if [str(each.get(name)) for each in params] == given), None)
 
 
 def _varied(params: Sequence[Mapping[str, Any]], resource: str | None) -> tuple[str, ...]:
