@@ -134,7 +134,8 @@ class TestDask:
                 killed.append(next(iter(client.run(os.getpid).values())))
                 os.kill(killed[0], signal.SIGKILL)
 
-        with joblib.parallel_config("dask"):
+        with joblib.parallel_config("dask"), warnings.catch_warnings():
+            warnings.simplefilter("error", SearchWarning)  # Dask gives it to the other, which has the table as well
             spread = searched(progress=kill)
         same(spread, local)
         assert killed
@@ -158,6 +159,7 @@ class Promise:
         self.status, self._value = status, value
 
     def result(self):
+        self.heard(self)
         return self._value
 
     exception = result
@@ -167,7 +169,8 @@ class Cluster:
     """A client of Dask whose workers are this process, and whose faults come in a given order."""
 
     def __init__(self, faults):
-        self._faults, self.scattered = iter(faults), 0
+        self._faults, self.scattered, self.looked = iter(faults), 0, 0
+        self.under_way, self.most, self.joined = set(), 0, {"one": 1, "another": 3}
 
     def scatter(self, cargo, **_):
         self.scattered += 1
@@ -176,12 +179,18 @@ class Cluster:
     def submit(self, function, *arguments, pure):
         assert not pure  # a group that is sent again is not the one before
         status = next(self._faults, "finished")
-        if status != "finished":
-            return Promise(status, MemoryError("killed"))
-        return Promise(status, function(*arguments))
+        promise = Promise(status, function(*arguments) if status == "finished" else MemoryError("killed"))
+        self.under_way.add(promise)
+        promise.heard = self.under_way.discard
+        self.most = max(self.most, len(self.under_way))
+        return promise
 
     def cancel(self, promises):
         pass
+
+    def ncores(self):
+        self.looked += 1
+        return self.joined
 
     def run(self, function, *arguments, on_error):
         function(*arguments)
@@ -229,6 +238,27 @@ def test_the_table_goes_once_for_all_calls_of_a_search():
     assert len(_spreading._benches) == 1
     workers.close()
     assert not _spreading._benches
+
+
+def test_workers_that_join_get_their_share(monkeypatch):
+    monkeypatch.setattr(_spreading, "GROWTH", 0.0)
+    monkeypatch.setattr(_spreading, "MOST_TASKS", 1)
+    cluster = backend()
+    Elsewhere(cluster, None).run(question(), tasks(8), [HALVES, HALVES], lambda *_: None, lambda: None)
+    assert cluster.client.looked > 0
+    assert cluster.client.most == 4 * _spreading.AHEAD  # it was one core, and is four
+
+
+def test_workers_that_leave_take_none(monkeypatch):
+    monkeypatch.setattr(_spreading, "GROWTH", 0.0)
+    monkeypatch.setattr(joblib, "effective_n_jobs", lambda _: 4)
+    cluster = backend()
+    cluster.client.joined = {"one of four": 1}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        end = Elsewhere(cluster, None).run(question(), tasks(8), [HALVES, HALVES], lambda *_: None, lambda: None)
+    assert end == "finished"
+    assert cluster.client.most == 4 * _spreading.AHEAD
 
 
 def test_workers_that_say_nothing_do_not_outlast_the_time_limit(monkeypatch):
@@ -280,7 +310,7 @@ def test_a_backend_that_always_fails_is_an_error(monkeypatch):
     monkeypatch.setattr(_spreading, "_by_joblib", fail)
     with (
         joblib.parallel_config("multiprocessing", n_jobs=2),
-        pytest.warns(SearchWarning, match=r"Workers were lost \(ConnectionResetError\)") as caught,
+        pytest.warns(SearchWarning, match=r"Workers were lost \(ConnectionResetError: nobody there\)") as caught,
         pytest.raises(ConnectionResetError, match="nobody there"),
     ):
         searched()
@@ -313,6 +343,9 @@ def test_threads_are_this_processs_own(backend, spreads):
     assert Elsewhere.now(None) is None
     with joblib.parallel_config(backend, n_jobs=2):
         assert (Elsewhere.now(None) is not None) == spreads
+    with joblib.parallel_config(backend):  # of one process
+        assert Elsewhere.now(None) is None
+        assert (Elsewhere.now(2) is not None) == spreads
     with joblib.parallel_config(n_jobs=2):
         assert Elsewhere.now(None) is None
 

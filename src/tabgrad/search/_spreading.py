@@ -39,6 +39,7 @@ AHEAD = 2  # groups that wait for each core, so that it need not wait for the ne
 ATTEMPTS = 3  # after so many that gave nothing at all it is not chance
 GRACE = 10.0  # seconds beyond the time limit that workers have to say that it is over
 PATIENCE = 30.0  # seconds for Dask to have a worker, where it has none
+GROWTH = 1.0  # seconds between looks at how many workers there are
 PAUSE = 0.01  # seconds between looks at what has ended
 
 Split = tuple[np.ndarray, np.ndarray]
@@ -245,9 +246,16 @@ class Elsewhere:
 
     @classmethod
     def now(cls, n_jobs: int | None) -> Elsewhere | None:
-        """Of the backend that is set, if its workers are other processes; None: the threads of this one."""
+        """Of the backend that is set, if its workers are other processes; None: the threads of this one.
+
+        One process elsewhere, which is what most backends take for no number, would do no more than this one.
+        """
         backend, _ = get_active_backend(prefer="threads")  # which it is where none is set
-        return None if getattr(backend, "uses_threads", False) else cls(backend, n_jobs)
+        if getattr(backend, "uses_threads", False):
+            return None
+        if not hasattr(backend, "client") and joblib.effective_n_jobs(n_jobs) == 1:
+            return None
+        return cls(backend, n_jobs)
 
     def close(self) -> None:
         """Have workers forget what they were sent."""
@@ -308,8 +316,9 @@ class Elsewhere:
                 if failed == ATTEMPTS:
                     raise lost.error from None
                 self.close()  # what was sent may be lost as well
+                why = ": ".join([type(lost.error).__name__, *str(lost.error).splitlines()[:1]])
                 warnings.warn(
-                    f"Workers were lost ({type(lost.error).__name__}); what they had not done is sent again.",
+                    f"Workers were lost ({why}); what they had not done is sent again.",
                     SearchWarning,
                     stacklevel=2,
                 )
@@ -437,12 +446,12 @@ def _by_dask(sent: Any, groups: Sequence[Group], clock: _Clock, client: Any, cor
 
     Dask is asked itself: joblib's way to it waits for ever for what was lost together with a worker.
     """
-    waiting, failure = clock.stamped(groups), None
+    waiting, failure, looked = clock.stamped(groups), None, time.monotonic()
     under_way: set[Any] = set()
     try:
         while True:
             if failure is None:
-                more = islice(waiting, AHEAD * cores - len(under_way))
+                more = islice(waiting, max(AHEAD * cores - len(under_way), 0))
                 under_way |= {client.submit(train_group, sent, group, pure=False) for group in more}
             if not under_way:
                 break
@@ -451,6 +460,8 @@ def _by_dask(sent: Any, groups: Sequence[Group], clock: _Clock, client: Any, cor
                 clock.look()
                 time.sleep(PAUSE)
             under_way -= ended
+            if ended and time.monotonic() - looked >= GROWTH:
+                cores, looked = sum(client.ncores().values()) or cores, time.monotonic()
             for future in ended:
                 if future.status == "finished":
                     yield future.result()
