@@ -294,6 +294,22 @@ class ClassScores:
         names = ("threshold", "share predicted", "precision", "recall", "specificity", "f1_score", "accuracy")
         return Sheet({name: list(column) for name, column in zip(names, zip(*rows, strict=True), strict=True)})
 
+    def coverage(self, sets: Any, said: float) -> Sheet:
+        """How many of the true classes lie in the sets that `Classifier.predict_set` gives, and how large these are.
+
+        Parameters
+        ----------
+        sets : array of bool of shape (rows, classes)
+        said : float
+            The coverage that was asked for.
+        """
+        held = np.asarray(sets, bool)
+        if held.shape != self.probabilities.shape:
+            raise ArgumentError(f"'sets' of coverage must be of shape {self.probabilities.shape}. Got {held.shape}.")
+        inside = np.column_stack([held, np.zeros(len(self), bool)])[np.arange(len(self)), self.truth]
+        share = float(np.average(inside, weights=self.weight))
+        return Sheet({"said": [said], "came true": [share], "classes in a set": [float(held.sum(axis=1).mean())]})
+
     def errors(self, most: int = 10, columns: Sequence[str] | None = None) -> Sheet:
         """The most confident errors, with the rows that they are of.
 

@@ -16,7 +16,7 @@ __all__ = ["COLOURS", "GREY", "INK", "Panel", "drawn", "label", "styled"]
 INK, GREY = "#1f2328", "#808a94"
 """Of text and axes, which a page gives the colour of its own text; of grids and what is only compared with."""
 
-COLOURS = ("#3f83c8", "#d6702c", "#2e9d68", "#8a70cf", "#c8506a", "#a98517", "#3a9ea5", "#b05bb0")
+COLOURS = ("#3f83c8", "#d6702c", "#2e9d68", "#8a70cf", "#c8506a", "#a98517", "#3a9ea5", "#b05bb0", "#7d8f2f", "#96705b")
 """Of lines and points; each is told from a white and from a nearly black ground."""
 
 LONGEST = 22  # characters of a name in a figure

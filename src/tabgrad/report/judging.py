@@ -15,7 +15,18 @@ from tabgrad.report.value_scores import ValueScores
 from tabgrad.table.columns import Values, Words
 from tabgrad.table.table import Table, values_of
 
-__all__ = ["Rows", "Scores", "each_of", "evaluate", "is_classifier", "judged", "numbers", "rows_of", "scores_of"]
+__all__ = [
+    "Rows",
+    "Scores",
+    "each_of",
+    "estimators_of",
+    "evaluate",
+    "is_classifier",
+    "judged",
+    "numbers",
+    "rows_of",
+    "scores_of",
+]
 
 Scores = ClassScores | tuple[ValueScores, ...]
 """Of a classifier, or of each target of a regressor."""
@@ -64,6 +75,11 @@ class Rows:
 def is_classifier(model: Any) -> bool:
     """Whether a model predicts classes."""
     return hasattr(model, "predict_proba") and hasattr(model, "classes_")
+
+
+def estimators_of(model: Any) -> list[Any]:
+    """The estimators that an ensemble joins, or the model itself."""
+    return list(getattr(model, "members_", [model]))
 
 
 def rows_of(X: Any, y: Any, *, sample_weight: Any = None, targets: Sequence[str] = ()) -> Rows:

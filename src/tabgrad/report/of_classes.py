@@ -7,18 +7,19 @@ from collections.abc import Iterator
 from tabgrad._wording import figure
 from tabgrad.report.class_scores import ClassScores
 from tabgrad.report.sections import Block, Drawing, Listing, Section, Text
+from tabgrad.report.sheets import Sheet
 
 __all__ = ["class_section"]
 
 MOST_CLASSES = 25  # whose confusion matrix can be read; of more the most frequent confusions are listed
 
 
-def class_section(scores: ClassScores) -> Section:
-    """How well classes are told, and where not."""
-    return Section("classes", "Class by class", list(_blocks(scores)))
+def class_section(scores: ClassScores, coverage: Sheet | None) -> Section:
+    """How well classes are told, and where not; how often sets of classes held, where there are such sets."""
+    return Section("classes", "Class by class", list(_blocks(scores, coverage)))
 
 
-def _blocks(scores: ClassScores) -> Iterator[Block]:
+def _blocks(scores: ClassScores, coverage: Sheet | None) -> Iterator[Block]:
     yield Listing("by_class", "Scores of each class", scores.by_class())
     yield Drawing("confusion", "How many rows of each class were taken for which.", scores.plot_confusion)
     yield Drawing("confusion_shares", "The same as shares of each class.", lambda: scores.plot_confusion(shares=True))
@@ -41,6 +42,8 @@ def _blocks(scores: ClassScores) -> Iterator[Block]:
         words = f"What follows where {scores.positive[:60]} is predicted from a probability on."
         yield Drawing("thresholds", words, scores.plot_thresholds)
         yield Listing("thresholds", f"Predicting {scores.positive[:60]} from a probability on", scores.thresholds())
+    if coverage is not None:
+        yield Listing("coverage", "Sets of predict_set: what they say, and how often they held", coverage)
     errors = scores.errors()
     if len(errors):
         yield Listing("errors", "The most confident errors, with their rows", errors)

@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from tabgrad._wording import printable
-from tabgrad.report.judging import Rows
+from tabgrad.report.judging import Rows, estimators_of
 from tabgrad.report.sections import Block, Listing, Pre, Section, Text
 from tabgrad.report.sheets import Sheet
 
@@ -38,8 +38,9 @@ def _blocks(model: Any, parts: Mapping[str, Rows], command: str) -> Iterator[Blo
     if prints:
         sheet = Sheet({"rows": list(prints), "SHA-256 of names, kinds and values": list(prints.values())}, "rows")
         yield Listing("fingerprints", "Fingerprints of the data", sheet)
-    if getattr(model, "models_", ()):
-        plan = json.dumps(json.loads(model.models_[0].plan().to_json()), indent=1)
+    first = estimators_of(model)[0]
+    if getattr(first, "models_", ()):
+        plan = json.dumps(json.loads(first.models_[0].plan().to_json()), indent=1)
         cut = "\n..." if len(plan) > LONGEST_PLAN else ""
         yield Pre(plan[:LONGEST_PLAN] + cut, "The plan of the first network, as JSON")
     else:

@@ -11,6 +11,7 @@ import numpy as np
 from tabgrad._wording import amount, figure
 from tabgrad.optimizers.schedules import LearningRateSchedule
 from tabgrad.report import training_figures
+from tabgrad.report.judging import estimators_of
 from tabgrad.report.sections import Block, Drawing, Listing, Section, Text
 from tabgrad.report.sheets import Sheet
 
@@ -22,13 +23,16 @@ MOST_RATES = 400  # points of the learning rate
 
 def training_section(model: Any, seconds: float | None) -> Section | None:
     """How the networks of an estimator were trained; None where it has none."""
-    histories: Sequence[Mapping[str, Sequence[float]]] = getattr(model, "histories_", ())
-    if not histories or not any(history.get("loss") for history in histories):
+    estimators = estimators_of(model)
+    histories = [history for each in estimators for history in getattr(each, "histories_", ()) if history.get("loss")]
+    if not histories:
         return None
-    return Section("training", "The training", list(_blocks(model, histories, seconds)))
+    return Section("training", "The training", list(_blocks(model, estimators[0], histories, seconds)))
 
 
-def _blocks(model: Any, histories: Sequence[Mapping[str, Sequence[float]]], seconds: float | None) -> Iterator[Block]:
+def _blocks(
+    model: Any, first: Any, histories: Sequence[Mapping[str, Sequence[float]]], seconds: float | None
+) -> Iterator[Block]:
     run = [len(history["loss"]) for history in histories]
     networks = amount(len(histories), "network")
     took = f" in {seconds:,.1f} s" if seconds is not None else ""
@@ -41,7 +45,7 @@ def _blocks(model: Any, histories: Sequence[Mapping[str, Sequence[float]]], seco
     metrics = [name for name in histories[0] if name != "loss" and not name.startswith("val_")][:MOST_METRICS]
     for name in metrics:
         yield Drawing(f"metric_{name}", f"{name} by epoch.", partial(training_figures.epochs, histories, name))
-    rates = _rates(model, run[0])
+    rates = _rates(first, run[0])
     if rates is not None:
         values, steps = rates
         yield Drawing(
@@ -52,6 +56,13 @@ def _blocks(model: Any, histories: Sequence[Mapping[str, Sequence[float]]], seco
     if all(history.get("val_loss") for history in histories):
         columns["best loss on rows held out"] = [float(np.nanmin(history["val_loss"])) for history in histories]
         columns["in epoch"] = [int(np.nanargmin(history["val_loss"])) + 1 for history in histories]
+    weights = list(getattr(model, "weights_", ()))
+    if weights:
+        members: dict[str, Sequence[Any]] = {
+            "member": list(range(1, len(weights) + 1)),
+            "weight": [float(weight) for weight in weights],
+        }
+        yield Listing("members", "Estimators that are joined, by their weights", Sheet(members, "member"))
     yield Listing("networks", "The networks", Sheet(columns, "network"))
     if scores := getattr(model, "scores_", None):
         words = ", ".join(f"{name.replace('_', ' ')} {figure(value)}" for name, value in scores.items())

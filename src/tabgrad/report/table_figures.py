@@ -43,7 +43,7 @@ def classes(parts: Mapping[str, Mapping[str, float]], target: str) -> Figure:
         more = f" ({len(total) - len(names)} rarer classes are not shown)" if len(total) > len(names) else ""
         axes.set(xlabel="share of the rows", title=label(f"Classes of {target}", 40) + more)
         if len(parts) > 1:
-            axes.legend(loc="lower right")
+            made.legend(loc="outside lower right", ncols=2)
     return made
 
 
@@ -65,7 +65,7 @@ def distribution(parts: Mapping[str, np.ndarray], target: str) -> Figure:
             axes.patches[-1].set(color=COLOURS[place], label=part)
         axes.set(xlabel=label(target, 40), ylabel="share of the rows", title="Distribution of the target")
         if len(parts) > 1:
-            axes.legend()
+            made.legend(loc="outside lower right", ncols=2)
     return made
 
 

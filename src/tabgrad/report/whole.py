@@ -210,7 +210,7 @@ class Report:
         """All that the page holds under its answer."""
         model, made = self.model, list[Section | None]()
         if isinstance(self.scores, ClassScores):
-            made.append(class_section(self.scores))
+            made.append(class_section(self.scores, next(iter(self._coverage()), None)))
         elif self.scores:
             made.append(value_section(self.scores, self._coverage()))
         made.append(training_section(model, self.seconds))
@@ -269,21 +269,19 @@ class Report:
         write_whole(path_of(filepath, "filepath", "save"), [self.html().encode()])
 
     def _coverage(self) -> list[Sheet]:
-        """Of each target how often its intervals of 90 % held."""
-        test, model = self.parts.get("held out"), self.model
-        if (
-            test is None
-            or isinstance(self.scores, ClassScores)
-            or not self.scores
-            or not hasattr(model, "predict_interval")
-        ):
+        """Of each target how often its intervals, or sets of classes, held that are to hold 90 % of the rows."""
+        test, model, scores = self.parts.get("held out"), self.model, self.scores
+        asked = getattr(model, "predict_set" if isinstance(scores, ClassScores) else "predict_interval", None)
+        if test is None or asked is None or not scores:
             return []
         try:
-            ends = np.asarray(model.predict_interval(test.given, coverage=COVERAGE))
+            said = np.asarray(asked(test.given, coverage=COVERAGE))
         except ArgumentError:  # no rows were held out in the fit, or too few
             return []
-        each = ends.reshape(len(test), len(self.scores), 2)
-        return [one.coverage(each[:, place], COVERAGE) for place, one in enumerate(self.scores)]
+        if isinstance(scores, ClassScores):
+            return [scores.coverage(said, COVERAGE)]
+        each = said.reshape(len(test), len(scores), 2)
+        return [one.coverage(each[:, place], COVERAGE) for place, one in enumerate(scores)]
 
     def __repr__(self) -> str:
         """The answer, and what deserves a look."""
