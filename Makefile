@@ -77,7 +77,7 @@ demo: build $(STAMPS)/requires-examples $(STAMPS)/requires-report
 	  echo; echo "== $$fit --overwrite"; $(BIN)/$$fit --overwrite || exit 1; done
 	@rm -f build/demo/tuned.journal
 	@set -- tune examples/data/concrete.csv.gz --target compressive_strength --n-iter 12 --cv 3 --preset single \
-	  --time-limit 15 --out build/demo/tuned.tabgrad --overwrite; echo; echo "== tabgrad $$*"; $(BIN)/tabgrad "$$@"
+	  --time-limit 12 --out build/demo/tuned.tabgrad --overwrite; echo; echo "== tabgrad $$*"; $(BIN)/tabgrad "$$@"
 	@for example in 01_linear_regression 02_classification 03_grid_search; do \
 	  echo; echo "== examples/$$example.py"; $(BIN)/python examples/$$example.py || exit 1; done
 

@@ -22,7 +22,7 @@ from tabgrad.cli.live import Searched
 from tabgrad.search import Progress
 from tabgrad.search.journal import Journal
 from tabgrad.table.read import read
-from tests.cli.conftest import flowers, write
+from tests.cli.conftest import flowers, houses, write
 
 SMALL = ("--preset", "single", "--epochs", 4, "--cv", 3)
 """What makes a fit of a small table take hundredths of a second."""
@@ -103,6 +103,14 @@ def test_numbers_and_several_targets(run, here, shelf):
     both = run(*words, "--target", "price,rent", "--out", "both.tabgrad").data
     assert both["targets"] == ["price", "rent"] == list(both["report"]["targets"])
     assert list(run("evaluate", "both.tabgrad", shelf / "houses.csv.gz", "--json").data["targets"]) == ["price", "rent"]
+
+
+def test_a_table_in_the_order_of_its_target_is_shuffled_into_folds(run, here):
+    first, *rows = houses()
+    write(here / "sorted.csv", [first, *sorted(rows, key=lambda row: float(row.split(",")[2]))])
+    words = ("--target", "price", "--drop", "rent", "--preset", "single", "--epochs", 30, "--cv", 3, "--n-iter", 3)
+    found = run("tune", "sorted.csv", *words, "--json", "--quiet").data["search"]
+    assert min(found["leaderboard"][0]["folds"]) > 0.5  # beyond the prices of the training there is no way to be right
 
 
 def test_a_space_of_ones_own(run, here, shelf):
