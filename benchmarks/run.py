@@ -30,6 +30,7 @@ ROWS: dict[str, Callable[[Bench], Iterator[Row]]] = {
     "search": search.search,
     "encode": estimators.encode,
     "estimators": estimators.estimators,
+    "importance": estimators.importance,
     "import": startup.importing,
     "command_line": startup.command_line,
     "first_fit": startup.first_fit,

@@ -92,6 +92,7 @@ def _full_names(target: str) -> list[str]:
 MODULES = ["models", "layers", "losses", "optimizers", "metrics", "callbacks", "activations", "initializers"]
 MODULES += ["optimizers.schedules", "regularizers", "plan", "errors", "wrappers.scikit_learn", "table", "table.parts"]
 MODULES += ["estimators", "explain"]
+MODULES += ["estimators", "inspection"]
 
 
 def setup(app: Any) -> None:

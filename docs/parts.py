@@ -32,6 +32,7 @@ MODULES = {
     "regularizers": "penalties on the size of weights",
     "explain": "what `explain_step` gives: one batch there and back, in formulas and numbers",
     "search": "good settings, by scikit-learn's classes over fits that share threads, rows and runs; the best joined",
+    "inspection": "`permutation_importance` and `partial_dependence`, of any estimator, on columns as they were given",
     "wrappers.scikit_learn": "pipelines, grid search, cross-validation",
 }
 

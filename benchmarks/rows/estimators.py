@@ -56,6 +56,30 @@ def estimators(bench: Bench) -> Iterator[Row]:
         )
 
 
+def importance(bench: Bench) -> Iterator[Row]:
+    """Time permutation importance of networks of each preset, beside scikit-learn's of the same networks."""
+    table = bench.table("beans")
+    presets = ("single", "fast", "best")
+    jobs = {preset: Job("tabgrad", "importance", {"table": table, "preset": preset}, CORES) for preset in presets}
+    for preset, run in bench.interleave(jobs).items():
+        what = f"permutation_importance, 16 columns x 10 repeats, rows of test of Dry Bean, preset {preset!r}"
+        if run.failure:
+            yield failed("importance", what, "< 1 s", run.failure)
+            continue
+        ours, theirs = ([min(each["seconds"][name]) for each in run.results] for name in ("tabgrad", "scikit-learn"))
+        middle = statistics.median(ours)
+        yield Row(
+            "importance",
+            what,
+            ours=spread(ours),
+            theirs=f"scikit-learn {spread(theirs)}",
+            measured=spread([middle]),
+            bar="< 1 s",
+            verdict=judged(middle < 1.0),
+            samples={"best": ours, "scikit-learn": theirs},
+        )
+
+
 def encode(bench: Bench) -> Iterator[Row]:
     """Time a mixed frame from what it is to what a network takes."""
     what = "a frame of 48,842 rows, 6 numbers and 8 words: kinds inferred, encoder fitted, encoded"

@@ -197,6 +197,29 @@ def classifier_predict() -> dict[str, Any]:
     return {"seconds": seconds}
 
 
+def importance(*, table: str, preset: str) -> dict[str, Any]:
+    """Permutation importance of a fifth of the rows by both ways: the times of each, and whether the numbers agree."""
+    from sklearn import inspection
+
+    from tabgrad.inspection import permutation_importance
+
+    data = load(table)
+    labels, truth = (data[f"y_{part}"].argmax(axis=1) for part in ("train", "test"))
+    fitted = tabgrad.Classifier(preset=preset, random_state=0).fit(data["X_train"], labels)
+    seconds: dict[str, list[float]] = {"tabgrad": [], "scikit-learn": []}
+    given, found = (fitted, data["X_test"], truth), {}
+    for name, function in {
+        "tabgrad": permutation_importance,
+        "scikit-learn": inspection.permutation_importance,
+    }.items():
+        for _ in range(3):
+            start = time.perf_counter()
+            found[name] = function(*given, n_repeats=10, random_state=0).importances
+            seconds[name].append(time.perf_counter() - start)
+    assert np.array_equal(*found.values())
+    return {"seconds": seconds, "shape": [*data["X_test"].shape]}
+
+
 def encode() -> dict[str, Any]:
     """Fit an encoder to a mixed frame and encode it: the rows, columns and levels of Adult, drawn at random."""
     import pandas as pd

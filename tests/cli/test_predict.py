@@ -100,6 +100,28 @@ def test_intervals_are_the_models(run, here, shelf):
         np.testing.assert_array_equal(found, ends)
 
 
+def test_sets_are_the_models(run, here, shelf):
+    out = rows_of(run("predict", shelf / "flowers.tabgrad", shelf / "more.csv", "--sets", "0.8").out)
+    assert out[0][-4:] == ["prediction", "in_set_iris", "in_set_lily", "in_set_rose"]
+    sets = tabgrad.load(shelf / "flowers.tabgrad").predict_set(read(shelf / "more.csv"), 0.8)
+    assert [[value == "True" for value in row[-3:]] for row in out[1:]] == sets.tolist()
+    assert {value for row in out[1:] for value in row[-3:]} <= {"True", "False"}
+
+
+@pytest.mark.parametrize(
+    "model, share, said",
+    [
+        ("flowers", "90", r"--sets must be in \(0, 1\)\. Got 90\.0\. Did you mean 0\.9\?"),
+        ("houses", "0.9", "--sets is for classes, and this model predicts numbers. For those see --interval"),
+    ],
+)
+def test_sets_that_cannot_be(run, here, shelf, model, share, said):
+    table = shelf / ("more.csv" if model == "flowers" else "houses.csv.gz")
+    ran = run("predict", shelf / f"{model}.tabgrad", table, "--sets", share, "--out", "out.csv", code=2)
+    assert re.search(said, ran.err)
+    assert not (here / "out.csv").exists()
+
+
 @pytest.mark.parametrize(
     "model, share, said",
     [

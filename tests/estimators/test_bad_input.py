@@ -456,3 +456,10 @@ def test_a_name_without_end_is_cut_in_messages():
 def test_widths_that_are_none(sizes, got):
     with pytest.raises(ArgumentError, match=rf"'hidden_layer_sizes' of Classifier must be .*Got {got}"):
         classifier(hidden_layer_sizes=sizes).fit(X, Y)
+
+
+def test_dates_do_not_make_rows_look_alike():
+    """Microseconds since 1970 are so large that in a plain sum with them other numbers would vanish."""
+    days = np.array(["2020-01-01", "NaT"], "datetime64[us]")[np.arange(60) % 2]
+    assert list(repeats(Table.of({"day": days, "size": np.arange(60.0)}), np.zeros(60))) == []
+    assert len(list(repeats(Table.of({"day": days, "size": np.full(60, -0.0)}), np.zeros(60)))) == 1

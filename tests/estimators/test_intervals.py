@@ -306,7 +306,7 @@ def test_residuals_that_fit_nothing_are_refused(fitted):
         header["residuals"] = [header["target"]]
 
     for change, said in (
-        (twice, "residuals of each output of a regressor, or none"),
+        (twice, "residuals of each output of a regressor, one of a classifier, or none"),
         (short, r"'sizes' of Residuals must be \d+\. Got 1"),
         (other, "must be Residuals"),
     ):

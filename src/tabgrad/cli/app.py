@@ -217,8 +217,8 @@ PREDICT = """Predict a column for other rows, which are written as they came, wi
   cat new.csv | tabgrad predict beans.tabgrad -
 
 Added are prediction (prediction_TARGET where a model has several targets), with --proba probability_CLASS for each
-class, and with --interval prediction_low and prediction_high. A name that the table has already is refused: --prefix
-gives the new ones another.
+class, with --interval prediction_low and prediction_high, and with --sets in_set_CLASS for each class. A name that the
+table has already is refused: --prefix gives the new ones another.
 """
 
 
@@ -234,6 +234,14 @@ def predict(
         valued(
             "--interval",
             "Add the ends of an interval that holds the number in this share of rows, for instance 0.9.",
+            metavar="SHARE",
+        ),
+    ] = None,
+    sets: Annotated[
+        float | None,
+        valued(
+            "--sets",
+            "Add whether each class is in the set that holds the true one in this share of rows, for instance 0.9.",
             metavar="SHARE",
         ),
     ] = None,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -115,30 +116,52 @@ class _Work:
         taken, classes = probabilities.argmax(axis=1), model.classes_
         text = classes.dtype.kind in "OUT"
         labels = Words(taken.astype(np.int32), tuple(classes.tolist())) if text else classes[taken]
-        return [labels, *(probabilities.T if self._settings.proba else ())]
+        columns = [labels, *(probabilities.T if self._settings.proba else ())]
+        if self._settings.sets is not None:
+            from tabgrad.estimators.classifier import sets_around
+
+            columns += list(sets_around(model._residuals, probabilities, self._settings.sets).T)
+        return columns
 
 
 def added_names(model: Model, settings: Predict) -> list[str]:
     """What the new columns are called."""
     if is_classifier(model):
         if settings.interval is not None:
-            raise UsageError("--interval is for numbers, and this model predicts classes. For those see --proba.")
-        names = ["prediction"]
-        names += [f"probability_{label}" for label in model.classes_.tolist()] if settings.proba else []
+            raise UsageError(
+                "--interval is for numbers, and this model predicts classes. For those see --proba and --sets."
+            )
+        names, classes = ["prediction"], model.classes_.tolist()
+        names += [f"probability_{label}" for label in classes] if settings.proba else []
+        if settings.sets is not None:
+            from tabgrad.estimators.classifier import sets_around
+
+            with _refused_as("--sets", "predict_set"):
+                sets_around(model._residuals, np.empty((0, len(classes))), settings.sets)  # before the table is read
+            names += [f"in_set_{label}" for label in classes]
     elif settings.proba:
         raise UsageError("--proba is for classes, and this model predicts numbers. Leave it out.")
+    elif settings.sets is not None:
+        raise UsageError("--sets is for classes, and this model predicts numbers. For those see --interval.")
     else:
         targets = targets_of(model)
         several = [f"prediction_{name}" for name in targets or map(str, range(len(model.target_.mean)))]
         names = ["prediction"] if len(several) == 1 else several
         if settings.interval is not None:
-            try:
+            with _refused_as("--interval", "predict_interval"):
                 model._intervals(np.empty((0, len(names))), settings.interval)  # before the table is read
-            except ArgumentError as error:
-                said = str(error).replace("'coverage' of predict_interval", "--interval")
-                raise UsageError(said.replace("predict_interval", "--interval", 1)) from error
             names = [*names, *(f"{name}_{end}" for name in names for end in ("low", "high"))]
     return [f"{settings.prefix}{name}" for name in names]
+
+
+@contextmanager
+def _refused_as(flag: str, method: str) -> Iterator[None]:
+    """What a method refuses, in the words of its flag."""
+    try:
+        yield
+    except ArgumentError as error:
+        said = str(error).replace(f"'coverage' of {method}", flag)
+        raise UsageError(said.replace(method, flag, 1)) from error
 
 
 def kinds_of(schema: Schema) -> dict[str, str]:

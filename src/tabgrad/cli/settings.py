@@ -117,6 +117,7 @@ class Predict(Output, Source):
     overwrite: bool = False
     proba: bool = False
     interval: float | None = None
+    sets: float | None = None
     prefix: str = ""
     raw: bool = False
 

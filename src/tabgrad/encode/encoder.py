@@ -52,6 +52,10 @@ class Encoded:
         """The number of rows."""
         return len(self.x)
 
+    def part(self, rows: np.ndarray) -> Encoded:
+        """Some of the rows."""
+        return Encoded(self.x[rows], None if self.codes is None else self.codes[rows])
+
 
 @dataclass(frozen=True)
 class Encoder(Record):
@@ -292,6 +296,32 @@ class Encoder(Record):
             else:
                 (codes if isinstance(column, Embedded) else out)[:, places] = column.encode(values)
         return Encoded(out, codes if self._coded else None, tuple(notes))
+
+    def places(self, name: str) -> tuple[list[int], list[int]]:
+        """Which columns of x, and which of codes, come of a column of the table; none of one that is dropped.
+
+        Examples
+        --------
+        >>> from tabgrad.encode import Encoder
+        >>> from tabgrad.table import Table, infer
+        >>> table = Table.of({"area": [1.0, 2.0, 3.0, None], "colour": ["red", "blue", "red", "blue"]})
+        >>> Encoder.fit(table, infer(table)).places("colour")
+        ([1], [])
+        """
+        return self._places.get(name, []), [place for place, each in enumerate(self.embedded) if each == name]
+
+    def read(self, table: Table, name: str) -> Values:
+        """A column of a table as its encoding takes it: numbers, moments or words; as it is where it is dropped.
+
+        Raises
+        ------
+        DataError
+            The column holds something else than in training.
+        """
+        for column in self.columns:
+            if column.name == name:
+                return one.read(column, table, self._family[name])
+        return table[name]
 
     def check(self, table: Table, *, strict: bool = False) -> None:
         """Hold a table against what the encoder was fitted to.

@@ -28,7 +28,7 @@ from tabgrad.encode.target import ClassTarget, ValueTarget
 from tabgrad.engines.native import default_threads, limited
 from tabgrad.engines.select import get_engine
 from tabgrad.errors import ArgumentError, DataError, DataWarning, DivergenceError
-from tabgrad.estimators._conformal import Residuals
+from tabgrad.estimators._conformal import Nonconformity, Residuals
 from tabgrad.estimators._folds import dealt, held_out
 from tabgrad.estimators._judging import Deadline, Judge, Told
 from tabgrad.estimators._members import Schedule, mean_history, shown, train, train_judged, watching
@@ -58,7 +58,7 @@ Target = ClassTarget | ValueTarget
 
 FEWEST_ROWS = 2  # of which something can be learned
 ROWS = 256  # at a time, of a prediction; its result does not depend on it
-BLOCK = 65_536  # rows of all members that are made probabilities at a time
+BLOCK = 1_024  # rows of all members that are made probabilities at a time: they stay in the cache
 MOST_ROWS_SEEN = 20_000  # by members, of which their spread is the mean
 MOST_ROWS_OF_KNOTS = 100_000  # evenly out of all: where values lie is known well by then
 
@@ -79,7 +79,8 @@ class Fitted:
     notes: list[str]
     weight: np.ndarray | None = None  # of the rows as they were given
     scores: dict[str, float] = field(default_factory=dict)
-    residuals: tuple[Residuals, ...] = ()
+    residuals: tuple[Residuals | Nonconformity, ...] = ()
+    temperature: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,7 @@ class Seen:
         places = np.arange(0, len(sample), -(-len(sample) // MOST_ROWS_SEEN))
         trained = np.stack([~np.isin(places, held) for _, _, held in parts])
         weight = None if sample.weight is None else sample.weight[places]
-        return cls(tuple(model for model, _, _ in parts), _part_of(encoded, places), trained, weight)
+        return cls(tuple(model for model, _, _ in parts), encoded.part(places), trained, weight)
 
     def outputs(self) -> np.ndarray:
         """What each of the networks says of the rows: float32 of shape (members, rows, outputs)."""
@@ -179,7 +180,8 @@ class TableEstimator(BaseEstimator):
     histories_: tuple[dict[str, list[float]], ...]
     notes_: tuple[str, ...]
     scores_: dict[str, float]
-    _residuals: tuple[Residuals, ...]
+    _residuals: tuple[Any, ...]
+    _temperature: float
     n_features_in_: int
     n_iter_: int
 
@@ -523,7 +525,7 @@ class TableEstimator(BaseEstimator):
         with limited(self._threads()):
             # Who goes on may have been trained on what it holds out now, and would know it.
             judges = [] if way.go_on else done
-            parts = [(models[member], _part_of(encoded, held[member]), held[member]) for member in judges]
+            parts = [(models[member], encoded.part(held[member]), held[member]) for member in judges]
             if parts and self.model is None and head.least_squares:
                 self._stretch(record.target, parts, sample)
             held_out = self._held_out(record.target, parts, sample)
@@ -606,7 +608,8 @@ class TableEstimator(BaseEstimator):
         """Keep what the rows held out say of the networks: scores, and what intervals are made of."""
         if len(held):
             record.scores = self._scores_of(held)
-            record.residuals = self._residuals_of(held, record.target, seen)
+            record.temperature = self._temperature_of(held, seen)
+            record.residuals = self._residuals_of(held, record.target, seen, record.temperature)
 
     def _compile(self, model: Sequential, head: Head, steps: int, way: Way, member: int = 0) -> None:
         """Compile the model, unless it is the user's own and was; for one more epoch only where something changed."""
@@ -676,7 +679,7 @@ class TableEstimator(BaseEstimator):
             ]
         self.models_, self.encoder_, self.table_schema_ = record.models, record.encoder, record.schema
         self.target_, self.notes_, self.scores_ = record.target, tuple(record.notes), record.scores
-        self._residuals = record.residuals
+        self._residuals, self._temperature = record.residuals, record.temperature
         self.histories_ = tuple({name: list(values) for name, values in history.items()} for history in histories)
         self.history_ = mean_history(self.histories_)
         self.oof_prediction_ = held_out
@@ -731,26 +734,30 @@ class TableEstimator(BaseEstimator):
 
     def _outputs(self, X: Any) -> np.ndarray:
         """The mean of what the networks' outputs say of rows, float64 of shape (rows, outputs): see `_read_out`."""
+        return self._said(self._encoded(X)[1])
+
+    def _encoded(self, X: Any) -> tuple[Table, Encoded]:
+        """X with the columns of the fit, as a table and as numbers."""
         check_is_fitted(self)
         owner = type(self).__name__
         names = (*self._names, *self._target_names, str(self._named))
 
-        def seen() -> Encoded:
+        def seen() -> tuple[Table, Encoded]:
             rows = read_rows(X, owner, fewest=0)
             table = check_columns(rows, self._names, named=self._named, ignored=self._target_names, owner=owner)
-            return self.encoder_.encode(table)
+            return table, self.encoder_.encode(table)
 
-        encoded = made_once("seen", (X, self.encoder_, *names), seen)
+        table, encoded = made_once("seen", (X, self.encoder_, *names), seen)
         for note in encoded.notes:
-            warnings.warn(note, DataWarning, stacklevel=4)
-        return self._said(encoded)
+            warnings.warn(note, DataWarning, stacklevel=5)
+        return table, encoded
 
     def _said(self, encoded: Encoded) -> np.ndarray:
-        """The same of rows that are numbers already."""
+        """What `_outputs` gives, of rows that are numbers already."""
         with limited(self._threads()):
             outputs = _predicted(self.models_, encoded)
         blocks = [outputs[:, first : first + BLOCK] for first in range(0, max(outputs.shape[1], 1), BLOCK)]
-        return np.concatenate([self._mean(block) for block in blocks])
+        return self._tempered(np.concatenate([self._mean(block) for block in blocks]))
 
     def _mean(self, outputs: np.ndarray) -> np.ndarray:
         """The mean over members, whose order of adding depends on nothing, of what they say of some rows."""
@@ -1029,9 +1036,32 @@ class TableEstimator(BaseEstimator):
         """How good predictions of rows held out are."""
         raise NotImplementedError
 
-    def _residuals_of(self, held: Held, target: Any, seen: Seen | None) -> tuple[Residuals, ...]:
-        """How far predictions of rows held out are off, for each output; none where intervals have no meaning."""
+    def _temperature_of(self, held: Held, seen: Seen | None) -> float:
+        """By what the logarithms of probabilities are divided, from rows held out; 1: by nothing."""
         raise NotImplementedError
+
+    def _tempered(self, mean: np.ndarray) -> np.ndarray:
+        """What the networks say together, at the temperature of the fit."""
+        raise NotImplementedError
+
+    def _residuals_of(self, held: Held, target: Any, seen: Seen | None, temperature: float) -> tuple[Any, ...]:
+        """How far predictions of rows held out are off, for each output; none where that has no meaning."""
+        raise NotImplementedError
+
+
+def estimator_that_said(estimator: TableEstimator, said: np.ndarray) -> TableEstimator:
+    """A fitted estimator that answers all it is asked from what its networks said of the rows, whatever X it is given.
+
+    Parameters
+    ----------
+    estimator : TableEstimator
+    said : array of shape (rows, outputs)
+        What `_outputs` gave.
+    """
+    known: Any = object.__new__(type(estimator))
+    known.__dict__ |= {**vars(estimator), "_outputs": lambda X: said}
+    answering: TableEstimator = known
+    return answering
 
 
 def _separated(X: Any, y: Any, owner: str, *, several: bool, fewest: int = 1) -> tuple[Rows, Any, tuple[str, ...]]:
@@ -1076,10 +1106,6 @@ def _set_aside(whole: Sample, held: np.ndarray, encoder: Encoder) -> tuple[Sampl
 def _may_run_apart(model: Sequential, options: Mapping[str, Any]) -> bool:
     """Whether nobody has to be told of epochs while they run, so that the engine can stop by itself."""
     return not options["verbose"] and options["batch_size"] is not None and not model.plan().has_functions
-
-
-def _part_of(encoded: Encoded, rows: np.ndarray) -> Encoded:
-    return Encoded(encoded.x[rows], None if encoded.codes is None else encoded.codes[rows])
 
 
 def _predicted(models: Sequence[Sequential], encoded: Encoded) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Intervals that hold a share of new rows, from how far predictions of rows held out are off: conformal prediction."""
+"""Intervals and sets that hold a share of new rows, from predictions of rows held out: conformal prediction."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tabgrad._checks import NOT_NEGATIVE, POSITIVE, Interval, check, check_numbe
 from tabgrad._record import Record
 from tabgrad.errors import ArgumentError
 
-__all__ = ["Residuals", "intervals", "share_of_mean", "spread"]
+__all__ = ["Nonconformity", "Residuals", "intervals", "share_of_mean", "spread"]
 
 COVERAGE = Interval(0, 1, "()")
 LEVELS = np.array([*(step / 500 for step in range(1, 500)), 0.999, 0.9995, 0.9999])
@@ -105,10 +105,7 @@ class Residuals(Record):
             residual = np.minimum(np.abs(y - prediction), np.finfo(np.float64).max / 1e9)
         at, typical = _typical(prediction, residual, weight)
         scaled = residual / np.interp(prediction, at, typical)
-        order = np.argsort(scaled, kind="stable")
-        below = _levels(len(y)) * (len(y) + 1) - ROUNDING * len(y)
-        places = np.minimum(np.searchsorted(np.cumsum(weight[order]), below), len(y) - 1)
-        return cls(len(y), tuple((factor * scaled[order][places]).tolist()), at, typical)
+        return cls(len(y), tuple((factor * _quantiles(scaled, weight)).tolist()), at, typical)
 
     def interval(self, prediction: np.ndarray, coverage: float) -> np.ndarray:
         """The interval around each prediction: (rows, 2).
@@ -118,16 +115,8 @@ class Residuals(Record):
         ArgumentError
             A coverage that is none, or that so few residuals cannot vouch for.
         """
-        check(coverage, "coverage", "predict_interval", (float,), COVERAGE)
-        levels = self.levels
-        place = int(np.searchsorted(levels, coverage - ROUNDING))
-        if place == len(levels):
-            most = np.floor(levels[-1] * 1e4) / 1e4
-            raise ArgumentError(
-                f"'coverage' of predict_interval must be {most:g} at most, which is what {self.rows:,} rows held out "
-                f"in the fit can vouch for. Got {coverage:g}. Fit with more rows."
-            )
-        half = self.sizes[place] * np.interp(prediction, self.at, self.typical)
+        size = self.sizes[_place(coverage, self.rows, "predict_interval")]
+        half = size * np.interp(prediction, self.at, self.typical)
         return np.stack([prediction - half, prediction + half], axis=-1)
 
 
@@ -135,6 +124,92 @@ def intervals(residuals: Sequence[Residuals], predictions: np.ndarray, coverage:
     """The intervals around predictions of shape (rows, outputs), by the residuals of each: (rows, outputs, 2)."""
     columns = zip(residuals, predictions.T, strict=True)
     return np.stack([each.interval(column, coverage) for each, column in columns], axis=1)
+
+
+@dataclass(frozen=True)
+class Nonconformity(Record):
+    """How unlikely the true classes of held-out rows looked, in a bounded number of figures.
+
+    ::
+
+        s(x, y) = 0 where y is the most probable class of x, else 1 - p(y | x)
+        set of x = all y with s(x, y) <= q
+        q = the ceil((n + 1) coverage)-th smallest of s(x_1, y_1), ..., s(x_n, y_n)
+
+    As the score of the most probable class is the least there is, no set is empty, and the share still holds: the
+    score is a function of a row and a class like any other. Of all rules that hold the share, sets of the classes above
+    one threshold have the fewest classes on average (Sadinle et al.). Sets that add up probabilities until they are
+    enough (Romano et al.) are larger, and hold the share more evenly over easy and hard rows.
+
+    Parameters
+    ----------
+    rows : int
+        n.
+    sizes : tuple of float
+        q for each of `levels`.
+
+    References
+    ----------
+    M. Sadinle, J. Lei, L. Wasserman, "Least Ambiguous Set-Valued Classifiers With Bounded Error Levels", 2019; Y.
+    Romano, M. Sesia, E. Candès, "Classification with Valid and Adaptive Coverage", 2020; and those of `Residuals`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tabgrad.estimators._conformal import Nonconformity
+    >>> p = np.tile([0.6, 0.3, 0.1], (19, 1))
+    >>> scores = Nonconformity.of(np.repeat([0, 1, 2], [12, 6, 1]), p)
+    >>> scores.sets(np.array([[0.5, 0.35, 0.15]]), 0.9)
+    array([[ True,  True, False]])
+    """
+
+    rows: int
+    sizes: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        """Check that there is a size for each level."""
+        super().__post_init__()
+        check(self.rows, "rows", "Nonconformity", (int,), Interval(1))
+        object.__setattr__(self, "sizes", check_numbers(self.sizes, "sizes", "Nonconformity", Interval(0, 1)))
+        if len(self.sizes) != len(self.levels):
+            raise ArgumentError(f"'sizes' of Nonconformity must be {len(self.levels)}. Got {len(self.sizes)}.")
+
+    @property
+    def levels(self) -> np.ndarray:
+        """The coverages that so many rows can vouch for, ascending; the last one by their largest score."""
+        return _levels(self.rows)
+
+    @classmethod
+    def of(cls, y: np.ndarray, p: np.ndarray, weight: np.ndarray | None = None) -> Self:
+        """The scores of rows.
+
+        Parameters
+        ----------
+        y : array of shape (rows,)
+            Indices of classes.
+        p : array of shape (rows, classes)
+        weight : array of shape (rows,), optional
+            Positive.
+        """
+        weight = np.ones(len(y)) if weight is None else weight * (len(weight) / weight.sum())
+        return cls(len(y), tuple(_quantiles(_scores(p)[np.arange(len(y)), y], weight).tolist()))
+
+    def sets(self, p: np.ndarray, coverage: float) -> np.ndarray:
+        """Which classes are in the set of each row: bool of shape (rows, classes).
+
+        Raises
+        ------
+        ArgumentError
+            A coverage that is none, or that so few rows cannot vouch for.
+        """
+        inside: np.ndarray = _scores(p) <= self.sizes[_place(coverage, self.rows, "predict_set")]
+        return inside
+
+
+def _scores(p: np.ndarray) -> np.ndarray:
+    scores: np.ndarray = np.clip(1 - p, 0, 1)
+    np.put_along_axis(scores, p.argmax(axis=1)[:, np.newaxis], 0, axis=1)
+    return scores
 
 
 def share_of_mean(error: float, spread: float, members: int) -> float:
@@ -192,6 +267,34 @@ def spread(predictions: np.ndarray, seen: np.ndarray, weight: np.ndarray | None 
     mean = (predictions * seen).sum(axis=0) / count
     variance = (seen * (predictions - mean) ** 2).sum(axis=0) / (count - 1)
     return float(np.average(variance, weights=None if weight is None else weight[rows]))
+
+
+def _quantiles(scores: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """For each of the levels of so many rows the smallest score that is enough; `weight` has the mean 1."""
+    rows, order = len(scores), np.argsort(scores, kind="stable")
+    below = _levels(rows) * (rows + 1) - ROUNDING * rows
+    places = np.minimum(np.searchsorted(np.cumsum(weight[order]), below), rows - 1)
+    return np.asarray(scores[order][places])
+
+
+def _place(coverage: float, rows: int, owner: str) -> int:
+    """The place of the level that a coverage needs.
+
+    Raises
+    ------
+    ArgumentError
+        A coverage that is none, or that so few rows cannot vouch for.
+    """
+    check(coverage, "coverage", owner, (float,), COVERAGE)
+    levels = _levels(rows)
+    place = int(np.searchsorted(levels, coverage - ROUNDING))
+    if place == len(levels):
+        most = np.floor(levels[-1] * 1e4) / 1e4
+        raise ArgumentError(
+            f"'coverage' of {owner} must be {most:g} at most, which is what {rows:,} rows held out in the fit can "
+            f"vouch for. Got {coverage:g}. Fit with more rows."
+        )
+    return place
 
 
 def _levels(rows: int) -> np.ndarray:

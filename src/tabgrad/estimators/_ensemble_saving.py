@@ -21,7 +21,6 @@ from tabgrad.store import Content
 
 if TYPE_CHECKING:
     from tabgrad.estimators._base import TableEstimator
-    from tabgrad.estimators._conformal import Residuals
 
 __all__ = ["MOST_MEMBERS", "facts_of", "joined", "parted"]
 
@@ -36,7 +35,7 @@ def joined(
     members: Sequence[TableEstimator],
     weights: np.ndarray,
     scores: Mapping[str, float],
-    residuals: Sequence[Residuals],
+    residuals: Sequence[Any],
 ) -> tuple[Content, list[str]]:
     """What a file holds of an ensemble, and the names of the members' arguments that it does not hold."""
     shared: dict[str, list[Any]] = {name: [] for name in SHARED}
@@ -100,7 +99,7 @@ def _arrays(arrays: Mapping[str, np.ndarray], members: int) -> list[dict[str, np
     return own
 
 
-def facts_of(content: Content, members: int, target: Any) -> tuple[np.ndarray, dict[str, float], tuple[Residuals, ...]]:
+def facts_of(content: Content, members: int, target: Any) -> tuple[np.ndarray, dict[str, float], tuple[Any, ...]]:
     """The weights of the members, which must sum to 1, and what rows held out said: scores, residuals."""
     ensemble = content.header["ensemble"]
     if ensemble.keys() != {"weights", "scores", "residuals"}:

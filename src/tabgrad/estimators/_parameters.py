@@ -67,6 +67,7 @@ COMMON: dict[str, list[Any]] = {
 }
 OF_CLASSES: dict[str, list[Any]] = {
     "label_smoothing": [_SHARE],
+    "calibrate": ["boolean", StrOptions({"auto"})],
     "class_weight": [None, dict, StrOptions({"balanced"})],
 }
 

@@ -138,7 +138,7 @@ def check_columns(rows: Rows, seen: Sequence[str], *, named: bool, ignored: Sequ
             f"{table.name} has columns that were not there in fit, and are left out: "
             f"{', '.join(map(shown, unseen[:MOST_NAMES]))}{' and more' if len(unseen) > MOST_NAMES else ''}.",
             DataWarning,
-            stacklevel=6,
+            stacklevel=7,
         )
     table = table.select([name for name in table.names if name in set(seen)])
     if rows.ordered and table.names != tuple(seen):
@@ -171,9 +171,9 @@ def _listed(names: Sequence[str]) -> str:
 def _tell_of_names(has: bool, had: bool, owner: str) -> None:  # noqa: FBT001
     """Warn, as scikit-learn does, where only one of fit and this call had names."""
     if has and not had:
-        warnings.warn(f"X has feature names, but {owner} was fitted without feature names", stacklevel=7)
+        warnings.warn(f"X has feature names, but {owner} was fitted without feature names", stacklevel=8)
     if had and not has:
-        warnings.warn(f"X does not have valid feature names, but {owner} was fitted with feature names", stacklevel=7)
+        warnings.warn(f"X does not have valid feature names, but {owner} was fitted with feature names", stacklevel=8)
 
 
 def _refuse_small(table: Table, fewest: int, owner: str) -> None:

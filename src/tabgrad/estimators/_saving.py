@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tabgrad._checks import check
+from tabgrad._checks import POSITIVE, check
 from tabgrad._record import Record, from_data, to_data
 from tabgrad._refusals import shown
 from tabgrad.encode.encoder import Encoder
 from tabgrad.encode.target import ClassTarget, ValueTarget
 from tabgrad.errors import ArgumentError
-from tabgrad.estimators._conformal import Residuals
+from tabgrad.estimators._conformal import Nonconformity, Residuals
 from tabgrad.models import Sequential
 from tabgrad.store import Content
 from tabgrad.table.schema import Schema
@@ -33,7 +33,7 @@ TARGETS: dict[str, type] = {"classifier": ClassTarget, "regressor": ValueTarget}
 
 FITTED = (
     *("models_", "encoder_", "table_schema_", "target_", "notes_", "scores_", "history_", "histories_", "n_iter_"),
-    *("n_features_in_", "_residuals"),
+    *("n_features_in_", "_residuals", "_temperature"),
     *("_names", "_named", "_target_names", "_wide", "_fingerprint", "feature_names_in_"),
 )
 """What a fit gives, and a file holds."""
@@ -74,6 +74,8 @@ def content_of(estimator: TableEstimator, kind: str) -> tuple[Content, list[str]
         },
         **_joined_headers(networks),
     }
+    if estimator._temperature != 1:
+        header["estimator"]["temperature"] = estimator._temperature
     if estimator._residuals:
         header["estimator"]["residuals"] = [to_data(each) for each in estimator._residuals]
     if len(networks) == 1:
@@ -113,7 +115,7 @@ def restore(estimator: TableEstimator, content: Content) -> None:
         raise ArgumentError("The header must hold estimator and model.")
     data, models = header["estimator"], tuple(_models(content))
     parts = PARTS if "members" not in header else (*PARTS, "histories")
-    if data.keys() - {"residuals"} != set(parts):
+    if data.keys() - {"residuals", "temperature"} != set(parts):
         raise ArgumentError(f"The estimator must hold {', '.join(parts)}. Got {shown(list(data))}.")
     schema, encoder, target = (from_data(data[name]) for name in ("schema", "encoder", "target"))
     _check_kinds(schema, encoder, target, content.kind)
@@ -126,6 +128,7 @@ def restore(estimator: TableEstimator, content: Content) -> None:
         raise ArgumentError(f"The file must hold a history of each of {len(models)} networks.")
     estimator.scores_ = {name: _read_number(value) for name, value in data["scores"].items()}
     estimator._residuals = _residuals(data.get("residuals", []), target)
+    estimator._temperature = _temperature(data.get("temperature", 1.0), target)
     estimator.n_iter_ = len(estimator.history_["loss"])
     estimator.n_features_in_ = len(encoder.names)
     estimator._names, estimator._target_names = encoder.names, _texts(data["target_names"])
@@ -135,14 +138,22 @@ def restore(estimator: TableEstimator, content: Content) -> None:
         estimator.feature_names_in_ = np.array(encoder.names, dtype=object)
 
 
-def _residuals(data: Any, target: ClassTarget | ValueTarget) -> tuple[Residuals, ...]:
-    """Those of each output of a regressor; none where no row was held out, and in files from before they were kept."""
+def _residuals(data: Any, target: ClassTarget | ValueTarget) -> tuple[Any, ...]:
+    """What intervals or sets are made of; none where no row was held out, and in files from before they were kept."""
     residuals: tuple[Any, ...] = from_data(data)
-    if not all(isinstance(each, Residuals) for each in residuals):
-        raise ArgumentError("The residuals in the file must be Residuals.")
-    if residuals and (isinstance(target, ClassTarget) or len(residuals) != target.outputs):
-        raise ArgumentError("The file must hold residuals of each output of a regressor, or none.")
+    kind = Nonconformity if isinstance(target, ClassTarget) else Residuals
+    if not all(isinstance(each, kind) for each in residuals):
+        raise ArgumentError(f"The residuals in the file must be {kind.__name__}.")
+    if residuals and len(residuals) != (1 if isinstance(target, ClassTarget) else target.outputs):
+        raise ArgumentError("The file must hold residuals of each output of a regressor, one of a classifier, or none.")
     return residuals
+
+
+def _temperature(data: Any, target: ClassTarget | ValueTarget) -> float:
+    temperature = float(check(data, "temperature", "the file", (float,), POSITIVE))
+    if temperature != 1 and not isinstance(target, ClassTarget):
+        raise ArgumentError("Only a classifier has a temperature.")
+    return temperature
 
 
 def _models(content: Content) -> Iterator[Sequential]:

@@ -72,15 +72,12 @@ def _centred(values: np.ndarray) -> np.ndarray:
 def repeats(table: Table, y: np.ndarray) -> Iterator[str]:
     """A sentence where many rows are repetitions of others, features and target alike.
 
-    Equal rows have equal sums of products with fixed random numbers; that different ones have, too, is as likely as
-    that two draws of a float64 are the same.
+    Equal rows have equal sums of hashes of their values; that different ones have, too, is as likely as that two draws
+    of 64 bits are the same.
     """
-    draw, keys = np.random.default_rng(0), np.zeros(len(table))
-    for column in (*table.columns.values(), *y.reshape(len(y), -1).T):
-        numbers = column.codes if isinstance(column, Words) else column
-        numbers = numbers.view(np.int64) if numbers.dtype.kind == "M" else numbers
-        with np.errstate(over="ignore"):
-            keys += np.nan_to_num(numbers.astype(np.float64), nan=-1e9) * draw.standard_normal()
+    keys, columns = np.zeros(len(table), np.uint64), (*table.columns.values(), *y.reshape(len(y), -1).T)
+    for place, column in enumerate(columns):
+        keys += _hashed(column.codes if isinstance(column, Words) else column, place)
     repeated = len(table) - len(np.unique(keys))
     if len(table) >= FEWEST_ROWS and repeated >= MANY_REPEATS * len(table):
         yield (
@@ -88,3 +85,16 @@ def repeats(table: Table, y: np.ndarray) -> Iterator[str]:
             "on rows held out are too good where repetitions fall on both sides: drop them, or count them by "
             "sample_weight."
         )
+
+
+def _hashed(values: np.ndarray, salt: int) -> np.ndarray:
+    """64 bits for each value, the same for equal ones (G. L. Steele, D. Lea, C. H. Flood, "SplitMix", 2014)."""
+    if values.dtype.kind == "M":
+        bits = values.view(np.uint64)
+    else:
+        numbers = values.astype(np.float64)
+        bits = np.where(np.isnan(numbers), np.nan, numbers + 0.0).view(np.uint64)  # one NaN, and one zero
+    bits = bits + np.uint64(((salt + 1) * 0x9E3779B97F4A7C15) & (2**64 - 1))
+    bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return np.asarray(bits ^ (bits >> np.uint64(31)))

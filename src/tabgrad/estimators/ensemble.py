@@ -18,13 +18,13 @@ from tabgrad._refusals import shown
 from tabgrad._row_weights import row_weights
 from tabgrad.errors import ArgumentError, ArgumentTypeError, DataError, DataWarning
 from tabgrad.estimators._base import TableEstimator
-from tabgrad.estimators._conformal import Residuals, intervals
+from tabgrad.estimators._conformal import intervals
 from tabgrad.estimators._ensemble_saving import MOST_MEMBERS, facts_of, joined, parted
 from tabgrad.estimators._network import positive
 from tabgrad.estimators._parameters import check_parameters
 from tabgrad.estimators._rows import check_columns, read_rows
 from tabgrad.estimators._scoring import Held
-from tabgrad.estimators.classifier import Classifier
+from tabgrad.estimators.classifier import Classifier, labels_in, sets_around
 from tabgrad.estimators.regressor import Regressor
 from tabgrad.store import Content
 from tabgrad.table import Schema
@@ -46,7 +46,7 @@ class TableEnsemble(BaseEstimator):
     oof_prediction_: np.ndarray
     scores_: dict[str, float]
     n_features_in_: int
-    _residuals: tuple[Residuals, ...]
+    _residuals: tuple[Any, ...]
     _encoded_alike: tuple[tuple[int, ...], ...]
 
     # ---- scikit-learn's contract -----------------------------------------------------------------------------------
@@ -151,7 +151,7 @@ class TableEnsemble(BaseEstimator):
         """Become the ensemble of fitted members; `held_out` and y are of rows that scores are taken from."""
         _check_alike(members, type(self).__name__)
         scores: dict[str, float] = {}
-        residuals: tuple[Residuals, ...] = ()
+        residuals: tuple[Any, ...] = ()
         if held_out is not None:
             scores, residuals = _judged(members[0], held_out, y, sample_weight, type(self).__name__)
             self.oof_prediction_ = held_out
@@ -162,7 +162,7 @@ class TableEnsemble(BaseEstimator):
         members: Sequence[TableEstimator],
         weights: np.ndarray,
         scores: dict[str, float],
-        residuals: tuple[Residuals, ...],
+        residuals: tuple[Any, ...],
     ) -> None:
         self.members_, self.weights_ = tuple(members), weights
         self.scores_, self._residuals = scores, residuals
@@ -372,6 +372,36 @@ class EnsembleClassifier(ClassifierMixin, TableEnsemble):
         """The probability of each class, in the order of `classes_`: float64 of shape (rows, classes)."""
         return self._outputs(X)
 
+    def predict_set(self, X: Any, coverage: float = 0.9) -> np.ndarray:
+        """For each row a set of classes that holds the true one with a given probability.
+
+        By how probable true classes looked to the weighted mean, on rows that none of those who said it had seen; see
+        `Classifier.predict_set`.
+
+        Parameters
+        ----------
+        X : as for predict
+        coverage : float, default 0.9
+            In (0, 1). Of n rows held out at most ``n / (n + 1)``.
+
+        Returns
+        -------
+        array of bool of shape (rows, classes)
+            In the order of `classes_`. `labels_in` names them.
+
+        Raises
+        ------
+        ArgumentError
+            Nothing is known of rows that were held out; too few for this coverage.
+        """
+        check_is_fitted(self)
+        sets_around(self._residuals, np.empty((0, len(self.classes_))), coverage)  # refuses before there is work
+        return sets_around(self._residuals, self._outputs(X), coverage)
+
+    def labels_in(self, sets: Any) -> list[list[Any]]:
+        """The labels in each of the sets that `predict_set` gives, in the order of `classes_`."""
+        return labels_in(sets, self.classes_, type(self).__name__)
+
     def predict_log_proba(self, X: Any) -> np.ndarray:
         """The logarithm of `predict_proba`."""
         with np.errstate(divide="ignore"):
@@ -571,7 +601,7 @@ def _facts(member: TableEstimator) -> dict[str, Any]:
 
 def _judged(
     member: TableEstimator, held_out: np.ndarray, y: Any, sample_weight: Any, owner: str
-) -> tuple[dict[str, float], tuple[Residuals, ...]]:
+) -> tuple[dict[str, float], tuple[Any, ...]]:
     """Scores and residuals of predictions of rows held out, as the member would take them of its own."""
     _, truth = member._answers(member._read(y), None, None, member.target_)
     prediction = held_out.reshape(len(held_out), -1)
@@ -585,4 +615,4 @@ def _judged(
     if not len(rows):
         return {}, ()
     held = Held(truth[rows], prediction[rows], None if weight is None else weight[rows])
-    return member._scores_of(held), member._residuals_of(held, member.target_, None)
+    return member._scores_of(held), member._residuals_of(held, member.target_, None, 1.0)

@@ -344,7 +344,15 @@ class Regressor(RegressorMixin, TableEstimator):
     def _scores_of(self, held: Held) -> dict[str, float]:
         return value_scores(held) if held.prediction.shape == held.y.shape else {}
 
-    def _residuals_of(self, held: Held, target: ValueTarget, seen: Seen | None) -> tuple[Residuals, ...]:
+    def _temperature_of(self, held: Held, seen: Seen | None) -> float:
+        return 1.0
+
+    def _tempered(self, mean: np.ndarray) -> np.ndarray:
+        return mean
+
+    def _residuals_of(
+        self, held: Held, target: ValueTarget, seen: Seen | None, temperature: float
+    ) -> tuple[Residuals, ...]:
         if held.prediction.shape != held.y.shape:
             return ()
         said = None if seen is None else target.decode(seen.outputs())
