@@ -285,6 +285,16 @@ def test_processes_of_this_machine_give_the_same(local):
     assert os.getpid() not in processes(spread)
 
 
+@pytest.mark.filterwarnings("default")
+def test_what_has_fallen_behind_is_stopped_there_as_here():
+    def pruned():
+        return searched(prune="median", n_iter=12, scoring=None, refit=True)
+
+    here = pruned()
+    with joblib.parallel_config("multiprocessing", n_jobs=2):
+        same(pruned(), here)
+
+
 def die_once(folder):
     """A score that ends its process the first time that it is asked for."""
 

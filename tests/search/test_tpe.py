@@ -14,6 +14,7 @@ from sklearn.datasets import make_classification
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import KFold, ShuffleSplit
 
+from tabgrad import Classifier
 from tabgrad.errors import ArgumentError, SearchWarning
 from tabgrad.search import Choice, Integer, Real, TPESearchCV, sample, when
 from tabgrad.search.tpe import Proposals
@@ -227,6 +228,18 @@ def test_a_time_limit_ends_it_between_batches_or_within():
         ended = search(n_iter=100_000, time_limit=4).fit(X, y)
     assert 1 <= len(ended.cv_results_["params"]) < 100_000
     assert ended.stopped_ == "time_limit"
+
+
+def test_what_has_fallen_behind_is_stopped():
+    def pruned(threads):
+        network = Classifier(preset="single", hidden_layer_sizes=(4,), epochs=24, random_state=0)
+        space = {"learning_rate": Real(1e-6, 1e-1, log=True)}
+        return TPESearchCV(network, space, n_iter=12, cv=2, random_state=0, prune="median", n_jobs=threads).fit(X, y)
+
+    one = pruned(1)
+    same(one.cv_results_, pruned(2).cv_results_)
+    assert len(one.cv_results_["params"]) == 12
+    assert min(one.cv_results_["epochs_share"]) < 1 == max(one.cv_results_["epochs_share"])
 
 
 def test_a_search_is_cloned_as_it_was_written():
