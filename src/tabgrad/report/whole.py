@@ -19,6 +19,7 @@ from tabgrad.report.class_scores import ClassScores
 from tabgrad.report.findings import Finding, findings
 from tabgrad.report.judging import Rows, Scores, each_of, is_classifier, judged, rows_of, scores_of
 from tabgrad.report.of_classes import class_section
+from tabgrad.report.of_effects import effects_section
 from tabgrad.report.of_origin import origin_section
 from tabgrad.report.of_search import at_edges, board_of, search_section
 from tabgrad.report.of_table import table_section
@@ -213,6 +214,9 @@ class Report:
             made.append(class_section(self.scores, next(iter(self._coverage()), None)))
         elif self.scores:
             made.append(value_section(self.scores, self._coverage()))
+        judges = self.parts.get("held out")
+        if self.scores is not None and judges is not None:
+            made.append(effects_section(model, self.scores, judges))
         made.append(training_section(model, self.seconds))
         first = next(iter(self.parts.values()), None)
         if hasattr(model, "table_schema_") or first is not None:
