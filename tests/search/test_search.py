@@ -145,6 +145,7 @@ def test_frames_and_names_of_targets() -> None:
     named = search.GridSearchCV(Classifier(**SMALL), {"epochs": [2, 4]}, cv=3).fit(whole, "target")
     columns = search.GridSearchCV(Classifier(**SMALL), {"epochs": [2, 4]}, cv=3).fit(dict(whole), "target")
     same(named, plain)
+    assert named.score(whole, "target") == plain.score(frame, Y)
     same(columns, plain)
 
 

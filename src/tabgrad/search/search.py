@@ -21,6 +21,7 @@ from tabgrad.engines.sharing import SharedRuns
 from tabgrad.errors import ArgumentError, ArgumentTypeError, DataError
 from tabgrad.search._builders import as_estimator, trains_here
 from tabgrad.search._fits import Candidate
+from tabgrad.search._given import as_given
 from tabgrad.search._run import Progress, Run
 from tabgrad.search.leaderboard import Leaderboard
 from tabgrad.search.space import check_names, is_conditional, sample
@@ -86,6 +87,12 @@ class Searching(BaseSearchCV):
             raise DataError(f"fit of {type(self).__name__} needs what is to be learned: y is None.")
         Run(self).go(X, y, params)
         return self
+
+    def score(self, X: Any, y: Any = None, **params: Any) -> float:
+        """The score of the best estimator on rows; y may be the name of the column of X that holds it."""
+        X, y = as_given(X, y)
+        score: float = super().score(X, y, **params)
+        return score
 
     def _validate_params(self) -> None:
         """Look at every argument of the constructor before anything is trained."""
