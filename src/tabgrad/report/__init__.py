@@ -1,7 +1,7 @@
 """How good a model is: scores with intervals, tables and figures of each, and one page that holds all of it.
 
 `evaluate` judges a model on rows that hold their target. What it gives has tables (each a `Sheet`, which is a frame by
-`frame()`) and figures of matplotlib (``plot_...``); `ClassScores.of` and `ValueScores.of` take predictions of any
+``frame()``) and figures of matplotlib (``plot_...``); `ClassScores.of` and `ValueScores.of` take predictions of any
 model. `Report` puts all of it, and what the training and the table have to say, on one page of HTML.
 """
 

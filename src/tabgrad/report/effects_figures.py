@@ -28,7 +28,7 @@ def importance(columns: Sequence[str], falls: np.ndarray, score: str) -> Figure:
     ----------
     columns : sequence of str
     falls : array of shape (columns, repeats)
-        As `tabgrad.inspection.PermutationImportance.importances`.
+        As ``importances`` of a `tabgrad.inspection.PermutationImportance`.
     score : str
         What it is of: "log-loss rises by", "R2 falls by".
     """
