@@ -299,7 +299,7 @@ def test_no_script_runs_and_no_request_leaves_in_a_browser(pages):
     said = []
     with started as playwright:
         opened = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        for scheme, width in (("light", 1280), ("dark", 390)):
+        for scheme, width in (("light", 794), ("dark", 390)):
             view = opened.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
             view.on("console", lambda message: said.append(message.text))
             view.on("pageerror", lambda error: said.append(str(error)))
@@ -310,6 +310,10 @@ def test_no_script_runs_and_no_request_leaves_in_a_browser(pages):
                 view.mouse.move(200, 200)
                 wide = view.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
                 assert wide == 0, f"{name} is wider than a screen of {width} pixels"
+                view.emulate_media(media="print")
+                paper = view.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+                assert width < 600 or paper == 0, f"{name} is wider than a sheet of paper"
+                view.emulate_media(media="screen")
                 ground = view.evaluate("getComputedStyle(document.body).backgroundColor")
                 assert (sum(map(int, re.findall(r"\d+", ground)[:3])) < 200) == (scheme == "dark")
             view.close()

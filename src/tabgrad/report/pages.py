@@ -59,7 +59,9 @@ figure svg text { font-family: "DejaVu Sans", Verdana, system-ui, sans-serif; wh
 figure svg image { image-rendering: pixelated; }
 figcaption { color: var(--faint); font-size: 0.9rem; max-width: 36rem; }
 :focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
-@media print { nav { display: none; } h2, h3, .caption { break-after: avoid; } tr { break-inside: avoid; } }
+@media print { nav { display: none; } h2, h3, .caption { break-after: avoid; } tr { break-inside: avoid; }
+  table { font-size: 7.5pt; overflow-wrap: anywhere; } th, td { padding: 0.15rem 0.35rem; }
+  th.number, td.number { white-space: normal; } }
 """
 
 
