@@ -74,5 +74,9 @@ def test_other_searches_prune_as_well() -> None:
 def test_what_cannot_be_pruned_is_refused() -> None:
     with pytest.raises(ArgumentError, match="'prune' must be None or 'median'"):
         found(prune="mean")
+    with pytest.raises(ArgumentError, match="say by its name in 'refit'"):
+        found(scoring=["accuracy", "roc_auc"], refit=False)
+    with pytest.raises(ArgumentError, match="'refit' is a function"):
+        found(refit=lambda results: 0)
     with pytest.raises(ArgumentError, match="MLPClassifier is"):
         search.GridSearchCV(MLPClassifier(), {"alpha": [1]}, prune="median").fit(X, Y)

@@ -17,12 +17,13 @@ from sklearn.exceptions import FitFailedWarning
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.metrics import accuracy_score, make_scorer
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from tabgrad import Classifier, Regressor, Sequential, search
 from tabgrad.engines import native
 from tabgrad.errors import ArgumentError, ArgumentTypeError, DataError, JournalError, SearchWarning
 from tabgrad.layers import Dense
+from tabgrad.regularizers import L2
 from tabgrad.search import _pool, _run
 from tabgrad.wrappers.scikit_learn import KerasClassifier, KerasRegressor
 
@@ -123,6 +124,23 @@ def test_halving_by_rows_is_that_of_scikit_learn(kind: str) -> None:
     assert found[0].n_resources_ == found[1].n_resources_
 
 
+def test_halving_that_eliminates_aggressively_is_that_of_scikit_learn() -> None:
+    network = Classifier(**{**SMALL, "schedule": "constant", "use_ema": False})
+    how: dict[str, Any] = {"resource": "epochs", "min_resources": 2, "max_resources": 4, "factor": 2, "cv": 3}
+    space = {"learning_rate": [1e-3, 1e-2, 1e-1, 1e-4, 0.03, 0.05]}
+    found = [
+        module.HalvingGridSearchCV(network, space, aggressive_elimination=True, random_state=0, **how).fit(X, Y)
+        for module in (search, theirs)
+    ]
+    same(*found)
+    assert found[0].best_estimator_.n_iter_ == found[1].best_estimator_.n_iter_ == 4
+
+
+def test_halving_takes_a_dict_of_columns() -> None:
+    columns = dict(zip("abcd", X.T, strict=True))
+    search.HalvingGridSearchCV(Classifier(**SMALL), {"dropout": [0, 0.1]}, cv=3, max_resources=60).fit(columns, Y)
+
+
 def test_weights_and_groups_go_where_they_belong() -> None:
     weight, groups = RNG.uniform(0.5, 2, len(X)), np.arange(len(X)) // 10
     found = [
@@ -178,8 +196,9 @@ def test_candidates_that_differ_in_epochs_are_one_run(trained: list[int]) -> Non
     assert sum(trained) == (3 + 1) * 7  # the folds, and all rows
     trained.clear()
     falling = Classifier(**SMALL, schedule="cosine")
-    search.GridSearchCV(falling, {"epochs": [2, 4, 7]}, cv=3).fit(X, Y)
-    assert sum(trained) == (3 + 1) * (2 + 4 + 7)  # a schedule knows its end
+    best = search.GridSearchCV(falling, {"epochs": [2, 4, 7]}, cv=3).fit(X, Y).best_params_["epochs"]
+    # A schedule knows its end; on all rows that is seen once two were trained.
+    assert sum(trained) == 3 * (2 + 4 + 7) + (2 + 4) + (7 if best == 7 else 0)
     assert found.best_estimator_.n_iter_ == found.best_params_["epochs"]
 
 
@@ -292,8 +311,39 @@ def test_a_candidate_that_fails_is_a_row() -> None:
     assert found.best_index_ == 0
     with pytest.raises(ValueError, match="learning_rate"):
         search.GridSearchCV(Classifier(**SMALL), grid, cv=3, error_score="raise").fit(X, Y)
-    with pytest.raises(ValueError, match="All the 3 fits failed"):
-        search.GridSearchCV(Classifier(**SMALL), {"learning_rate": [-1.0]}, cv=3).fit(X, Y)
+    failing = search.GridSearchCV(Classifier(**SMALL), {"learning_rate": [-1.0]}, cv=3)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with pytest.raises(ValueError, match="All the 3 fits failed"):
+            failing.fit(X, Y)
+
+
+# ---- What is trained beside the folds --------------------------------------------------------------------------------
+
+
+def test_a_candidate_that_fails_beside_the_folds_is_a_row() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = search.GridSearchCV(Classifier(**SMALL), {"epochs": [-1, 3]}, cv=3).fit(X, Y)
+    assert np.isnan(found.cv_results_["mean_test_score"]).tolist() == [True, False]
+    assert found.best_estimator_.n_iter_ == 3
+
+
+def test_what_ctrl_c_ended_in_the_midst_is_not_the_best_estimator() -> None:
+    constant = Classifier(
+        **{**SMALL, "hidden_layer_sizes": (64,)}, schedule="constant", use_ema=False, batch_size=4, early_stopping=False
+    )
+    folds = [(np.arange(16), np.arange(20, 60))] * 2
+
+    def interrupt(progress: search.Progress) -> None:
+        if progress.best_score is not None:
+            _thread.interrupt_main()
+
+    grid = {"epochs": [700, 30000]}
+    with pytest.warns(SearchWarning, match="Ctrl-C"):
+        found = search.GridSearchCV(constant, grid, cv=folds, n_jobs=4, progress=interrupt).fit(X, Y)
+    assert found.best_params_ == {"epochs": 700}
+    assert found.best_estimator_.n_iter_ == 700
 
 
 # ---- Ends ------------------------------------------------------------------------------------------------------------
@@ -338,6 +388,15 @@ def test_training_the_best_again_is_reckoned_in() -> None:
     run.go(X, Y, {})
     assert asked[0] == pytest.approx(1000)
     assert asked[-1] == pytest.approx(1000 - 1.5 * found.cv_results_["mean_fit_time"][0])
+
+
+def test_short_candidates_are_done_on_every_fold_before_long_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_run.Run, "_deadline", lambda run: 0.0 if run._done >= 3 else None)
+    with pytest.warns(SearchWarning, match="after 1 candidates"):
+        found = search.GridSearchCV(
+            Classifier(**SMALL), {"epochs": [5, 1, 3]}, cv=3, n_jobs=1, time_limit=1000, refit=False
+        ).fit(X, Y)
+    assert found.cv_results_["params"] == [{"epochs": 1}]
 
 
 def test_too_little_time_for_one_candidate_is_said() -> None:
@@ -428,6 +487,57 @@ def test_a_journal_of_another_search_is_refused(tmp_path: Any, where: str, chang
     fit()
     with pytest.raises(JournalError, match=where):
         fit(**change)
+
+
+def shifted(shift: float) -> Any:
+    return lambda X: X + shift
+
+
+@pytest.mark.parametrize("kind", ["functions", "networks"])
+def test_a_journal_tells_apart_what_bears_the_same_name(tmp_path: Any, kind: str) -> None:
+    how: dict[str, Any] = {"scoring": "neg_log_loss"}
+    if kind == "functions":
+        estimator: Any = make_pipeline(FunctionTransformer(), Classifier(**SMALL))
+        grid: dict[str, Any] = {"functiontransformer__func": [shifted(0), shifted(50), lambda X: X * 9, lambda X: -X]}
+    else:
+        estimator = Classifier(**{name: value for name, value in SMALL.items() if name != "hidden_layer_sizes"})
+        layers = [Dense(3, "softmax", kernel_regularizer=L2(rate), input_dim=4) for rate in (0.0, 10.0)]
+        grid = {"model": [Sequential([layer]) for layer in layers]}
+    results = [
+        search.GridSearchCV(estimator, grid, cv=3, refit=False, journal=tmp_path / "journal", **how)
+        .fit(X, Y)
+        .cv_results_
+        for _ in range(2)
+    ]
+    np.testing.assert_array_equal(*(each["mean_test_score"] for each in results))
+    assert len(set(results[0]["mean_test_score"])) > 1
+
+
+def test_a_journal_tries_again_what_failed(tmp_path: Any) -> None:
+    def fit() -> Any:
+        return search.GridSearchCV(Failing(), {"epochs": [1, 2]}, cv=3, refit=False, journal=tmp_path / "j").fit(X, Y)
+
+    Failing.left = 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        first = fit()
+    assert np.isnan(first.cv_results_["mean_test_score"]).sum() == 1
+    assert not np.isnan(fit().cv_results_["mean_test_score"]).any()
+
+
+class Failing(Classifier):
+    """Fails so many times."""
+
+    left = 0
+
+    def __init__(self, epochs: int = 1) -> None:
+        super().__init__(preset="single", hidden_layer_sizes=(4,), epochs=epochs, random_state=0)
+
+    def fit(self, *given: Any, **named: Any) -> Any:
+        if Failing.left:
+            Failing.left -= 1
+            raise MemoryError
+        return super().fit(*given, **named)
 
 
 def test_a_moving_seed_is_refused_with_a_journal(tmp_path: Any) -> None:

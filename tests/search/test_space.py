@@ -19,7 +19,8 @@ from tabgrad.estimators._presets import PRESETS
 from tabgrad.layers import Dense
 from tabgrad.optimizers import SGD, Adam
 from tabgrad.search import Choice, Integer, Real, default_space, edges, read_space, sample, when
-from tabgrad.search.space import as_plain, check_names, check_space, is_conditional
+from tabgrad.search._plain import as_plain
+from tabgrad.search.space import check_names, check_space, is_conditional
 from tabgrad.wrappers.scikit_learn import KerasClassifier
 
 RANGES = [

@@ -15,6 +15,7 @@ from contextvars import ContextVar
 from functools import cache
 from itertools import count
 from typing import Any, Generic, TypeVar
+from weakref import WeakSet
 
 import numpy as np
 
@@ -94,7 +95,7 @@ class Running:
 
     def __init__(self) -> None:
         self._programs: set[_native.Program] = set()
-        self._within: list[Running] = []
+        self._within: WeakSet[Running] = WeakSet()
         self._cancelled = threading.Event()
 
     @property
@@ -110,17 +111,13 @@ class Running:
         for within in tuple(self._within):
             within.cancel()
 
-    @contextmanager
-    def inner(self) -> Iterator[Running]:
+    def more(self) -> Running:
         """Runs of which each ends with these; they may be ended without these."""
         made = Running()
-        self._within.append(made)  # before the flag is read: whoever cancels sees one of both
+        self._within.add(made)  # before the flag is read: whoever cancels sees one of both
         if self.cancelled:
             made.cancel()
-        try:
-            yield made
-        finally:
-            self._within.remove(made)
+        return made
 
     def fit(self, engine: NativeEngine, job: Job, threads: int) -> Result:
         """One of the runs."""
@@ -139,6 +136,12 @@ class Running:
 
 
 _cancellable: ContextVar[Running | None] = ContextVar("cancellable", default=None)
+
+
+def begun() -> Running:
+    """Runs that end with those around them, if there are any."""
+    around = _cancellable.get()
+    return Running() if around is None else around.more()
 
 
 @contextmanager
@@ -174,7 +177,8 @@ class NativeEngine:
         """Many runs, one a thread; the rows are shared, nothing is copied, the interpreter's lock is free."""
         from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait  # 6 ms that a first fit need not wait
 
-        with (_cancellable.get() or Running()).inner() as running, ThreadPoolExecutor(_threads(threads)) as pool:
+        running = begun()
+        with ThreadPoolExecutor(_threads(threads)) as pool:
             try:
                 futures = [pool.submit(running.fit, self, job, 1) for job in jobs]
                 # Polars' handler of Ctrl-C has waiting go on, so it must end by itself for Python to hear of it.

@@ -7,11 +7,12 @@ schedule that depends on the number of epochs, which is part of the plan, is nev
 
 from __future__ import annotations
 
+import hashlib
 import math
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -22,60 +23,56 @@ from tabgrad.optimizers import LBFGS
 from tabgrad.plan import Network, Plan
 
 Fit = Callable[[list[Job]], list[Result]]
+Kind = tuple[Plan, bytes]
 
 
 class OutOfTime(BaseException):
     """A run was ended by the deadline of `SharingEngine`, so what it gave is not what was asked for."""
 
 
-@dataclass(frozen=True)
-class _Run:
-    """A run that was done: as it was asked for, and what it gave from its first epoch on."""
-
-    job: Job
-    result: Result
-
-
 class SharedRuns:
     """The longest run so far of each kind; safe from several threads.
+
+    A run is known by its plan and by a digest of its first state and its rows: no rows are kept.
 
     Parameters
     ----------
     room : int, default 64 MiB
         The bytes that kept runs may take: the oldest are forgotten, and done again should they be asked for.
+
+    Attributes
+    ----------
+    found : int
+        How many runs went on where another one stood, or were one that was there.
     """
 
     def __init__(self, room: int = 64 << 20) -> None:
-        self._room, self._taken = room, 0
-        self._runs: dict[Plan, list[_Run]] = {}
+        self._room, self._taken, self.found = room, 0, 0
+        self._runs: dict[Kind, Result] = {}
         self._lock = threading.Lock()
 
-    def find(self, job: Job) -> _Run | None:
+    def find(self, kind: Kind, job: Job) -> Result | None:
         """A run whose end this one passes through, or is."""
         with self._lock:
-            known = self._runs.get(job.plan, [])
-        for run in known:
-            if _same(run.job, job) and _passes(job, run.result):
-                return run
-        return None
+            result = self._runs.get(kind)
+            if result is None or not _passes(job, result):
+                return None
+            self.found += 1
+            return result
 
-    def keep(self, job: Job, result: Result) -> None:
-        """Keep a run in place of shorter ones of its kind."""
+    def keep(self, kind: Kind, result: Result) -> None:
+        """Keep a run in place of a shorter one of its kind."""
         size = _bytes(result)
-        if size > self._room:
-            return
         with self._lock:
-            before = self._runs.get(job.plan, [])
-            shorter = [run for run in before if _same(run.job, job)]
-            if any(len(run.result.training) > len(result.training) for run in shorter):
+            before = self._runs.get(kind)
+            if size > self._room or (before is not None and len(before.training) > len(result.training)):
                 return
-            self._taken += size - sum(_bytes(run.result) for run in shorter)
-            left = [run for run in before if all(run is not other for other in shorter)]
-            self._runs.pop(job.plan, None)
-            self._runs[job.plan] = [*left, _Run(job, result)]  # now the youngest
+            if before is not None:
+                self._taken -= _bytes(self._runs.pop(kind))
+            self._runs[kind] = result  # now the youngest
+            self._taken += size
             while self._taken > self._room:
-                plan = next(iter(self._runs))
-                self._taken -= sum(_bytes(run.result) for run in self._runs.pop(plan))
+                self._taken -= _bytes(self._runs.pop(next(iter(self._runs))))
 
 
 class SharingEngine:
@@ -116,23 +113,28 @@ class SharingEngine:
 
     def _fit(self, jobs: Sequence[Job], fit: Fit) -> list[Result]:
         asked = [self._bounded(job) for job in jobs]
-        known = [self._runs.find(job) if self._runs is not None and _shareable(job) else None for job in asked]
-        ahead = [job if run is None else _rest(job, run.result) for job, run in zip(asked, known, strict=True)]
+        runs = self._runs
+        kinds = [_kind(job) if runs is not None and _shareable(job) else None for job in asked]
+        known = [
+            None if runs is None or kind is None else runs.find(kind, job)
+            for kind, job in zip(kinds, asked, strict=True)
+        ]
+        ahead = [job if run is None else _rest(job, run) for job, run in zip(asked, known, strict=True)]
         left = [place for place, job in enumerate(ahead) if job is not None]
         timed = [self._timed(job) for job in ahead if job is not None]
         given = dict(zip(left, fit(timed) if timed else [], strict=True))
         results = []
-        for place, (job, run) in enumerate(zip(asked, known, strict=True)):
+        for place, (job, kind, run) in enumerate(zip(asked, kinds, known, strict=True)):
             more = given.get(place)
-            whole = more if run is None else _joined(run.result, more, job)
+            whole = more if run is None else _joined(run, more, job)
             assert whole is not None
             if more is not None and self._cut(job, whole):
                 self.was_cut = True
                 if self._strict:
                     raise OutOfTime
             results.append(whole)
-            if more is not None and self._runs is not None and _shareable(job) and whole.status != "interrupted":
-                self._runs.keep(job, whole)
+            if more is not None and runs is not None and kind is not None and whole.status != "interrupted":
+                runs.keep(kind, whole)
         return results
 
     def _bounded(self, job: Job) -> Job:
@@ -215,34 +217,21 @@ def _shareable(job: Job) -> bool:
     return job.stopping is None or job.stopping.deadline is None
 
 
-def _same(one: Job, other: Job) -> bool:
-    """Whether two jobs of equal plans are the same run, but for where they end."""
-    return (
-        (one.initial_epoch, one.validation_batch_size) == (other.initial_epoch, other.validation_batch_size)
-        and (one.stopping is None) == (other.stopping is None)
-        and _equal_states(one.state, other.state)
-        and _equal_rows(one.rows, other.rows)
-        and _equal_rows(one.validation, other.validation)
-        and _equal(one.places, other.places)
-        and _equal(one.held, other.held)
-    )
-
-
-def _equal(one: np.ndarray | None, other: np.ndarray | None) -> bool:
-    return one is other or (one is not None and other is not None and np.array_equal(one, other))
-
-
-def _equal_rows(one: Matrix | None, other: Matrix | None) -> bool:
-    if one is None or other is None:
-        return one is other
-    return all(_equal(getattr(one, part.name), getattr(other, part.name)) for part in fields(Matrix))
-
-
-def _equal_states(one: State, other: State) -> bool:
-    if (one.step, one.learning_rate) != (other.step, other.learning_rate):
-        return False
-    arrays = [[*state.weights, *(slot for slots in state.slots for slot in slots)] for state in (one, other)]
-    return len(arrays[0]) == len(arrays[1]) and all(map(_equal, *arrays))
+def _kind(job: Job) -> Kind:
+    """All that a run depends on but where it ends."""
+    state, stops = job.state, job.stopping is not None
+    digest = hashlib.blake2b(repr((job.initial_epoch, job.validation_batch_size, stops, state.step)).encode())
+    digest.update(repr(state.learning_rate).encode())
+    tables = [table for table in (job.rows, job.validation) if table is not None]
+    arrays = [*state.weights, *(slot for slots in state.slots for slot in slots), job.places, job.held]
+    arrays += [part for table in tables for part in (table.x, table.y, table.weight, table.codes)]
+    for array in arrays:
+        if array is None:
+            digest.update(b"none")
+        else:
+            digest.update(f"{array.dtype.str}{array.shape}".encode())
+            digest.update(np.ascontiguousarray(array).data.cast("B") if array.size else b"")
+    return job.plan, digest.digest()
 
 
 def _waited(job: Job, losses: np.ndarray) -> tuple[float, int, int | None]:

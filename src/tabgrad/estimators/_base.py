@@ -385,10 +385,10 @@ class TableEstimator(BaseEstimator):
         self, table: Table, answers: Any, sample_weight: Any, groups: Any, classes: Any, known: Any
     ) -> tuple[Any, Sample]:
         """The rows that count for something, with what they count for; and the target, as far as it is known."""
-        weighs = getattr(self, "class_weight", None)
+        weighs = (getattr(self, "class_weight", None), self.loss)
         return made_once(
             "counted",
-            (table, answers, sample_weight, groups, classes, known, weighs, type(self)),
+            (table, answers, sample_weight, groups, classes, known, *weighs, type(self)),
             lambda: self._counted_anew(table, answers, sample_weight, groups, classes, known),
         )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import narwhals as nw
 import numpy as np
 from scipy.sparse import issparse
 
@@ -22,8 +23,7 @@ def as_given(X: Any, y: Any) -> tuple[Any, Any]:
     DataError
         y names a column, and X has no names, or not this one.
     """
-    if isinstance(X, Mapping) and not issparse(X):
-        X = Table.of(dict(X))
+    X = as_table(X)
     if not is_named(y):
         return X, y
     if not isinstance(X, Table) and not is_frame(X):
@@ -35,7 +35,13 @@ def as_given(X: Any, y: Any) -> tuple[Any, Any]:
         values.objects() if isinstance(values, Words) else values_of(values, name)
         for name, values in zip(names, columns, strict=True)
     ]
-    return rows.without(names).table, each[0] if isinstance(y, str) else np.column_stack(each)
+    left = rows.without(names).table if isinstance(X, Table) else nw.from_native(X).drop(names).to_native()
+    return left, each[0] if isinstance(y, str) else np.column_stack(each)
+
+
+def as_table(X: Any) -> Any:
+    """A dict of columns as a table, anything else as it is."""
+    return Table.of(dict(X)) if isinstance(X, Mapping) and not issparse(X) else X
 
 
 def is_named(y: Any) -> bool:

@@ -9,12 +9,13 @@ from typing import Any
 
 import joblib
 import numpy as np
+from sklearn.utils.validation import _num_samples
 
 import tabgrad
 from tabgrad.errors import ArgumentError
 from tabgrad.estimators._rows import is_frame, read_rows
 from tabgrad.search._fits import Candidate, Question
-from tabgrad.search.space import as_plain
+from tabgrad.search._plain import as_plain
 from tabgrad.table import Table
 
 Split = tuple[np.ndarray, np.ndarray]
@@ -41,7 +42,7 @@ def question_of(question: Question, space: Any, scoring: Any, splits: Sequence[S
     return {
         "tabgrad": tabgrad.__version__,
         "data": {
-            "rows": len(question.y) if question.y is not None else len(question.X),
+            "rows": _num_samples(question.X),
             "X": _digest(question.X),
             "y": joblib.hash(question.y),
             "fit_params": {name: joblib.hash(value) for name, value in question.fit_params.items()},

@@ -8,16 +8,18 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn import config_context, get_config
 
-from tabgrad.engines.native import HEARING, Running, cancellable, limited
+from tabgrad.engines.native import HEARING, Running, begun, cancellable, limited
 from tabgrad.engines.sharing import OutOfTime, SharedRuns
 from tabgrad.search._fits import Candidate, Fold, Outcome, Question, fit_and_score
+from tabgrad.table import Table, Words
 
 End = Literal["finished", "time_limit", "interrupted"]
 """How it ended: all is done; the time was over; Ctrl-C."""
@@ -36,11 +38,27 @@ class Task:
     fold : int
     runs : SharedRuns or None
         What was trained of them before; None: nothing is to be kept.
+    place : int
+        Of a family of which this is one: how many shorter ones there are.
     """
 
     family: tuple[Candidate, ...]
     fold: int
     runs: SharedRuns | None = None
+    place: int = 0
+
+    def apart(self) -> list[Task]:
+        """The candidates one by one, which still go on where each other stood."""
+        if len(self.family) == 1:
+            return [self]
+        runs = self.runs or SharedRuns()
+        return [
+            replace(self, family=(candidate,), runs=runs, place=place) for place, candidate in enumerate(self.family)
+        ]
+
+    def turn(self) -> int:
+        """Which of its family this is."""
+        return self.place
 
 
 class Folds:
@@ -64,11 +82,20 @@ class Folds:
 
 def _folds_kept(X: Any, folds: int) -> int:
     """How many of the folds there is room for; each takes about the table, and that again for its numbers."""
-    size = getattr(X, "nbytes", None)
-    if size is None:
-        usage = getattr(X, "memory_usage", None)
-        size = int(np.sum(usage())) if callable(usage) else 0
-    return folds if 2 * size * folds <= ROOM else max(1, min(folds, 2))
+    return folds if 2 * _bytes(X) * folds <= ROOM else max(1, min(folds, 2))
+
+
+def _bytes(X: Any) -> int:
+    """About the bytes of a table: an array, a sparse one, a frame, a Table, a list."""
+    if issparse(X):
+        return int(X.nnz * (X.dtype.itemsize + 4))
+    if isinstance(X, Table):
+        return sum(values.codes.nbytes if isinstance(values, Words) else values.nbytes for values in X.columns.values())
+    for name in ("nbytes", "estimated_size", "memory_usage"):
+        size = getattr(X, name, None)
+        if size is not None:
+            return int(np.sum(size() if callable(size) else size))
+    return 8 * int(sum(len(row) if hasattr(row, "__len__") else 1 for row in X))
 
 
 def run(
@@ -106,7 +133,7 @@ def run(
     Exception
         What a fit failed with, where `error_score` is "raise"; what `heard` failed with.
     """
-    running = Running()
+    running = begun()
     late = threading.Event()
 
     def work(task: Task) -> None:
@@ -119,6 +146,8 @@ def run(
             try:
                 outcome = fit_and_score(question, candidate, folds[task.fold], runs, end)
             except OutOfTime:
+                if end is None or time.monotonic() < end:  # it is that of a search around this one
+                    raise
                 late.set()
                 return
             if not running.cancelled:  # else it was ended in the midst of an epoch
@@ -143,7 +172,7 @@ def side_by_side(jobs: Sequence[Callable[[], None]], *, threads: int, running: R
     Exception
         What a job failed with.
     """
-    running, config = running or Running(), get_config()
+    running, config = running or begun(), get_config()
     inner = max(1, threads // max(len(jobs), 1))
     left, lock = iter(jobs), threading.Lock()
 

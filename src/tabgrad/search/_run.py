@@ -93,7 +93,7 @@ class Run:
         self._outcomes: list[Outcome] = []  # candidate by candidate, fold by fold
         self._more: dict[str, list[Any]] = defaultdict(list)
         self._waiting: dict[int, dict[int, Outcome]] = {}  # by candidate and fold
-        self._fitted: dict[int, Any] = {}  # on all rows, while the folds were still running
+        self._fitted: dict[int, tuple[Any, float]] = {}  # on all rows, while the folds were running; and its seconds
         self._done = self._planned = 0
         self._best: tuple[float, Candidate] | None = None
         self._fit_time = 0.0  # of the best, in a fold
@@ -140,9 +140,13 @@ class Run:
                     self._elsewhere.close()
                 self._journaled.close()
         self._choose(scorers, refit_metric)
-        if search.refit:
-            self._refit()
         search.stopped_ = self._end
+        if search.refit:
+            try:
+                self._refit()
+            except KeyboardInterrupt:
+                search.stopped_ = "interrupted"
+                raise
         if self._end != "finished":
             why = f"time_limit={search.time_limit:g}" if self._end == "time_limit" else "Ctrl-C"
             warnings.warn(
@@ -235,7 +239,6 @@ class Run:
         """Take outcomes among the results."""
         search = self._search
         rows = [outcome.as_scikit_learn() for outcome in out]
-        _warn_or_raise_about_fit_failures(rows, search.error_score)
         if callable(search.scoring):  # whose names of metrics are known only now
             _insert_error_scores(rows, search.error_score)
             out = [
@@ -262,20 +265,27 @@ class Run:
                         self._hear(candidate, fold, known)
                 if left:
                     tasks.append(Task(tuple(left), fold, self._runs))
+        if self._limit is not None:  # the short ones on every fold first: they may be all that there is time for
+            tasks = [each for task in tasks for each in task.apart()]
+            tasks.sort(key=Task.turn)
 
         def heard(candidate: Candidate, fold: int, outcome: Outcome) -> None:
-            self._journaled.write(partial(key_of, candidate, fold, splits[fold]), outcome)
+            if outcome.fit_error is None:  # what failed may do so no more: it is tried again
+                self._journaled.write(partial(key_of, candidate, fold, splits[fold]), outcome)
             self._hear(candidate, fold, outcome)
 
         if self._elsewhere is not None:
             return self._elsewhere.run(self._question, tasks, splits, heard, self._deadline)
         beside = partial(self._refit_beside, groups[0]) if tasks and self._can_refit_beside(groups) else None
-        return run(
+        end = run(
             *(self._question, tasks, Folds(self._question, splits), heard),
             threads=self._search._threads(),
             deadline=self._deadline,
             beside=beside,
         )
+        if end != "finished":
+            self._fitted.clear()  # what was ended in the midst of an epoch is none of them
+        return end
 
     def _train_in_parts(self, candidates: Sequence[Candidate], splits: Sequence[Split]) -> End:
         """Every candidate on every fold, but for those that fall behind: they have what they had when it was seen."""
@@ -362,13 +372,25 @@ class Run:
         """Whether the best one can be trained with the folds: it is one of a single run, which says nothing."""
         if len(groups) != 1 or len(groups[0]) == 1 or self._rule is not None or not self._refits_one():
             return False
+        if self._limit is not None:
+            return False
         return not any(told(self._question, candidate.settings) for candidate in groups[0])
 
     def _refit_beside(self, family: Sequence[Candidate]) -> None:
-        """Train on all rows what can be the best, where that is one run read at several points."""
+        """Train on all rows what can be the best, as long as that is one run read at several points.
+
+        One that fails is no error here: in the folds it has failed as well.
+        """
         runs = SharedRuns()
-        for candidate in family:
-            self._fitted[candidate.place] = self._fit_all(candidate, runs)
+        for place, candidate in enumerate(family):
+            began = time.perf_counter()
+            try:
+                fitted = self._fit_all(candidate, runs)
+            except Exception:
+                continue
+            self._fitted[candidate.place] = (fitted, time.perf_counter() - began)
+            if place and not runs.found:
+                return
 
     def _fit_all(
         self, candidate: Candidate, runs: SharedRuns | None, *, silent: bool = True, once: Once | None = None
@@ -378,11 +400,9 @@ class Run:
         estimator = prepared(question, candidate.settings, silent=silent)
         limit = None if self._limit is None else max(self._limit, time.monotonic() + self._reserve())
         engine = SharingEngine(get_engine(), runs, candidate.most_epochs, limit, strict=False)
-        began = time.perf_counter()
         with using(engine), keeping(once or Once()):
             answers = () if question.y is None else (question.y,)
             estimator.fit(*(self._named or (question.X, *answers)), **question.fit_params)
-        self._search.refit_time_ = time.perf_counter() - began
         if engine.was_cut:
             warnings.warn(
                 "Training the best candidate on all rows was ended by time_limit before its last epoch.",
@@ -400,6 +420,7 @@ class Run:
                 f"({self._done} fits were done). Give a larger time_limit, fewer folds or a cheaper space"
                 + ("." if search.journal is None else "; the journal goes on from here.")
             )
+        _warn_or_raise_about_fit_failures([each.as_scikit_learn() for each in self._outcomes], search.error_score)
         first = self._outcomes[0].test_scores
         search.multimetric_ = isinstance(first, dict)
         if callable(search.scoring) and search.multimetric_:
@@ -440,9 +461,9 @@ class Run:
             return
         best = self._tried[search.best_index_]
         settings = dict(best.settings)
-        fitted = self._fitted.get(best.place)
-        if fitted is None:
-            fitted = self._fit_all(best, None, silent=False)
+        began = time.perf_counter()
+        fitted, seconds = self._fitted.get(best.place) or (self._fit_all(best, None, silent=False), None)
+        search.refit_time_ = time.perf_counter() - began if seconds is None else seconds
         search.best_estimator_ = unseeded(self._question, settings, fitted)
         if hasattr(fitted, "feature_names_in_"):
             search.feature_names_in_ = fitted.feature_names_in_

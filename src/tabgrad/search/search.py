@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from math import floor, log
+from numbers import Integral
 from os import PathLike
 from typing import Any, Self
 
@@ -21,7 +22,7 @@ from tabgrad.engines.sharing import SharedRuns
 from tabgrad.errors import ArgumentError, ArgumentTypeError, DataError
 from tabgrad.search._builders import as_estimator, trains_here
 from tabgrad.search._fits import Candidate
-from tabgrad.search._given import as_given
+from tabgrad.search._given import as_given, as_table
 from tabgrad.search._run import Progress, Run
 from tabgrad.search.leaderboard import Leaderboard
 from tabgrad.search.space import check_names, is_conditional, sample
@@ -88,6 +89,13 @@ class Searching(BaseSearchCV):
         Run(self).go(X, y, params)
         return self
 
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters; a network, or a function that builds one, is wrapped as in the constructor."""
+        if "estimator" in params:
+            params["estimator"] = as_estimator(params["estimator"])
+        super().set_params(**params)
+        return self
+
     def score(self, X: Any, y: Any = None, **params: Any) -> float:
         """The score of the best estimator on rows; y may be the name of the column of X that holds it."""
         X, y = as_given(X, y)
@@ -101,7 +109,7 @@ class Searching(BaseSearchCV):
         if self.progress is not None and not callable(self.progress):
             raise ArgumentTypeError(f"'progress' must be a function of a Progress. Got {self.progress!r}.")
         if self.prune is not None:
-            _check_pruning(self.prune, self.estimator)
+            _check_pruning(self.prune, self.estimator, self.scoring, self.refit)
         if isinstance(self.scoring, str):
             known_name(self.scoring, "scoring", get_scorer_names())
         several = self.scoring is not None and not isinstance(self.scoring, str)
@@ -319,6 +327,7 @@ class HalvingSearch(Searching):
 
     resource: str
     factor: float
+    aggressive_elimination: bool
     min_resources_: int
     max_resources_: int
 
@@ -335,7 +344,8 @@ class HalvingSearch(Searching):
         if place == 0:  # of the first round, which alone knows how many there are
             rounds = 1 + floor(log(candidates, self.factor))
             possible = 1 + floor(log(self.max_resources_ // self.min_resources_, self.factor))
-            last = int(self.factor ** (min(rounds, possible) - 1) * self.min_resources_)
+            least = possible if self.aggressive_elimination else min(rounds, possible)
+            last = int(self.factor ** (least - 1) * self.min_resources_)
             self._last_epochs = min(last, self.max_resources_)
         return Candidate(place, params, {**params, self.resource: self._last_epochs}, params[self.resource])
 
@@ -415,6 +425,11 @@ return_train_score, random_state, n_jobs, verbose
         )
         self._begin(estimator, journal, time_limit, progress)
 
+    def fit(self, X: Any, y: Any = None, **params: Any) -> Self:
+        """As `GridSearchCV.fit`."""
+        super().fit(as_table(X), y, **params)
+        return self
+
 
 class HalvingRandomSearchCV(theirs.HalvingRandomSearchCV, HalvingSearch):
     """Settings drawn at random, tried with few resources, then the best of them with more, and so on.
@@ -477,6 +492,11 @@ return_train_score, random_state, n_jobs, verbose
         )
         self._begin(estimator, journal, time_limit, progress)
 
+    def fit(self, X: Any, y: Any = None, **params: Any) -> Self:
+        """As `GridSearchCV.fit`."""
+        super().fit(as_table(X), y, **params)
+        return self
+
     def _generate_candidate_params(self) -> Any:
         """Scikit-learn's draws, or those of `sample` where what is drawn depends on other draws."""
         if not is_conditional(self.param_distributions):
@@ -489,15 +509,15 @@ return_train_score, random_state, n_jobs, verbose
 
 def _as_seed(random_state: Any) -> int:
     """A seed for `sample`."""
-    if isinstance(random_state, int):
-        return random_state
+    if isinstance(random_state, Integral):
+        return int(random_state)
     from sklearn.utils import check_random_state
 
     return int(check_random_state(random_state).randint(2**31 - 1))
 
 
-def _check_pruning(prune: Any, estimator: Any) -> None:
-    """Refuse what is no rule, and estimators whose epochs are not counted here."""
+def _check_pruning(prune: Any, estimator: Any, scoring: Any, refit: Any) -> None:
+    """Refuse what is no rule, estimators whose epochs are not counted here, and scores of which none decides."""
     if prune != "median":
         raise ArgumentError(f"'prune' must be None or 'median'. Got {prune!r}.")
     last = f"{estimator.steps[-1][0]}__epochs" if isinstance(estimator, Pipeline) else "epochs"
@@ -505,4 +525,10 @@ def _check_pruning(prune: Any, estimator: Any) -> None:
         raise ArgumentError(
             f"prune='median' stops networks of tabgrad after a share of their epochs. {type(estimator).__name__} is "
             "none: leave 'prune' out."
+        )
+    if callable(refit):
+        raise ArgumentError("'refit' is a function, and prune='median' needs a score to compare by: leave one out.")
+    if isinstance(scoring, (list, tuple, set, dict)) and not isinstance(refit, str):
+        raise ArgumentError(
+            "prune='median' compares candidates by one score. Of several, say by its name in 'refit' which one counts."
         )

@@ -10,9 +10,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import math
-import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields, is_dataclass
 from typing import Any
 
 import numpy as np
@@ -24,7 +22,7 @@ from tabgrad._seeds import key
 from tabgrad.errors import ArgumentError, ArgumentTypeError, TabgradError
 from tabgrad.search._ranges import Choice, Conditional, Integer, Real, equal, is_distribution, wrong_list
 
-__all__ = ["Space", "as_plain", "check_names", "check_space", "drawn", "is_conditional", "sample"]
+__all__ = ["Space", "check_names", "check_space", "drawn", "is_conditional", "sample"]
 
 Space = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 
@@ -260,50 +258,3 @@ def _bits(seed: int, place: int, name: str) -> int:
 
 
 # ---- As plain data ---------------------------------------------------------------------------------------------------
-
-
-def as_plain(space: Any) -> Any:
-    """A space as plain data that JSON can hold and that says all that decides what is drawn from it.
-
-    Ranges are dicts with the name of their class; a distribution of SciPy is its name with its arguments; records,
-    estimators and other objects are their class with its parameters; functions are named by their module.
-
-    Examples
-    --------
-    >>> from scipy.stats import loguniform
-    >>> from tabgrad.search import Real
-    >>> from tabgrad.search.space import as_plain
-    >>> as_plain({"dropout": Real(0, 0.5), "l2": loguniform(1e-6, 1)})
-    {'dropout': {'Real': {'low': 0.0, 'high': 0.5, 'log': False}},
-     'l2': {'loguniform': {'args': [1e-06, 1], 'kwds': {}}}}
-    """
-    if isinstance(space, (Real, Integer)):
-        return {type(space).__name__: {"low": space.low, "high": space.high, "log": space.log}}
-    if isinstance(space, Choice):
-        return {"Choice": as_plain(space.values)}
-    if isinstance(space, Conditional):
-        return {"values": as_plain(space.values), "when": as_plain(dict(space.conditions))}
-    if isinstance(space, (np.generic, np.ndarray)):
-        return as_plain(space.tolist())
-    if space is None or isinstance(space, (bool, int, float, str)):
-        return space
-    if isinstance(space, Mapping):
-        return {str(name): as_plain(value) for name, value in space.items()}
-    if isinstance(space, (list, tuple, range)):
-        return [as_plain(value) for value in space]
-    return _object(space)
-
-
-def _object(value: Any) -> Any:
-    """Anything else: its name and what it was made of; never an address, which is another one in each process."""
-    distribution = getattr(value, "dist", None)
-    if distribution is not None and hasattr(value, "args") and hasattr(value, "kwds"):
-        return {distribution.name: {"args": as_plain(list(value.args)), "kwds": as_plain(value.kwds)}}
-    name = f"{type(value).__module__}.{type(value).__qualname__}"
-    if isinstance(value, type) or (callable(value) and hasattr(value, "__qualname__")):
-        return f"{value.__module__}.{value.__qualname__}"
-    if hasattr(value, "get_params"):
-        return {name: as_plain(value.get_params(deep=False))}
-    if is_dataclass(value):
-        return {name: {each.name: as_plain(getattr(value, each.name)) for each in fields(value)}}
-    return {name: re.sub(r" at 0x[0-9a-fA-F]+", "", repr(value))}
