@@ -144,12 +144,17 @@ def prepared(question: Question, settings: Mapping[str, Any], *, silent: bool) -
 
     Settings are cloned, as they may be estimators themselves.
     """
-    made = clone(question.estimator).set_params(**{name: clone(value, safe=False) for name, value in settings.items()})
-    known = made.get_params()
-    changed: dict[str, Any] = {name: question.seed for name, each in known.items() if _is(name, SEED) and each is None}
+    asked = {name: clone(value, safe=False) for name, value in settings.items()}
+    made = clone(question.estimator)
+    parts = any(hasattr(value, "get_params") for value in asked.values())
+    if parts:  # which have seeds of their own
+        made.set_params(**asked)
+        asked = {}
+    known = {**made.get_params(), **asked}
+    asked |= {name: question.seed for name, each in known.items() if _is(name, SEED) and each is None}
     if silent:  # many at a time would write over each other
-        changed |= {name: False if isinstance(each, bool) else 0 for name, each in known.items() if _is(name, VERBOSE)}
-    return made.set_params(**changed) if changed else made
+        asked |= {name: False if isinstance(each, bool) else 0 for name, each in known.items() if _is(name, VERBOSE)}
+    return made.set_params(**asked) if asked else made
 
 
 def unseeded(question: Question, settings: Mapping[str, Any], fitted: Any) -> Any:
