@@ -22,6 +22,7 @@ __all__ = ["draw"]
 BLUE, GREY = "#3f83c8", "#808a94"
 MOST_CATEGORIES = 12  # values that an axis names
 LOGARITHMIC = 10  # times that the largest value is the smallest, from which on an axis is logarithmic
+MOST_TICKS = 4  # that do not run into each other
 SLICES_A_COLUMN = 2
 LONGEST = 24  # characters of a value
 LONGEST_LINE = 58
@@ -49,6 +50,7 @@ def _ranking(axes: Axes, board: Leaderboard, best: Sequence[Place]) -> None:
         axes.errorbar(place.mean, at, xerr=place.std, fmt="o", color=BLUE, ms=5, lw=1.5, zorder=3)
     axes.set_yticks(range(len(best)), [_named(place) for place in best], fontsize=7)
     axes.set_ylim(len(best) - 0.5, -0.5)
+    axes.locator_params(axis="x", nbins=MOST_TICKS)
     axes.set_xlabel(board.metric, fontsize=8)
     more = f" of {len(board)}" if len(best) < len(board) else ""
     axes.set_title(f"The best {len(best)}{more}: mean, spread, folds", fontsize=9, loc="left")
@@ -67,7 +69,10 @@ def _slice(axes: Axes, board: Leaderboard, name: str, *, first: bool) -> None:
             axes.set_xticks(range(len(known)), known, rotation=30 if max(map(len, known), default=0) > 5 else 0)
         axes.set_xlim(-0.5, len(known) - 0.5)
     elif len(at) and at.min() > 0 and at.max() / at.min() > LOGARITHMIC:
-        axes.set_xscale("log")
+        _logarithmic(axes, at.max() / at.min())
+    else:
+        axes.locator_params(axis="x", nbins=MOST_TICKS)
+    axes.locator_params(axis="y", nbins=MOST_TICKS)
     means = [place.mean for place in places]
     axes.plot(at, means, "o", mfc="none", mec=BLUE, ms=4, mew=0.9)
     axes.plot(at[:1], means[:1], "o", color=BLUE, ms=6)
@@ -75,6 +80,17 @@ def _slice(axes: Axes, board: Leaderboard, name: str, *, first: bool) -> None:
     if first:
         axes.set_title("Every candidate, by each parameter", fontsize=9, loc="left")
     _plain(axes)
+
+
+def _logarithmic(axes: Axes, ratio: float) -> None:
+    """Powers of ten as plain numbers, with some between them where there are few."""
+    from matplotlib.ticker import FormatStrFormatter, LogLocator, NullFormatter
+
+    axes.set_xscale("log")
+    between = (1, 2, 5) if ratio < 20 else (1, 3) if ratio < 300 else (1,)
+    axes.xaxis.set_major_locator(LogLocator(subs=between, numticks=MOST_TICKS + 1))
+    axes.xaxis.set_major_formatter(FormatStrFormatter("%g"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
 
 
 def _numbers(values: Sequence[Any]) -> np.ndarray | None:
