@@ -367,7 +367,8 @@ class Program {
       schedule.waited = nb::cast<std::int64_t>(limits[3]);
       if (schedule.patience < 0 || std::isnan(schedule.seconds) || (schedule.patience > 0 && !validates))
         throw std::invalid_argument("patience or seconds out of range");
-      if (std::isnan(schedule.least) || schedule.waited < 0) throw std::invalid_argument("least or waited out of range");
+      if (std::isnan(schedule.least) || schedule.waited < 0)
+        throw std::invalid_argument("least or waited out of range");
     }
     if (batch_size < 1 || first_epoch < 0 || epochs < first_epoch || epochs - first_epoch > 1'000'000'000)
       throw std::invalid_argument("epochs or batch_size out of range");

@@ -119,4 +119,5 @@ def page(title: str, body: str, *, style: str = "") -> str:
     sheet = STYLE + style
     digest = base64.b64encode(hashlib.sha256(sheet.encode("utf-8")).digest()).decode("ascii")
     policy = f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; form-action 'none'"
-    return environment().from_string(FRAME).render(title=title, body=body, style=sheet, policy=policy)
+    written: str = environment().from_string(FRAME).render(title=title, body=body, style=sheet, policy=policy)
+    return written
