@@ -272,9 +272,10 @@ def test_frozen_as_in_keras():
 # ---- as plain data ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "record", {type(r): r for p in parts.PARTS for r in parts.records_of(p.plan)}.values(), ids=repr
-)
+RECORDS = {type(record).__name__: record for part in parts.PARTS for record in parts.records_of(part.plan)}
+
+
+@pytest.mark.parametrize("record", RECORDS.values(), ids=RECORDS)
 def test_every_record_has_a_configuration(record):
     try:
         text = json.dumps(record.get_config())

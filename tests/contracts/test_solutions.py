@@ -85,7 +85,7 @@ DEVIANCES = [
 ]
 
 
-@pytest.mark.parametrize(("loss", "peer"), DEVIANCES, ids=str)
+@pytest.mark.parametrize(("loss", "peer"), DEVIANCES, ids=[str(loss) for loss, _ in DEVIANCES])
 def test_what_keras_lacks_is_as_in_scikit_learn(engine: Engine, loss: losses.Loss, peer: Callable[..., float]) -> None:
     random = np.random.default_rng(8)
     p = random.uniform(0.1, 4, (ROWS, 1)).astype(np.float32)

@@ -1,6 +1,7 @@
 """scikit-learn's own checks, over many settings of both estimators."""
 
 import inspect
+import re
 import warnings
 
 import pytest
@@ -110,7 +111,7 @@ def excused(estimator):
     return reasons
 
 
-@pytest.mark.parametrize("estimator", CHECKED, ids=lambda one: repr(one).replace("\n", ""))
+@pytest.mark.parametrize("estimator", CHECKED, ids=lambda one: re.sub(r"\n| at 0x\w+", "", repr(one)))
 def test_estimator_checks(estimator):
     failed = []
     with warnings.catch_warnings():

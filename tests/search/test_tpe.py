@@ -109,7 +109,7 @@ def test_neighbours_in_an_ordered_list_are_alike():
         (stats.randint(2, 7, loc=10), Integer(12, 16)),
         (stats.randint(4, 5), [4]),
     ],
-    ids=str,
+    ids=lambda given: given.dist.name if hasattr(given, "dist") else str(given),
 )
 def test_distributions_that_are_ranges_are_taken_for_them(distribution, values):
     assert searched({"x": distribution}, 0, 6, score=lambda each: each["x"]) == searched(
