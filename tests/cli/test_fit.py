@@ -177,7 +177,7 @@ def test_every_setting_is_an_argument_and_every_default_that_help_shows_is_true(
             assert found == tuple(np.atleast_1d(np.array(defaults[argument], float))), name
         elif defaults[argument] in ("relu", "adam", "cosine", "robust"):
             assert shown == defaults[argument]
-    mine = {"model", "metrics", "callbacks", "shuffle", "kinds", "random_state", "verbose", "warm_start"}
+    mine = {"calibrate", "model", "metrics", "callbacks", "shuffle", "kinds", "random_state", "verbose", "warm_start"}
     assert set(defaults) - set(own.values()) == mine
 
 

@@ -386,7 +386,7 @@ NO_ENSEMBLES = {
     "residuals of classes": (
         ("ensemble", "residuals"),
         OTHER["ensemble"]["residuals"],
-        "of each output of a regressor",
+        "residuals in the file must be Nonconformity",
     ),
     "another network": (("members", 0, "model"), OTHER["members"][2]["model"], "must be float32 of the shape"),
     "other classes": (("shared", "target", 0, "classes"), ["a", "b", "c"], "is not one for the target"),
