@@ -187,7 +187,7 @@ def partial_dependence(
         A classifier's probabilities are looked at (of two classes the second one's), or its decision function where
         there are none; a regressor's predictions.
     X : frame, dict of columns, array, list of rows or Table, of shape (rows, columns)
-        As its `predict` takes it. A `tabgrad.Classifier` or `tabgrad.Regressor` encodes it once.
+        As its `predict` takes it. A `Classifier` or `Regressor` encodes it once.
     columns : str, int, or two of them
         Names or places of columns of X.
     kind : {"average", "individual", "both"}, default "average"

@@ -43,8 +43,8 @@ class PermutationImportance:
     ----------
     columns : tuple of str
         Names of the columns of X, in their order.
-    importances : array of shape (columns, repeats)
-        How much the score falls, for each column and each order of its values.
+    importances : array
+        A row a column, a number a repeat: how much the score falls, for each column and each order of its values.
     score : float
         Of the rows as they are.
     scoring : str
@@ -52,8 +52,8 @@ class PermutationImportance:
 
     Attributes
     ----------
-    importances_mean, importances_std : array of shape (columns,)
-        Over the repeats.
+    importances_mean, importances_std : array
+        Over the repeats, a number a column.
     """
 
     columns: tuple[str, ...]
@@ -135,7 +135,7 @@ def permutation_importance(
     trained on: on its own it may rely on columns that help nowhere else. Of columns that tell the same, each alone may
     look needless, as the others are still there.
 
-    A `tabgrad.Classifier` or `tabgrad.Regressor` encodes X once, permutes what came of a column, and predicts many
+    A `Classifier` or `Regressor` encodes X once, permutes what came of a column, and predicts many
     permutations in one call of the kernels. Any other estimator predicts one after the other.
 
     Parameters

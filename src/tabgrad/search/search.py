@@ -426,7 +426,7 @@ return_train_score, random_state, n_jobs, verbose
         self._begin(estimator, journal, time_limit, progress)
 
     def fit(self, X: Any, y: Any = None, **params: Any) -> Self:
-        """As `GridSearchCV.fit`."""
+        """As ``fit`` of `GridSearchCV`."""
         super().fit(as_table(X), y, **params)
         return self
 
@@ -493,7 +493,7 @@ return_train_score, random_state, n_jobs, verbose
         self._begin(estimator, journal, time_limit, progress)
 
     def fit(self, X: Any, y: Any = None, **params: Any) -> Self:
-        """As `GridSearchCV.fit`."""
+        """As ``fit`` of `GridSearchCV`."""
         super().fit(as_table(X), y, **params)
         return self
 

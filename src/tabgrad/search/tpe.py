@@ -108,7 +108,7 @@ class Proposals:
 class TPESearchCV(Searching):
     """A search whose candidates follow from the scores of those before, in the shape of scikit-learn's searches.
 
-    The first ten candidates are drawn at random, the others by the tree-structured Parzen estimator: see `Proposals`.
+    The first ten candidates are drawn at random, the others by the tree-structured Parzen estimator: see ``Proposals``.
     Candidates are asked for in batches of a fixed size, and scores are told in the order of asking, so that the result
     depends on `batch` and `random_state` and not on how many fits run side by side, or which of them ends first.
 
