@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -129,6 +131,17 @@ def test_many_runs_go_on_each_for_itself() -> None:
     results = engine.fit_many(jobs)
     assert counting.epochs == [2, 2, 3, 3, 5]
     assert [bits(result) for result in results] == [bits(get_engine("native").fit(job)) for job in jobs]
+
+
+def test_kept_runs_hold_no_rows() -> None:
+    runs, x = SharedRuns(), ROWS.x.copy()
+    seen = weakref.ref(x)
+    shared(Counting(), runs, replace(job_of(epochs=2), rows=replace(ROWS, x=x)))
+    del x
+    gc.collect()
+    assert seen() is None
+    assert len(shared(Counting(), runs, job_of(epochs=3)).training) == 3
+    assert runs.found == 1
 
 
 def test_what_there_is_no_room_for_is_trained_again() -> None:

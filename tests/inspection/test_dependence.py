@@ -1,5 +1,7 @@
 """Partial dependence: scikit-learn's numbers, on columns as they were given."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -10,8 +12,9 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.svm import LinearSVC
 
 from tabgrad import Classifier, Regressor
-from tabgrad.errors import ArgumentError, ArgumentTypeError, DataError
-from tabgrad.inspection import dependence, partial_dependence
+from tabgrad.errors import ArgumentError, ArgumentTypeError, DataError, DataWarning
+from tabgrad.estimators import EnsembleRegressor
+from tabgrad.inspection import dependence, partial_dependence, permutation_importance
 from tabgrad.table import Table
 from tests.inspection.tables import classifier, frame, label, price, regressor
 
@@ -217,3 +220,19 @@ def test_tables_without_values():
     found = partial_dependence(regressor(), gone, "size", kind="both")
     assert found.average.shape == (1, 1)
     found.plot().canvas.draw()
+
+
+def test_values_that_no_training_had_are_told_of_once_at_most():
+    """They are put into the rows here, on purpose, for any estimator that is asked row by row."""
+    table = pd.DataFrame({"town": ["a", "b"] * 15, "size": np.arange(30.0)})
+    y = np.arange(30.0) ** 2 % 7
+    settings = {"preset": "single", "hidden_layer_sizes": (4,), "epochs": 2}
+    members = [Regressor(**settings, random_state=seed).fit(table, y) for seed in range(2)]
+    joined = EnsembleRegressor.of(members, [0.5, 0.5])
+    unseen = table.assign(town=["a", "elsewhere", "nowhere"] * 10)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert set(partial_dependence(joined, unseen, "town").grid_values[0]) >= {"elsewhere", "nowhere"}
+    with pytest.warns(DataWarning) as told:
+        permutation_importance(joined, unseen, y, n_repeats=3, random_state=0)
+    assert len(told) == 1

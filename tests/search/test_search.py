@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_array
 from scipy.stats import loguniform
 from sklearn import model_selection as theirs
 from sklearn.base import clone
@@ -25,6 +26,7 @@ from tabgrad.errors import ArgumentError, ArgumentTypeError, DataError, JournalE
 from tabgrad.layers import Dense
 from tabgrad.regularizers import L2
 from tabgrad.search import _pool, _run
+from tabgrad.table import Table
 from tabgrad.wrappers.scikit_learn import KerasClassifier, KerasRegressor
 
 RNG = np.random.default_rng(0)
@@ -261,6 +263,15 @@ def test_a_large_table_is_not_cut_for_all_folds_at_once(monkeypatch: pytest.Monk
     monkeypatch.setattr(_pool, "ROOM", 0)
     ours = search.GridSearchCV(Classifier(**SMALL), {"epochs": [2, 4]}, cv=3).fit(X, Y)
     same(ours, theirs.GridSearchCV(Classifier(**SMALL), {"epochs": [2, 4]}, cv=3).fit(X, Y))
+
+
+def test_the_size_of_any_table_is_seen() -> None:
+    polars, pandas = pytest.importorskip("polars"), pytest.importorskip("pandas")
+    numbers = np.ones((1000, 10))
+    columns = {f"c{place}": numbers[:, place] for place in range(10)}
+    tables = [numbers, pandas.DataFrame(columns), polars.DataFrame(columns), Table.of(columns), csr_array(numbers)]
+    for table in [*tables, numbers.tolist()]:
+        assert 80_000 <= _pool._bytes(table) <= 130_000, type(table)
 
 
 # ---- Bad input and failures ------------------------------------------------------------------------------------------

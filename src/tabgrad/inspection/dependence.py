@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
@@ -15,7 +16,7 @@ from tabgrad._checks import Interval, check, known_name
 from tabgrad._refusals import shown
 from tabgrad._row_weights import row_weights
 from tabgrad.encode.encoder import Encoded
-from tabgrad.errors import ArgumentError, ArgumentTypeError, DataError
+from tabgrad.errors import ArgumentError, ArgumentTypeError, DataError, DataWarning
 from tabgrad.estimators._base import TableEstimator
 from tabgrad.estimators.classifier import Classifier
 from tabgrad.estimators.regressor import Regressor
@@ -300,7 +301,9 @@ class Predictions:
 
     def _said(self, X: Any) -> np.ndarray:
         ask = {"prediction": "predict", "probability": "predict_proba", "decision": "decision_function"}[self.response]
-        said = np.asarray(getattr(self.estimator, ask)(X))
+        with warnings.catch_warnings():  # a value that no training had was put there on purpose
+            warnings.simplefilter("ignore", DataWarning)
+            said = np.asarray(getattr(self.estimator, ask)(X))
         if self.response == "probability" and said.shape[1] == 2:
             return said[:, 1:]
         return said.reshape(len(said), -1)

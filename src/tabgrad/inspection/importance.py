@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from tabgrad._checks import COUNT, check
 from tabgrad._refusals import shown
 from tabgrad._row_weights import row_weights
 from tabgrad.encode.encoder import Encoded
-from tabgrad.errors import ArgumentError, DataError
+from tabgrad.errors import ArgumentError, DataError, DataWarning
 from tabgrad.estimators._base import TableEstimator, estimator_that_said
 from tabgrad.estimators.classifier import Classifier
 from tabgrad.estimators.regressor import Regressor
@@ -318,11 +319,13 @@ def _slow(estimator: Any, metrics: Sequence[Metric], sample: Sample, orders: np.
     given, y, weight = sample.given, sample.y, sample.weight
     baseline = np.array([metric.value(estimator, given.X, y, weight) for metric in metrics])
     scores = np.empty((len(metrics), len(given.names), len(orders)))
-    for column, name in enumerate(given.names):
-        for repeat, order in enumerate(orders):
-            X = given.taken(name, order)
-            for place, metric in enumerate(metrics):
-                scores[place, column, repeat] = metric.value(estimator, X, y, weight)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataWarning)  # what X deserves was said of X as it is
+        for column, name in enumerate(given.names):
+            for repeat, order in enumerate(orders):
+                X = given.taken(name, order)
+                for place, metric in enumerate(metrics):
+                    scores[place, column, repeat] = metric.value(estimator, X, y, weight)
     return given.names, baseline, scores
 
 

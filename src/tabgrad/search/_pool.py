@@ -56,10 +56,6 @@ class Task:
             replace(self, family=(candidate,), runs=runs, place=place) for place, candidate in enumerate(self.family)
         ]
 
-    def turn(self) -> int:
-        """Which of its family this is."""
-        return self.place
-
 
 class Folds:
     """The folds, each cut out when it is first needed; of a large table only as many as take its own room again."""

@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from inspect import signature
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -181,13 +182,13 @@ class Run:
         if given is None:
             search.random_state = seed
         try:
-            takes = signature(search._run_search).parameters
-            if hasattr(search, "_init_callback_context") and takes.keys() & {"callback_ctx", "context"}:
-                context = search._init_callback_context(max_subtasks=1 + (search.refit is not False))
-                context.call_on_fit_task_begin(estimator=search, X=self._question.X, y=self._question.y, metadata=None)
-                search._run_search(self._evaluate, callback_ctx=context)
-            else:
-                search._run_search(self._evaluate)
+            context: dict[str, Any] = {}
+            # From scikit-learn 1.9 on a search may have callbacks of its own, and its ways of asking are told of them.
+            if hasattr(search, "_init_callback_context") and "callback_ctx" in signature(search._run_search).parameters:
+                root = search._init_callback_context(max_subtasks=1 + (search.refit is not False))
+                root.call_on_fit_task_begin(estimator=search, X=self._question.X, y=self._question.y, metadata=None)
+                context["callback_ctx"] = root
+            search._run_search(self._evaluate, **context)
         finally:
             if given is None:
                 search.random_state = None
@@ -267,7 +268,7 @@ class Run:
                     tasks.append(Task(tuple(left), fold, self._runs))
         if self._limit is not None:  # the short ones on every fold first: they may be all that there is time for
             tasks = [each for task in tasks for each in task.apart()]
-            tasks.sort(key=Task.turn)
+            tasks.sort(key=attrgetter("place"))
 
         def heard(candidate: Candidate, fold: int, outcome: Outcome) -> None:
             if outcome.fit_error is None:  # what failed may do so no more: it is tried again

@@ -314,12 +314,12 @@ class RandomizedSearchCV(theirs.RandomizedSearchCV, Searching):
         )
         self._begin(estimator, journal, time_limit, progress, prune)
 
-    def _run_search(self, evaluate_candidates: Any, **context: Any) -> None:
+    def _run_search(self, evaluate_candidates: Any, callback_ctx: Any = None) -> None:
         """Scikit-learn's draws, or those of `sample` where what is drawn depends on other draws."""
         if is_conditional(self.param_distributions):
             evaluate_candidates(sample(self.param_distributions, self.n_iter, _as_seed(self.random_state)))
         else:
-            super()._run_search(evaluate_candidates, **context)
+            super()._run_search(evaluate_candidates, **({} if callback_ctx is None else {"callback_ctx": callback_ctx}))
 
 
 class HalvingSearch(Searching):
