@@ -62,3 +62,9 @@ def test_inspect(run, joined):
     assert data["members"][1]["history"] == model.members_[1].history_
     assert data["held_out_scores"] == model.scores_
     assert [column["name"] for column in data["columns"]] == list(model.feature_names_in_)
+
+
+def test_explain_step_says_that_it_takes_one_of_them(run, joined, shelf):
+    ran = run("explain", "step", "flowers.tabgrad", shelf / "more.csv", code=2)
+    assert "this file joins several" in ran.err
+    assert "members_[0].save" in ran.err

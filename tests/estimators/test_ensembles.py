@@ -419,3 +419,16 @@ def test_members_of_other_columns_are_refused_in_files_too():
         model_of(store.from_bytes(made("ensemble_classifier", header, dict(CONTENT.arrays), "{}")))
     with pytest.raises(ModelFileError):
         model_of(store.from_bytes(made("ensemble_regressor", json.loads(HEADER), dict(CONTENT.arrays), "{}")))
+
+
+def test_sets_of_an_ensemble_of_one_are_those_of_the_one():
+    """Calibrated, too: what it says of new rows and what was said of rows held out have the same temperature."""
+    random = np.random.default_rng(0)
+    X = random.normal(size=(240, 3))
+    y = (X[:, 0] + random.normal(size=240) > 0).astype(int)
+    settings = {"preset": "single", "hidden_layer_sizes": (32,), "epochs": 60, "early_stopping": True, "patience": 60}
+    one = Classifier(**settings, use_ema=False, calibrate=True, random_state=0).fit(X, y)
+    joined = EnsembleClassifier([Classifier(**one.get_params())]).fit(X, y)
+    assert abs(one.temperature_ - 1) > 0.05
+    np.testing.assert_array_equal(joined.predict_proba(X), one.predict_proba(X))
+    np.testing.assert_array_equal(joined.predict_set(X, 0.9), one.predict_set(X, 0.9))

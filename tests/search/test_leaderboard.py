@@ -12,7 +12,7 @@ from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.model_selection import GridSearchCV, HalvingGridSearchCV
 from sklearn.tree import DecisionTreeClassifier
 
-from tabgrad.errors import ArgumentError, ArgumentTypeError, NotReadyError, UnknownNameError
+from tabgrad.errors import ArgumentError, ArgumentTypeError, UnknownNameError
 from tabgrad.search.leaderboard import Leaderboard
 
 X, Y = load_iris(return_X_y=True)
@@ -209,7 +209,7 @@ def test_figures_of_anything():
 
 def test_without_matplotlib_it_is_said(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    with pytest.raises(NotReadyError, match=r"pip install 'tabgrad\[plot\]'"):
+    with pytest.raises(ImportError, match=r"pip install 'tabgrad\[plot\]'"):
         Leaderboard(RESULTS).plot()
 
 

@@ -47,6 +47,12 @@ def test_who_falls_behind_is_stopped_and_who_does_not_is_as_without(trained: lis
         np.testing.assert_array_equal(pruned.cv_results_[name][share == 1], whole.cv_results_[name][share == 1])
 
 
+def test_what_is_planned_is_done_in_the_end() -> None:
+    heard: list[search.Progress] = []
+    found(refit=False, progress=heard.append)
+    assert heard[-1].done == heard[-1].planned
+
+
 def test_the_best_is_one_that_was_not_stopped() -> None:
     pruned = found(scoring=lambda e, X, y: -e.n_iter_)  # which whoever is stopped early has most of
     assert pruned.cv_results_["epochs_share"][pruned.best_index_] == 1

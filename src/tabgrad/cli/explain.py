@@ -18,6 +18,7 @@ from tabgrad.cli.screen import Screen, amount
 from tabgrad.cli.settings import Explain
 from tabgrad.cli.tables import labelled, labels, numbers, read_table, refuse_infinity
 from tabgrad.errors import DataError
+from tabgrad.table.cells import unformulated
 
 if TYPE_CHECKING:
     from tabgrad.explain.step import Step
@@ -28,7 +29,6 @@ ROWS = 4  # that make the batch where nobody says
 MOST_ROWS = 10_000
 FORMATS = ("text", "latex", "html", "csv")
 ENDINGS = {".html": "html", ".htm": "html", ".tex": "latex", ".csv": "csv"}
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet takes a text for that begins so
 
 
 def explain(settings: Explain, screen: Screen) -> None:
@@ -58,6 +58,11 @@ def _form(settings: Explain) -> str:
 
 def _step(settings: Explain, rows: int, screen: Screen) -> Step:
     model = load_estimator(settings.model)
+    if hasattr(model, "members_"):
+        raise UsageError(
+            "tabgrad explain step shows a network of one estimator, and this file joins several. In Python, save one "
+            "of them: tabgrad.load(file).members_[0].save('one.tabgrad')."
+        )
     networks = len(model.models_)
     member = 1 if settings.network is None else settings.network
     if not 1 <= member <= networks:
@@ -96,5 +101,5 @@ def _csv(step: Step) -> str:
 
 def _cell(value: Any) -> Any:
     if isinstance(value, str):
-        return f"'{value}" if value.startswith(FORMULA) else value
+        return unformulated(value)
     return "" if isinstance(value, float) and np.isnan(value) else value

@@ -18,6 +18,7 @@ from tabgrad.cli.screen import LiveLine, Screen, amount, printable
 from tabgrad.cli.settings import Predict
 from tabgrad.cli.tables import reading
 from tabgrad.errors import ArgumentError
+from tabgrad.table.cells import FORMULA
 from tabgrad.table.columns import Values, Words
 from tabgrad.table.schema import Column, Kind, Schema
 from tabgrad.table.table import Table
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 __all__ = ["predict"]
 
 ROWS = 100_000  # read, predicted and written together
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet takes a text for that begins so
 
 
 def predict(settings: Predict, screen: Screen) -> None:

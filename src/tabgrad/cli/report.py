@@ -26,8 +26,8 @@ def report(settings: Report, screen: Screen) -> None:
     train = None if settings.train is None else _rows(settings.train, settings, targets, screen)
     made = written(path, model, held, train, screen, command=again("report", settings))
     if settings.json:
-        scores = {name: frame.to_dict() for name, frame in made.frames().items() if name == "summary"}
-        screen.data({"page": path, **scores, "findings": [asdict(each) for each in made.findings]})
+        summary = made.summary().frame().to_dict()
+        screen.data({"page": path, "summary": summary, "findings": [asdict(each) for each in made.findings]})
         return
     summary = made.summary()
     screen.result(f"{made.title}, {made.judged_by}", style="bold")

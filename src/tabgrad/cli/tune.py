@@ -226,10 +226,10 @@ def _run(search: Any, known: Understood, settings: Tune, screen: Screen) -> tupl
         try:
             search.fit(known.train.table, known.y, **weights)
         except KeyboardInterrupt:
-            raise (interrupt.kind or KeyboardInterrupt)(_nothing(watch)) from None
+            raise (interrupt.kind or KeyboardInterrupt)(NOTHING) from None
         except ArgumentError as error:
             if interrupt.kind is not None:
-                raise interrupt.kind(_nothing(watch)) from None
+                raise interrupt.kind(NOTHING) from None
             raise UsageError(str(error).replace("time_limit", option("time_limit"))) from error
         except ValueError as error:
             if failures or "fits failed" in str(error):
@@ -245,11 +245,10 @@ def _run(search: Any, known: Understood, settings: Tune, screen: Screen) -> tupl
     return interrupt, time.monotonic() - began
 
 
-def _nothing(watch: Searched) -> str:
-    return (
-        "Interrupted before a candidate was done on all of its folds; nothing was saved. The same command with "
-        "--resume goes on."
-    )
+NOTHING = (
+    "Interrupted before a candidate was done on all of its folds; nothing was saved. "
+    "The same command with --resume goes on."
+)
 
 
 SEEN = ("The total space of parameters", "scores are non-finite", "The search was ended by")
@@ -300,7 +299,7 @@ def _show_plan(search: Any, space: Mapping[str, Any], known: Understood, setting
     lines = [
         ("search", f"{_method(settings)}, {' or '.join(ends)}, each on {search.cv.get_n_splits()} folds"),
         ("score", f"{_score_name(known, settings)}, mean of the folds"),
-        *((name if name != "preset" else "preset", _told_values(values)) for name, values in space.items()),
+        *((name, _told_values(values)) for name, values in space.items()),
     ]
     screen.show(grid(lines))
 

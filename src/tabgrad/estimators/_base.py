@@ -772,6 +772,8 @@ class TableEstimator(BaseEstimator):
     def _scored(self, X: Any, y: Any) -> tuple[Any, Any]:
         """X and y as scikit-learn's score takes them, where y is the name of a column of X."""
         check_is_fitted(self)
+        if not isinstance(y, str) and not (self._several and isinstance(y, (list, tuple))):
+            return X, y  # no name, for which X would be read
         rows, target, names = _separated(X, y, type(self).__name__, several=self._several)
         if not names:
             return X, y

@@ -79,7 +79,7 @@ class TableEnsemble(BaseEstimator):
         """
         given, weights = self._joinable(self.estimators, self.weights, "estimators")
         members = [clone(each).fit(X, y, sample_weight, groups) for each in given]
-        held_out = _mean([each.oof_prediction_ for each in members], weights)
+        held_out = _mean([each._tempered(each.oof_prediction_) for each in members], weights)
         _, answers = members[0]._scored(X, y)
         self._join(members, weights, held_out, answers, sample_weight)
         return self
@@ -298,7 +298,8 @@ class EnsembleClassifier(ClassifierMixin, TableEnsemble):
         p(class | row) = sum of w_m p_m(class | row) over members m,      w_m >= 0,  sum of w_m = 1
 
     A search with ``refit="ensemble"`` makes it of its best candidates; `of` makes it of estimators that are fitted;
-    `fit` fits all of them. Its file is one model file (`save`, `tabgrad.load`), and the commands of `tabgrad` take it.
+    `fit` fits all of them. Its file is one model file (`save`, `tabgrad.load`), and `tabgrad predict`, `evaluate`,
+    `inspect` and `report` take it.
 
     Parameters
     ----------
@@ -318,8 +319,9 @@ class EnsembleClassifier(ClassifierMixin, TableEnsemble):
     n_features_in_, feature_names_in_, table_schema_, target_, notes_
         As of `Classifier`.
     oof_prediction_ : array of shape (rows, classes)
-        For each row of fit the weighted mean of the members' `oof_prediction_`, of those that have held the row out;
-        NaN where none has. Of an ensemble that `of` made the `oof` that it was given, if it was. Not in files.
+        For each row of fit the weighted mean of the members' `oof_prediction_`, at their temperatures, of those that
+        have held the row out; NaN where none has. Of an ensemble that `of` made the `oof` that it was given, if it was.
+        Not in files.
     scores_ : dict of float
         Scores of `oof_prediction_`, as of `Classifier`. Where the weights were chosen by the same rows they are a
         little too good.

@@ -39,9 +39,9 @@ class Regressor(RegressorMixin, TableEstimator):
 
     X is encoded as by `Classifier`, and members are trained as there. The target is standardised for training, each
     output for itself, and predictions are in its own unit again, within the range that the rows of training had.
-    Several members that learn means (`loss` None) are stretched: regularised networks say numbers that lie too near
-    their mean m, and become ``p' = m + b (p - m)`` with the b that fits rows held out by other members (J. B. Copas,
-    "Regression, Prediction and Shrinkage", 1983).
+    Several members that learn means (`loss` None or "mse", no `model` of your own) are stretched: regularised networks
+    say numbers that lie too near their mean m, and become ``p' = m + b (p - m)`` with the b that fits rows held out by
+    other members (J. B. Copas, "Regression, Prediction and Shrinkage", 1983).
 
     Parameters
     ----------

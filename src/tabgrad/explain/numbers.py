@@ -14,7 +14,7 @@ from tabgrad.explain.records import Check
 if TYPE_CHECKING:
     from tabgrad.explain.step import Step
 
-__all__ = ["Cut", "amount", "brief", "cut", "figure", "places_of", "relative", "size", "verdict", "way"]
+__all__ = ["Cut", "brief", "cut", "figure", "places_of", "relative", "size", "verdict", "way"]
 
 ROWS, COLUMNS = 8, 8  # of an array that are shown
 MOST_OF_TITLE = 24  # characters of a title among others
@@ -63,11 +63,6 @@ def verdict(check: Check) -> str:
 def size(array: np.ndarray) -> str:
     """A shape: ``4 x 3``."""
     return " x ".join(f"{length:,}" for length in array.shape) or "1"
-
-
-def amount(count: int, noun: str) -> str:
-    """``1 row``, ``4 rows``."""
-    return f"{count:,} {noun if count == 1 else noun + 's'}"
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tabgrad._page import environment, page
+from tabgrad._wording import amount
 from tabgrad.explain.drawing import Drawing, drawing, drawn
 from tabgrad.explain.notation import html as formula
-from tabgrad.explain.numbers import amount, brief, cut, figure, places_of, relative, size, verdict
+from tabgrad.explain.numbers import brief, cut, figure, places_of, relative, size, verdict
 from tabgrad.explain.records import LayerStep, WeightStep
 
 if TYPE_CHECKING:

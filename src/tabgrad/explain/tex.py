@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tabgrad._wording import amount
 from tabgrad.explain.notation import latex as formula
-from tabgrad.explain.numbers import amount, cut, figure, relative, size, verdict
+from tabgrad.explain.numbers import cut, figure, relative, size, verdict
 from tabgrad.explain.records import LayerStep, Value, WeightStep
 
 if TYPE_CHECKING:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tabgrad.explain.numbers import amount, cut, figure, places_of, relative, size, verdict, way
+from tabgrad._wording import amount
+from tabgrad.explain.numbers import cut, figure, places_of, relative, size, verdict, way
 from tabgrad.explain.records import LayerStep, Value, WeightStep
 
 if TYPE_CHECKING:

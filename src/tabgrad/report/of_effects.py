@@ -41,7 +41,7 @@ def effects_section(model: Any, scores: Scores, rows: Rows) -> Section | None:
     """
     if len(rows) < FEWEST_ROWS or not _varied(scores):
         return None
-    return Section("effects", "What matters", list(_blocks(model, scores, rows)))
+    return Section("effects", "What matters", list(_blocks(model, rows)))
 
 
 def _varied(scores: Scores) -> bool:
@@ -66,7 +66,7 @@ def _scoring(model: Any, y: np.ndarray, times: int) -> tuple[str | None, str]:
     return None, "accuracy falls by"
 
 
-def _blocks(model: Any, scores: Scores, rows: Rows) -> Iterator[Block]:
+def _blocks(model: Any, rows: Rows) -> Iterator[Block]:
     from tabgrad.inspection import PermutationImportance, partial_dependence, permutation_importance
 
     columns = len(rows.features.names)

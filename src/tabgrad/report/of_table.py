@@ -53,7 +53,7 @@ def _blocks(schema: Schema, parts: Mapping[str, Rows], notes: Sequence[str], *, 
             "column",
         )
         yield Listing("dropped", "Columns that are not used", sheet)
-    yield Listing("columns", "Columns", _columns(schema, parts))
+    yield Listing("columns", "Columns", _columns(schema))
     if len(schema.columns) > MOST_COLUMNS:
         yield Text(f"{len(schema.columns) - MOST_COLUMNS:,} more columns are not listed.")
     yield from _gaps(parts)
@@ -66,7 +66,7 @@ def _of(name: str) -> str:
     return "of the training" if name == "training" else name
 
 
-def _columns(schema: Schema, parts: Mapping[str, Rows]) -> Sheet:
+def _columns(schema: Schema) -> Sheet:
     columns = schema.columns[:MOST_COLUMNS]
     return Sheet(
         {

@@ -210,7 +210,8 @@ def fit_and_score(
         train = None
         if question.return_train_score:
             train = _score(estimator, fold.X_train, fold.y_train, scorers, fold.score_params_train, error_score)
-        kept = None if question.keeps is None else _predictions(question, estimator, fold.X_test)
+        whole = question.keeps is not None and not isinstance(candidate.most_epochs, float)
+        kept = _predictions(question, estimator, fold.X_test) if whole else None
     return Outcome(test, train, fold.test_rows, fit_time, score_time, None, kept)
 
 

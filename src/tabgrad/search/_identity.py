@@ -58,10 +58,10 @@ def question_of(question: Question, space: Any, scoring: Any, splits: Sequence[S
     }
 
 
-def key_of(candidate: Candidate, fold: int, split: Split) -> str:
-    """The name of a fit in a journal: settings, fold and its rows, where it ends."""
+def key_of(candidate: Candidate, fold: int, split: str) -> str:
+    """The name of a fit in a journal: settings, fold and the `split_key` of its rows, where it ends."""
     settings = json.dumps(as_plain(dict(candidate.settings)), sort_keys=True)
-    return hashlib.sha256(f"{settings}|{fold}|{split_key([split])}|{candidate.most_epochs}".encode()).hexdigest()
+    return hashlib.sha256(f"{settings}|{fold}|{split}|{candidate.most_epochs}".encode()).hexdigest()
 
 
 def split_key(splits: Sequence[Split]) -> str:

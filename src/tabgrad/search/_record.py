@@ -11,6 +11,7 @@ import numpy as np
 
 from tabgrad.errors import JournalError, SearchWarning
 from tabgrad.search._fits import Outcome, Scores
+from tabgrad.search._identity import Split, split_key
 from tabgrad.search.journal import Entry, Journal
 
 
@@ -29,6 +30,10 @@ class Journaled:
     def remembered(self, name: str, make: Callable[[], Any]) -> Any:
         """What was drawn under this name when the search began, or is drawn now."""
         return make() if self._journal is None else self._journal.remembered(name, make())
+
+    def split_key(self, split: Split) -> str:
+        """What names of fits say of the rows of a fold."""
+        return "" if self._journal is None else split_key([split])
 
     def find(self, key: Callable[[], str]) -> Outcome | None:
         """A fit that was done before."""

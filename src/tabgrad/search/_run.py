@@ -254,12 +254,13 @@ class Run:
     def _train(self, candidates: Sequence[Candidate], splits: Sequence[Split]) -> End:
         """Every candidate on every fold, but for those that the journal knows."""
         groups = families(candidates)
+        keys = [self._journaled.split_key(split) for split in splits]
         tasks = []
         for family in groups:
-            for fold, split in enumerate(splits):
+            for fold, key in enumerate(keys):
                 left = []
                 for candidate in family:
-                    known = self._journaled.find(partial(key_of, candidate, fold, split))
+                    known = self._journaled.find(partial(key_of, candidate, fold, key))
                     if known is None:
                         left.append(candidate)
                     else:
@@ -272,7 +273,7 @@ class Run:
 
         def heard(candidate: Candidate, fold: int, outcome: Outcome) -> None:
             if outcome.fit_error is None:  # what failed may do so no more: it is tried again
-                self._journaled.write(partial(key_of, candidate, fold, splits[fold]), outcome)
+                self._journaled.write(partial(key_of, candidate, fold, keys[fold]), outcome)
             self._hear(candidate, fold, outcome)
 
         if self._elsewhere is not None:
@@ -299,6 +300,7 @@ class Run:
                 so_far = [self._waiting[candidate.place] for candidate in left]
                 if end == "finished":
                     behind = self._rule.behind(share, [_mean(each.values(), self._search.refit) for each in so_far])
+                    self._planned -= sum(behind) * len(splits)
                     self._stopped_at |= {each.place: share for each, late in zip(left, behind, strict=True) if late}
                     left = [candidate for candidate in left if candidate.place not in self._stopped_at]
                 for candidate in left:
@@ -332,8 +334,7 @@ class Run:
         mean = float(np.mean(numbers))
         if self._joining is not None:
             folds = range(len(outcomes))
-            if not isinstance(candidate.most_epochs, float):  # else it is trained on, or is stopped
-                self._joining.offer(candidate, mean, [outcomes[fold].predictions for fold in folds], self._tests)
+            self._joining.offer(candidate, mean, [outcomes[fold].predictions for fold in folds], self._tests)
             outcomes.update({fold: replace(outcomes[fold], predictions=None) for fold in folds})
         if not math.isnan(mean) and (self._best is None or mean > self._best[0]):
             self._best = (mean, candidate)

@@ -29,6 +29,7 @@ from sklearn import config_context, get_config
 from tabgrad.engines.sharing import SharedRuns
 from tabgrad.errors import SearchWarning
 from tabgrad.search._fits import Candidate, Outcome, Question
+from tabgrad.search._identity import Split
 from tabgrad.search._pool import End, Folds, Task, run
 
 __all__ = ["Elsewhere"]
@@ -41,8 +42,6 @@ GRACE = 10.0  # seconds beyond the time limit that workers have to say that it i
 PATIENCE = 30.0  # seconds for Dask to have a worker, where it has none
 GROWTH = 1.0  # seconds between looks at how many workers there are
 PAUSE = 0.01  # seconds between looks at what has ended
-
-Split = tuple[np.ndarray, np.ndarray]
 
 
 # ---- What is sent ----------------------------------------------------------------------------------------------------

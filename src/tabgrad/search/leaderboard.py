@@ -12,7 +12,7 @@ import numpy as np
 from tabgrad._checks import COUNT, check, known_name
 from tabgrad._refusals import shown
 from tabgrad._wording import printable
-from tabgrad.errors import ArgumentTypeError, NotReadyError
+from tabgrad.errors import ArgumentTypeError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -207,13 +207,13 @@ class Leaderboard:
 
         Raises
         ------
-        NotReadyError
+        ImportError
             Matplotlib is not installed.
         """
         try:
             from matplotlib.figure import Figure as Drawn
         except ImportError as error:
-            raise NotReadyError(
+            raise ImportError(
                 "Figures need matplotlib, which is not installed: pip install 'tabgrad[plot]'."
             ) from error
         from tabgrad.search._leaderboard_figure import draw

@@ -14,6 +14,7 @@ from sklearn.experimental import enable_halving_search_cv  # noqa: F401  (withou
 from sklearn.metrics import get_scorer_names
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.pipeline import Pipeline
+from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from tabgrad._checks import POSITIVE, check, known_name
@@ -511,8 +512,6 @@ def _as_seed(random_state: Any) -> int:
     """A seed for `sample`."""
     if isinstance(random_state, Integral):
         return int(random_state)
-    from sklearn.utils import check_random_state
-
     return int(check_random_state(random_state).randint(2**31 - 1))
 
 

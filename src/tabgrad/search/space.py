@@ -255,6 +255,3 @@ def _value(values: Any, bits: int) -> Any:
 
 def _bits(seed: int, place: int, name: str) -> int:
     return key(seed, "space", place, int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "little"))
-
-
-# ---- As plain data ---------------------------------------------------------------------------------------------------
