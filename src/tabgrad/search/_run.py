@@ -121,7 +121,8 @@ class Run:
         routed = search._get_routed_params_for_fit(params)
         self._split_params = routed.splitter.split
         search._checked_cv_orig = check_cv(search.cv, y, classifier=is_classifier(search.estimator))
-        search._check_input_parameters(X=X, y=y, split_params=self._split_params)
+        if hasattr(search, "_check_input_parameters"):  # before scikit-learn 1.7 of halving searches alone
+            search._check_input_parameters(X=X, y=y, split_params=self._split_params)
         search.n_splits_ = search._checked_cv_orig.get_n_splits(X, y, **self._split_params)
         question = Question(
             *(clone(search.estimator), X, y, scorers, routed.estimator.fit, routed.scorer.score),
