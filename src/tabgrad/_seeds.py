@@ -26,6 +26,7 @@ STREAMS = {
     "member": 8,
     "space": 9,
     "explain": 10,
+    "neighbors": 11,
 }
 
 _MASK = (1 << 64) - 1

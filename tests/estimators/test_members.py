@@ -21,7 +21,7 @@ from tabgrad.estimators._settings import preset_of
 from tabgrad.layers import Dense, PeriodicEmbedding, PiecewiseLinearEmbedding, Scale
 from tabgrad.models import Sequential
 
-SMALL = {"members": 3, "hidden_layer_sizes": (8,), "epochs": 6, "random_state": 0}
+SMALL = {"members": 3, "hidden_layer_sizes": (8,), "epochs": 6, "random_state": 0, "n_neighbors": 0}
 X, Y = make_classification(300, 6, n_informative=4, n_classes=3, random_state=0)
 VALUES = X[:, 0] - X[:, 1] ** 2
 
@@ -129,7 +129,7 @@ def test_predictions_of_rows_held_out_are_those_of_the_member_that_held_them_out
 
 def test_scores_of_rows_held_out_are_honest():
     noise = np.random.default_rng(0).integers(0, 2, len(X))
-    fitted = Classifier(members=8, random_state=0, epochs=60, early_stopping=False).fit(X, noise)
+    fitted = Classifier(members=8, random_state=0, epochs=60, early_stopping=False, n_neighbors=0).fit(X, noise)
     assert log_loss(noise, fitted.predict_proba(X)) < 0.5 < log_loss(noise, fitted.oof_prediction_)
     rows, y = load_diabetes(return_X_y=True)
     line = Regressor(members=8, random_state=0).fit(rows, y)
@@ -164,7 +164,8 @@ def test_the_network_of_several_is_none():
 
 def test_members_stop_by_themselves_and_keep_their_best_weights():
     rows, y = make_classification(600, 20, n_informative=4, flip_y=0.3, random_state=0)
-    fitted = Classifier(members=4, patience=2, epochs=40, learning_rate=0.003, random_state=0).fit(rows, y)
+    settings = {"patience": 2, "epochs": 40, "learning_rate": 0.003, "n_neighbors": 0}
+    fitted = Classifier(members=4, random_state=0, **settings).fit(rows, y)
     epochs = [len(history["loss"]) for history in fitted.histories_]
     assert fitted.n_iter_ == max(epochs) > min(epochs)
     for history in fitted.histories_:

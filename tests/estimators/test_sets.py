@@ -22,6 +22,7 @@ from tabgrad.estimators._conformal import LEVELS, Nonconformity
 GOLDEN = Path(__file__).parents[1] / "golden"
 RANDOM = np.random.default_rng(0)
 SMALL = {"members": 3, "hidden_layer_sizes": (8,), "epochs": 8, "random_state": 0, "numeric_embedding": "none"}
+SMALL |= {"n_neighbors": 0}  # the networks alone
 
 
 def made(rows, seed=0):

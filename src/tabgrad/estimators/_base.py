@@ -33,6 +33,7 @@ from tabgrad.estimators._folds import dealt, held_out
 from tabgrad.estimators._judging import Deadline, Judge, Told
 from tabgrad.estimators._members import Schedule, mean_history, shown, train, train_judged, watching
 from tabgrad.estimators._memory import Work, bytes_needed
+from tabgrad.estimators._neighbors import MOST_COLUMNS, MOST_ROWS, Asked, Neighbors, Space, chosen, relevance
 from tabgrad.estimators._network import Head, Shape, built, knots_of, planned, takes_codes
 from tabgrad.estimators._parameters import check_parameters
 from tabgrad.estimators._presets import Preset
@@ -81,6 +82,7 @@ class Fitted:
     scores: dict[str, float] = field(default_factory=dict)
     residuals: tuple[Residuals | Nonconformity, ...] = ()
     temperature: float = 1.0
+    neighbors: Neighbors | None = None
 
 
 @dataclass(frozen=True)
@@ -182,6 +184,7 @@ class TableEstimator(BaseEstimator):
     scores_: dict[str, float]
     _residuals: tuple[Any, ...]
     _temperature: float
+    _neighbors: Neighbors | None
     n_features_in_: int
     n_iter_: int
 
@@ -481,7 +484,7 @@ class TableEstimator(BaseEstimator):
 
         def keep(history: History) -> None:
             parts = [] if held is None or seen is None or way.go_on else [(model, seen, held)]
-            held_out = self._held_out(record.target, parts, whole)
+            held_out = self._spread(self._held_out(parts, whole), record.target, whole)
             self._judge(record, Held.of(whole, held_out, record.weight))
             self._keep(record, [0], [history.history], held_out, way)
 
@@ -528,8 +531,13 @@ class TableEstimator(BaseEstimator):
             parts = [(models[member], encoded.part(held[member]), held[member]) for member in judges]
             if parts and self.model is None and head.least_squares:
                 self._stretch(record.target, parts, sample)
-            held_out = self._held_out(record.target, parts, sample)
+            said = self._held_out(parts, sample)
             seen = Seen.of(parts, encoded, sample) if parts else None
+            if (near := self._near(record, head, parts, said, sample, encoded, way)) is not None:
+                # What members say of one another's rows tells no more how far they are off together.
+                (record.neighbors, said), seen = near, None
+                record.notes.append(record.neighbors.note)
+            held_out = self._spread(said, record.target, sample)
             self._judge(record, Held.of(sample, held_out, record.weight), seen)
         histories = [history.history for member in done if (history := models[member].history) is not None]
         record.models = tuple(models[member] for member in done)
@@ -573,24 +581,62 @@ class TableEstimator(BaseEstimator):
                 f"Give a smaller learning_rate than {self.learning_rate or 'the default'}, or numeric='robust'."
             )
 
-    def _held_out(
-        self, target: Any, parts: Sequence[tuple[Sequential, Encoded, np.ndarray]], sample: Sample
-    ) -> np.ndarray:
-        """What the networks predict of the rows that they have held out, for the rows as they were given.
+    def _held_out(self, parts: Sequence[tuple[Sequential, Encoded, np.ndarray]], sample: Sample) -> np.ndarray:
+        """What the networks say of the rows that they have held out: (rows, outputs), (rows, 0) where none has.
 
         Where several have held out the same row it is their mean, where none has it is NaN.
         """
-        total, count = np.zeros(0), np.zeros(len(sample))
+        total, count = np.zeros((len(sample), 0)), np.zeros(len(sample))
         for model, seen, places in parts:
             read = self._read_out(model, _predicted([model], seen)[0])
             if not total.size:
                 total = np.zeros((len(sample), read.shape[1]))
             total[places] += read
             count[places] += 1
-        if not total.size:
-            return np.full(len(sample.origin), np.nan)
         total[count == 0] = np.nan
-        return sample.spread(self._decoded(total / np.maximum(count, 1)[:, np.newaxis], target))
+        return total / np.maximum(count, 1)[:, np.newaxis]
+
+    def _spread(self, said: np.ndarray, target: Any, sample: Sample) -> np.ndarray:
+        """What was said of the rows held out, for the rows as they were given."""
+        return sample.spread(self._decoded(said, target)) if said.size else np.full(len(sample.origin), np.nan)
+
+    def _near(
+        self,
+        record: Fitted,
+        head: Head,
+        parts: Sequence[tuple[Sequential, Encoded, np.ndarray]],
+        said: np.ndarray,
+        sample: Sample,
+        encoded: Encoded,
+        way: Way,
+    ) -> tuple[Neighbors, np.ndarray] | None:
+        """Rows that are kept to be asked beside the networks, and what is said with them of rows held out; see there.
+
+        None where they do not pay, or nobody could tell whether they do.
+        """
+        most, names, encoder = way.preset.n_neighbors, record.names, record.encoder
+        means = head.least_squares or (self._kind == "classifier" and self.loss is None)
+        if (
+            not (most and parts and means and self.model is None)
+            or len(sample) > MOST_ROWS
+            or len(names) > MOST_COLUMNS
+        ):
+            return None
+        if way.deadline is not None and time.monotonic() >= way.deadline:
+            return None
+        classes, models = self._kind == "classifier", tuple(model for model, _, _ in parts)
+        fold = np.full(len(sample), -1)
+        for place, (_, _, rows) in enumerate(parts):
+            fold[rows[fold[rows] < 0]] = place
+        answers = sample.y.astype(np.int32) if classes else record.target.encode(sample.y).astype(np.float32)
+        counts = _normalized(sample.weight)
+        weight = np.ones(len(sample)) if counts is None else counts
+        columns = [encoder.places(name) for name in names]
+        relevant = relevance(
+            lambda rows: self._mean(_predicted(models, rows), models[0]), encoded, columns, way.seed, classes=classes
+        )
+        space = Space.of(encoded, encoder.cardinalities, columns, relevant)
+        return chosen(Asked(said, answers, weight, fold), space, encoded, most)
 
     def _stretch(self, target: Any, parts: Sequence[tuple[Sequential, Encoded, np.ndarray]], sample: Sample) -> None:
         """Give the last layer of each network the line that the rows held out by the others ask for; see `Line`."""
@@ -680,6 +726,7 @@ class TableEstimator(BaseEstimator):
         self.models_, self.encoder_, self.table_schema_ = record.models, record.encoder, record.schema
         self.target_, self.notes_, self.scores_ = record.target, tuple(record.notes), record.scores
         self._residuals, self._temperature = record.residuals, record.temperature
+        self._neighbors = record.neighbors
         self.histories_ = tuple({name: list(values) for name, values in history.items()} for history in histories)
         self.history_ = mean_history(self.histories_)
         self.oof_prediction_ = held_out
@@ -757,12 +804,13 @@ class TableEstimator(BaseEstimator):
         with limited(self._threads()):
             outputs = _predicted(self.models_, encoded)
         blocks = [outputs[:, first : first + BLOCK] for first in range(0, max(outputs.shape[1], 1), BLOCK)]
-        return self._tempered(np.concatenate([self._mean(block) for block in blocks]))
+        said = np.concatenate([self._mean(block, self.models_[0]) for block in blocks])
+        return self._tempered(said if self._neighbors is None else self._neighbors.joined(said, encoded))
 
-    def _mean(self, outputs: np.ndarray) -> np.ndarray:
+    def _mean(self, outputs: np.ndarray, model: Sequential) -> np.ndarray:
         """The mean over members, whose order of adding depends on nothing, of what they say of some rows."""
         members, rows, units = outputs.shape
-        read = self._read_out(self.models_[0], outputs.reshape(members * rows, units))
+        read = self._read_out(model, outputs.reshape(members * rows, units))
         total: np.ndarray = read[:rows].copy()
         for first in range(rows, members * rows, max(rows, 1)):
             total += read[first : first + rows]

@@ -76,6 +76,8 @@ class Preset:
     embedding_rate, category_rate, scale_rate : float
         Factors of the learning rate of embeddings of numbers and of categories, and of the scale of each input; without
         a factor there is no scale.
+    n_neighbors : int
+        Rows of the fit near a new one that are asked beside the networks, where that pays; 0: none are.
     """
 
     members: ByRows
@@ -109,6 +111,7 @@ class Preset:
     embedding_rate: float
     category_rate: float
     scale_rate: float
+    n_neighbors: int
 
     def members_for(self, rows: int) -> int:
         """How many networks are trained on so many rows."""
@@ -196,6 +199,7 @@ PRESETS = {
         embedding_rate=3.0,
         category_rate=1.0,
         scale_rate=6.0,
+        n_neighbors=0,
     ),
     "best": Preset(
         members=((0, 8), (1_000_000, 4)),
@@ -229,6 +233,7 @@ PRESETS = {
         embedding_rate=3.0,
         category_rate=1.0,
         scale_rate=6.0,
+        n_neighbors=32,
     ),
     # One network without embeddings of numbers. Its batch is the power of two next to a 64th of the rows.
     "single": Preset(
@@ -263,6 +268,7 @@ PRESETS = {
         embedding_rate=1.0,
         category_rate=1.0,
         scale_rate=0.0,
+        n_neighbors=0,
     ),
 }
 """Each preset by its name."""

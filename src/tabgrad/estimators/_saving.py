@@ -3,13 +3,15 @@
 The header holds ``estimator`` (its arguments, the schema of the table and its fingerprint, encoder, target, history)
 and ``model``, the header of its network; the arrays are the network's. Several networks differ in their numbers alone:
 ``model`` then holds what they share, ``members`` for each its state and its history, and the arrays of all of them lie
-one on another, member by member along the first axis.
+one on another, member by member along the first axis. Rows that are asked beside the networks (see `Neighbors`) are
+arrays of their own, whose names begin with ``neighbors/``, and ``neighbors`` in the header says what they count for.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +23,7 @@ from tabgrad.encode.encoder import Encoder
 from tabgrad.encode.target import ClassTarget, ValueTarget
 from tabgrad.errors import ArgumentError
 from tabgrad.estimators._conformal import Nonconformity, Residuals
+from tabgrad.estimators._neighbor_files import NEIGHBORS, neighbors_of, neighbors_to_content
 from tabgrad.models import Sequential
 from tabgrad.store import Content
 from tabgrad.table.schema import Schema
@@ -33,7 +36,7 @@ TARGETS: dict[str, type] = {"classifier": ClassTarget, "regressor": ValueTarget}
 
 FITTED = (
     *("models_", "encoder_", "table_schema_", "target_", "notes_", "scores_", "history_", "histories_", "n_iter_"),
-    *("n_features_in_", "_residuals", "_temperature"),
+    *("n_features_in_", "_residuals", "_temperature", "_neighbors"),
     *("_names", "_named", "_target_names", "_wide", "_fingerprint", "feature_names_in_"),
 )
 """What a fit gives, and a file holds."""
@@ -78,11 +81,15 @@ def content_of(estimator: TableEstimator, kind: str) -> tuple[Content, list[str]
         header["estimator"]["temperature"] = estimator._temperature
     if estimator._residuals:
         header["estimator"]["residuals"] = [to_data(each) for each in estimator._residuals]
+    near, rows = estimator._neighbors, dict[str, np.ndarray]()
+    if near is not None:
+        header["estimator"]["neighbors"], rows = neighbors_to_content(near)
     if len(networks) == 1:
-        return Content(kind, header, networks[0].arrays), left_out
+        return Content(kind, header, {**networks[0].arrays, **rows}), left_out
     header["estimator"]["histories"] = [_numbers(history) for history in estimator.histories_]
     names = networks[0].arrays
-    return Content(kind, header, {name: np.stack([one.arrays[name] for one in networks]) for name in names}), left_out
+    stacked = {name: np.stack([one.arrays[name] for one in networks]) for name in names}
+    return Content(kind, header, {**stacked, **rows}), left_out
 
 
 def _joined_headers(networks: Sequence[Content]) -> dict[str, Any]:
@@ -113,9 +120,11 @@ def restore(estimator: TableEstimator, content: Content) -> None:
     header = content.header
     if header.keys() - {"members"} != {"estimator", "model"}:
         raise ArgumentError("The header must hold estimator and model.")
-    data, models = header["estimator"], tuple(_models(content))
+    rows = {name: array for name, array in content.arrays.items() if name.startswith(NEIGHBORS)}
+    networks = {name: array for name, array in content.arrays.items() if name not in rows}
+    data, models = header["estimator"], tuple(_models(replace(content, arrays=networks)))
     parts = PARTS if "members" not in header else (*PARTS, "histories")
-    if data.keys() - {"residuals", "temperature"} != set(parts):
+    if data.keys() - {"residuals", "temperature", "neighbors"} != set(parts):
         raise ArgumentError(f"The estimator must hold {', '.join(parts)}. Got {shown(list(data))}.")
     schema, encoder, target = (from_data(data[name]) for name in ("schema", "encoder", "target"))
     _check_kinds(schema, encoder, target, content.kind)
@@ -129,6 +138,7 @@ def restore(estimator: TableEstimator, content: Content) -> None:
     estimator.scores_ = {name: _read_number(value) for name, value in data["scores"].items()}
     estimator._residuals = _residuals(data.get("residuals", []), target)
     estimator._temperature = _temperature(data.get("temperature", 1.0), target)
+    estimator._neighbors = neighbors_of(data.get("neighbors"), rows, encoder, target)
     estimator.n_iter_ = len(estimator.history_["loss"])
     estimator.n_features_in_ = len(encoder.names)
     estimator._names, estimator._target_names = encoder.names, _texts(data["target_names"])

@@ -36,6 +36,8 @@ def preset_of(estimator: Any) -> Preset:
         given["hidden_layer_sizes"] = (sizes,) if np.ndim(sizes) == 0 else tuple(sizes)
     if not isinstance(estimator.members, str):
         given["members"] = ((0, int(estimator.members)),)
+    if not isinstance(estimator.n_neighbors, str):
+        given["n_neighbors"] = int(estimator.n_neighbors)
     optimizer = optimizers.get(estimator.optimizer)
     if not isinstance(optimizer, ADAPTIVE):  # whose steps are as long as the rate says, so that factors compare
         preset = replace(preset, embedding_rate=1.0, category_rate=1.0, scale_rate=min(preset.scale_rate, 1.0))

@@ -125,6 +125,14 @@ class Classifier(ClassifierMixin, TableEstimator):
         Which vectors stand for a number of more than two values beside itself: `layers.PiecewiseLinearEmbedding`,
         `layers.PeriodicEmbedding`, or both ("auto" in "fast" and "best"), with fewer components where columns are very
         many. "auto" in "single": none.
+    n_neighbors : int or "auto", default "auto"
+        Rows of the fit that are asked beside the networks: the nearest ones to a row that is predicted, in columns that
+        count for what they matter to the networks. Each is evidence, the more the nearer it is; where none is near, the
+        networks say what they said. Rows held out decide how much they count for, and whether they are asked at all:
+        only where the loss of these falls by 2 %. On many tables it does not, and the model holds no row; where it
+        does, `notes_` says so, and **the model, and a file of it, hold the rows of the fit** as numbers. Of several
+        networks, tables of at most 20,000 rows and 256 columns, with ``loss=None``. "auto": 32 in "best", else none. 0:
+        none.
     kinds : dict, optional
         What columns are, where it is not what their values suggest: ``{"zip": "categorical", "size": ["S", "M",
         "L"]}``; a list is the levels of an ordinal column in their order.
@@ -234,6 +242,7 @@ class Classifier(ClassifierMixin, TableEstimator):
         shuffle: bool = True,
         numeric: str = "auto",
         numeric_embedding: str = "auto",
+        n_neighbors: int | str = "auto",
         kinds: Mapping[str, Any] | None = None,
         random_state: int | np.random.RandomState | None = None,
         n_jobs: int | None = None,
@@ -268,6 +277,7 @@ class Classifier(ClassifierMixin, TableEstimator):
         self.shuffle = shuffle
         self.numeric = numeric
         self.numeric_embedding = numeric_embedding
+        self.n_neighbors = n_neighbors
         self.kinds = kinds
         self.random_state = random_state
         self.n_jobs = n_jobs

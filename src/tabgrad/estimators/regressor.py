@@ -48,7 +48,8 @@ class Regressor(RegressorMixin, TableEstimator):
     hidden_layer_sizes, preset, members, time_limit, activation, dropout, model, optimizer, learning_rate, schedule
         As for `Classifier`; so are `batch_size`, `epochs`, `early_stopping`, `validation_fraction` (rows held out at
         random), `patience`, `l1`, `l2`, `weight_decay`, `use_ema`, `callbacks`, `shuffle`, `numeric`,
-        `numeric_embedding`, `kinds`, `random_state`, `n_jobs`, `verbose` and `warm_start`.
+        `numeric_embedding`, `n_neighbors` (with `loss` None or "mse"), `kinds`, `random_state`, `n_jobs`, `verbose` and
+        `warm_start`.
     loss : str, Loss, callable or None, default None
         None: the squared error. "mae", "huber", "log_cosh": outliers count less; ``losses.Quantile(0.9)``, or several
         quantiles, each a column of the prediction; "poisson" for counts, "gamma_deviance" and "tweedie_deviance" for
@@ -113,6 +114,7 @@ class Regressor(RegressorMixin, TableEstimator):
         shuffle: bool = True,
         numeric: str = "auto",
         numeric_embedding: str = "auto",
+        n_neighbors: int | str = "auto",
         kinds: Mapping[str, Any] | None = None,
         random_state: int | np.random.RandomState | None = None,
         n_jobs: int | None = None,
@@ -144,6 +146,7 @@ class Regressor(RegressorMixin, TableEstimator):
         self.shuffle = shuffle
         self.numeric = numeric
         self.numeric_embedding = numeric_embedding
+        self.n_neighbors = n_neighbors
         self.kinds = kinds
         self.random_state = random_state
         self.n_jobs = n_jobs
