@@ -73,6 +73,7 @@ ROWS = {
     "stops after so many passes without gain": lambda preset: (
         f"{preset.patience}, or {preset.patience_share:.0%} of its passes where that is more"
     ),
+    "rows of the fit near a new one that are asked, where it pays": lambda preset: str(preset.n_neighbors or "none"),
     "rows from which on those left out say when to stop": lambda preset: (
         f"{preset.judged_classes or 'any'} for classes, {preset.judged_numbers} for numbers"
     ),

@@ -19,6 +19,7 @@ OF_CLASSES = ("label_smoothing", "class_weight")
 # Settings that are arguments of the estimators, and what they are called there where that differs.
 ARGUMENTS = (
     *("preset", "members", "time_limit", "activation", "dropout", "numeric", "numeric_embedding"),
+    "n_neighbors",
     *("loss", "optimizer", "learning_rate", "schedule", "batch_size", "epochs"),
     *("early_stopping", "patience", "validation_fraction", "l1", "l2", "weight_decay", "use_ema", *OF_CLASSES),
 )

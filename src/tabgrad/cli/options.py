@@ -263,6 +263,16 @@ NumericEmbedding = Annotated[
         metavar="NAME",
     ),
 ]
+Neighbors = Annotated[
+    int | None,
+    valued(
+        "--n-neighbors",
+        "Rows of the fit near a new one that are asked too, where that pays; the model then holds the rows. 0: never.  "
+        "[the preset's]",
+        panel=TRAINING,
+        metavar="NUMBER",
+    ),
+]
 Loss = Annotated[str | None, valued("--loss", "What is made small.  [from the task]", panel=TRAINING, metavar="NAME")]
 Optimizer = Annotated[
     str | None, valued("--optimizer", "adam, sgd, rmsprop, lbfgs, ...  [adam]", panel=TRAINING, metavar="NAME")

@@ -67,6 +67,7 @@ class Learning(Output, Source):
     dropout: float | None = None
     numeric: str | None = None
     numeric_embedding: str | None = None
+    n_neighbors: int | None = None
     loss: str | None = None
     optimizer: str | None = None
     learning_rate: float | None = None
