@@ -13,6 +13,7 @@ from tabgrad.errors import ModelFileError
 from tabgrad.estimators._neighbors import MOST_LEVELS, Asked, Neighbors, Space, chosen, relevance
 from tabgrad.estimators.ensemble import EnsembleClassifier
 from tabgrad.inspection import permutation_importance
+from tabgrad.report import Report
 
 SMALL = {"members": 4, "hidden_layer_sizes": (16,), "epochs": 20, "random_state": 0, "numeric_embedding": "none"}
 
@@ -120,10 +121,10 @@ def test_rows_are_kept_where_they_pay(kept):
     networks = Classifier(**SMALL, n_neighbors=0).fit(*repeated())
     assert log_loss(y, kept.predict_proba(X)) < 0.5 * log_loss(y, networks.predict_proba(X))
     assert kept.scores_["log_loss"] < 0.5 * networks.scores_["log_loss"]
-    assert len(kept._neighbors) == 900
+    assert kept.rows_kept_ == len(kept._neighbors) == 900
     (note,) = (note for note in kept.notes_ if "asked beside the networks" in note)
     assert "holds these 900 rows" in note
-    assert networks._neighbors is None
+    assert networks.rows_kept_ == 0
 
 
 def test_rows_are_not_kept_where_they_do_not_pay():
@@ -261,3 +262,10 @@ def test_importance_counts_what_near_rows_say(kept):
     found = permutation_importance(kept, X, y, n_repeats=2, random_state=0)
     assert found.score == kept.score(X, y)
     assert (found.importances_mean > 0.1).all()
+
+
+def test_the_report_says_so_and_does_not_call_it_overfitting(kept):
+    """Each row of the training is near itself, so that what is said of these is no comparison."""
+    report = Report.of(kept, *repeated(300, seed=6), train=repeated())
+    assert "900 rows of the training are asked beside the networks" in report.html()
+    assert "overfitting" not in {finding.kind for finding in report.findings}

@@ -57,7 +57,13 @@ def _train(estimator: Classifier | Regressor, known: Understood, settings: Fit, 
             done = f"in epoch {training.epochs + 1}" if training.epochs else "before the end of the first epoch"
             way = "" if settings.save_interrupted else " With --save-interrupted, Ctrl-C keeps the best model so far."
             raise type(interrupt)(f"Interrupted {done}; nothing was saved.{way}") from None
-    screen.show(grid(training.told(estimator.preset)))
+    told = training.told(estimator.preset)
+    if estimator.rows_kept_:
+        asked = (
+            f"the nearest of {estimator.rows_kept_:,} rows are asked beside the networks, which pays here; the model"
+        )
+        told.append(("near rows", f"{asked} holds these rows (--n-neighbors 0: it holds none)"))
+    screen.show(grid(told))
     if estimator.scores_:
         screen.heading("On rows of the training, each predicted by a network that had not seen it")
         screen.show(held_out_scores(estimator.scores_))
@@ -71,6 +77,7 @@ def _data(
     return {
         **data_of(path, estimator, known),
         "networks": len(estimator.models_),
+        "rows_kept": estimator.rows_kept_,
         "epochs": training.epochs,
         "seconds": round(training.seconds, 3),
         "history": estimator.history_,

@@ -174,6 +174,8 @@ def _facts_of_networks(model: Classifier | Regressor) -> dict[str, Any]:
         "parameters": sum(one.count_params() for one in model.models_),
         "epochs": len(model.history_.get("loss", ())),
     }
+    if model.rows_kept_:
+        facts["rows it holds"] = model.rows_kept_
     for name in ("loss", "val_loss"):
         if values := model.history_.get(name):
             facts[f"least {name}"] = figure(min(values))

@@ -971,6 +971,12 @@ class TableEstimator(BaseEstimator):
         return self.models_[0]
 
     @property
+    def rows_kept_(self) -> int:
+        """How many rows of the fit the model holds, to ask those near a new one beside the networks; 0: none."""
+        check_is_fitted(self)
+        return 0 if self._neighbors is None else len(self._neighbors)
+
+    @property
     def coefs_(self) -> list[np.ndarray]:
         """The kernels of the dense layers, in their order."""
         return [weights[0] for _, weights in self._dense()]

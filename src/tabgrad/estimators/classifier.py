@@ -181,6 +181,8 @@ class Classifier(ClassifierMixin, TableEstimator):
         Likewise, of the only one.
     temperature_ : float
         See `calibrate`. `oof_prediction_` and `scores_` are without it.
+    rows_kept_ : int
+        How many rows of the fit the model holds; see `n_neighbors`.
     notes_ : tuple of str
         What was guessed, changed or found suspicious in the rows of the fit.
     scores_ : dict of float

@@ -61,7 +61,7 @@ class Regressor(RegressorMixin, TableEstimator):
     Attributes
     ----------
     n_features_in_, feature_names_in_, table_schema_, encoder_, models_, model_, history_, histories_, n_iter_
-        As of `Classifier`; so are `notes_`, `loss_`, `loss_curve_`, `best_loss_`, `validation_scores_`,
+        As of `Classifier`; so are `notes_`, `rows_kept_`, `loss_`, `loss_curve_`, `best_loss_`, `validation_scores_`,
         `best_validation_score_`, `coefs_`, `intercepts_`, `n_layers_`, `n_outputs_` and `out_activation_`.
     oof_prediction_ : array
         For each row of fit the mean prediction of members that were not trained on it, in the shape of predictions;

@@ -65,7 +65,7 @@ def findings(
     rivals : dict of str to Scores
         Of other models on the same rows: "always the same" and "linear model".
     known : Scores or None
-        Of the model on rows that it was trained on.
+        Of the model on rows that it was trained on; None: unknown, or no comparison, as where it asks these rows.
     train, test : Rows or None
     """
     found: list[Finding] = []

@@ -17,7 +17,7 @@ from tabgrad.errors import ArgumentError, DataError, DataWarning
 from tabgrad.report import rivals
 from tabgrad.report.class_scores import ClassScores
 from tabgrad.report.findings import Finding, findings
-from tabgrad.report.judging import Rows, Scores, each_of, is_classifier, judged, rows_of, scores_of
+from tabgrad.report.judging import Rows, Scores, each_of, estimators_of, is_classifier, judged, rows_of, scores_of
 from tabgrad.report.of_classes import class_section
 from tabgrad.report.of_effects import effects_section
 from tabgrad.report.of_origin import origin_section
@@ -172,7 +172,8 @@ class Report:
             if train is not None and test is not None:
                 found = rivals.linear(scores, train, test, _schema(model, train))
                 others |= {} if found is None else {LINEAR: found}
-                known = judged(model, train.part(np.arange(0, len(train), -(-len(train) // MOST_KNOWN))))
+                if not any(getattr(each, "rows_kept_", 0) for each in estimators_of(model)):  # each is near itself
+                    known = judged(model, train.part(np.arange(0, len(train), -(-len(train) // MOST_KNOWN))))
         parts = {name: rows for name, rows in (("training", train), ("held out", test)) if rows is not None}
         targets = next(iter(parts.values())).targets if parts else getattr(model, "_target_names", ())
         target = ", ".join(targets)
