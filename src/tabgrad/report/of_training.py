@@ -41,8 +41,8 @@ def _blocks(
     yield Text(f"{networks}{mean}; {span} epochs{took}.")
     if kept := sum(getattr(each, "rows_kept_", 0) for each in estimators_of(model)):
         yield Text(
-            f"The nearest of {amount(kept, 'row')} of the training are asked beside the networks, as rows held out were "
-            "predicted better with them; the model holds these rows."
+            f"The nearest of {amount(kept, 'row')} of the training are asked beside the networks, as rows held out "
+            "were predicted better with them; the model holds these rows."
         )
     yield Drawing(
         "loss", "The loss by epoch, and where the best weights were kept.", partial(training_figures.epochs, histories)
