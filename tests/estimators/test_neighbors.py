@@ -9,7 +9,7 @@ from sklearn.metrics import log_loss
 import tabgrad
 from tabgrad import Classifier, Regressor
 from tabgrad.encode.encoder import Encoded
-from tabgrad.errors import ModelFileError
+from tabgrad.errors import DataWarning, ModelFileError
 from tabgrad.estimators._neighbors import MOST_LEVELS, Asked, Neighbors, Space, chosen, relevance
 from tabgrad.estimators.ensemble import EnsembleClassifier
 from tabgrad.inspection import permutation_importance
@@ -147,6 +147,21 @@ def test_what_chance_gives_is_no_gain():
             np.full((rows, 2), 0.5), random.integers(0, 2, rows, np.int32), np.ones(rows), np.arange(rows) % 8
         )
         assert chosen(asked, space, encoded, 32) is None
+
+
+def test_rows_that_repeat_others_exactly_are_near():
+    random = np.random.default_rng(0)
+    X, y = np.repeat(random.normal(size=(50, 2)), 20, axis=0), np.repeat(random.integers(0, 2, 50), 20)
+    with pytest.warns(DataWarning, match="repeat others"):
+        kept = Classifier(**SMALL).fit(X, y)
+    assert kept.rows_kept_ == 1000
+    assert kept.score(X, y) == 1
+
+
+def test_few_rows_have_few_neighbours():
+    X, y = repeated(200)
+    assert Classifier(**SMALL | {"n_neighbors": 5000}).fit(X, y)._neighbors.most == 199 - 100
+    assert Classifier(**SMALL | {"n_neighbors": 5000}).fit(X[:2], [0, 1])._neighbors is None
 
 
 def test_a_regressor_keeps_rows_too():

@@ -29,7 +29,7 @@ LEAST_GAIN = 0.02  # of the loss, for which a model keeps rows
 SURE = 3.0  # standard errors of the gain, which it is larger than: of many settings the best was taken
 SURER = 3.0  # times as much as one network, by which it is decided, is the mean of several trusted
 CONCENTRATIONS = np.geomspace(0.01, 10, 7)
-REACHES = np.geomspace(0.02, 2, 9)  # in units of the distance at which a row has its nearest one
+REACHES = np.geomspace(0.02, 2, 9)  # in units of the distance at which a row has its nearest one elsewhere
 FARTHEST = 20.0  # reaches, beyond which a row counts for nothing
 LEAST_PROBABILITY = 1e-7
 BLOCK = 4_096  # rows that are looked up at a time
@@ -362,16 +362,17 @@ def chosen(asked: Asked, space: Space, encoded: Encoded, most: int) -> tuple[Nei
     None where the loss falls by less than `LEAST_GAIN`, or by no more than chance may, three standard errors.
     """
     judged = np.flatnonzero(~np.isnan(asked.said[:, 0]) & (asked.fold >= 0))
-    if len(judged) <= most or not space.width:
+    most = min(most, len(judged) - 1)
+    if most < 1 or not space.width:
         return None
     some = judged[:: -(-len(judged) // ROWS_JUDGED)]
     places = space.places(encoded)
     near = asked.near(places, some, most)
-    apart = near.distance[:, 0][near.distance[:, 0] > 0]
-    if not len(apart):
-        return None
+    elsewhere = np.where(near.distance > 0, near.distance, np.inf).min(axis=1)
+    apart = elsewhere[np.isfinite(elsewhere)]
+    unit = float(np.median(apart)) if len(apart) else 1.0
     weight, before = asked.weight[some], asked.losses(some, asked.said[some])
-    concentration, reach = asked.best(some, near, float(np.median(apart)))
+    concentration, reach = asked.best(some, near, unit)
     concentration *= SURER
     gain = before - asked.losses(some, asked.joined(some, near, concentration, reach))
     mean, loss = np.average(gain, weights=weight), np.average(before, weights=weight)
