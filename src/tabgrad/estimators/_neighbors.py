@@ -22,7 +22,7 @@ __all__ = ["Asked", "Neighbors", "Space", "chosen", "relevance"]
 MOST_ROWS = 20_000  # of a table whose rows are looked for: above, networks have seen enough, and a search takes long
 MOST_COLUMNS = 256  # of such a table: in more, no row is near
 MOST_LEVELS = 64  # of a column of codes that counts for nearness
-ROWS_SHUFFLED = 512  # in which a column's values are put in another order, to see what it matters
+MOST_SHUFFLED, ROWS_SHUFFLED = 20_000, 512  # rows, of all columns and of one, that show what a column matters
 LEAST_RELEVANCE = 0.01  # of a column that counts, where the most relevant one has 1
 ROWS_JUDGED = 4_000  # held out, by which it is decided
 LEAST_GAIN = 0.02  # of the loss, for which a model keeps rows
@@ -127,7 +127,8 @@ def relevance(
     classes : bool
         Whether probabilities are said, whose distance is Hellinger's; else numbers, in units of their deviation.
     """
-    some = encoded.part(np.arange(0, len(encoded), -(-len(encoded) // ROWS_SHUFFLED)))
+    rows = max(min(ROWS_SHUFFLED, MOST_SHUFFLED // len(columns)), 2)
+    some = encoded.part(np.arange(0, len(encoded), -(-len(encoded) // rows)))
     order = generator(seed, "neighbors").permutation(len(some))
     before = say(some)
     spread = before.std(axis=0)
