@@ -23,14 +23,15 @@ from typing import Any, Self
 
 import numpy as np
 from sklearn.base import ClassifierMixin, RegressorMixin
+from sklearn.metrics import accuracy_score
 from sklearn.utils import Tags, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
 from tabgrad._row_weights import class_factors
 from tabgrad.errors import ArgumentError, DataError
 from tabgrad.models import Sequential
-from tabgrad.wrappers._estimator import KerasWrapper
-from tabgrad.wrappers._labels import ClassTarget, Target, ValueTarget, check_labels
+from tabgrad.wrappers._estimator import KerasWrapper, is_plain
+from tabgrad.wrappers._labels import ClassTarget, Target, ValueTarget, check_labels, is_indicator
 
 __all__ = ["KerasClassifier", "KerasRegressor"]
 
@@ -217,12 +218,33 @@ class KerasClassifier(ClassifierMixin, KerasWrapper):
             logarithms: np.ndarray = np.log(self.predict_proba(X, **options))
         return logarithms
 
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """The share of rows that are right, as scikit-learn's `accuracy_score` counts it.
+
+        Parameters
+        ----------
+        X : array, list or frame of shape (rows, columns)
+        y : array, list, frame or series
+            In the form that it had in fit; a row of several labels is right if all of them are.
+        sample_weight : array of shape (rows,), optional
+
+        Returns
+        -------
+        float
+        """
+        predicted = self.predict(X)
+        if sample_weight is None and _is_like(y, predicted):  # `accuracy_score` would make sparse matrices of both
+            right = y == predicted
+            return float((right if right.ndim == 1 else right.all(axis=1)).mean())
+        return float(accuracy_score(y, predicted, sample_weight=sample_weight))
+
     def _checked(self, X: Any, y: Any, *, reset: bool) -> tuple[np.ndarray, np.ndarray]:
         check_labels(y)
         X, y = self._finite(X, y=y, reset=reset, multi_output=True)
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
-        check_classification_targets(y)
+        if not is_indicator(y):
+            check_classification_targets(y)
         return X, y
 
     def _target(self, y: np.ndarray, classes: Any) -> Target:
@@ -239,6 +261,13 @@ class KerasClassifier(ClassifierMixin, KerasWrapper):
         owner, alike = type(self).__name__, np.ones(len(index))
         each: np.ndarray = class_factors(self.class_weight, target.classes, index, alike, owner)[index]
         return each if weight is None else weight * each
+
+
+def _is_like(y: Any, predicted: np.ndarray) -> bool:
+    """Whether y is as predictions are: whole numbers, or 0 and 1 in as many columns."""
+    if not is_plain(y) or not is_plain(predicted) or y.shape != predicted.shape:
+        return False
+    return is_indicator(y) if y.ndim == 2 else y.dtype.kind != "f" and predicted.dtype.kind != "f"
 
 
 class KerasRegressor(RegressorMixin, KerasWrapper):
