@@ -76,6 +76,9 @@ def check(value: Any, name: str, owner: str, kinds: tuple[type, ...], interval: 
     """
     if value is None and NoneType in kinds:
         return None
+    as_it_is = type(value) in kinds and not (type(value) is int and float in kinds)
+    if as_it_is and (interval is None or interval.holds(value)):  # nearly always
+        return value
     given = value
     if any(isinstance(value, kind) for kind in kinds if kind not in WORDS):  # a record where a number may stand too
         return value

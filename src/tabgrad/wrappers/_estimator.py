@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
 from types import MappingProxyType
 from typing import Any, Self
 
@@ -13,6 +12,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from tabgrad._inputs import is_pair
+from tabgrad._parameter_names import parameter_names
 from tabgrad._row_weights import row_weights
 from tabgrad.callbacks.history import History
 from tabgrad.errors import ArgumentError, ArgumentTypeError, DataError
@@ -52,8 +52,8 @@ class KerasWrapper(BaseEstimator):
 
     @classmethod
     def _get_param_names(cls) -> list[str]:
-        """The names of the constructor's arguments, which are read once: a search asks for each clone of its own."""
-        return list(_names_of(cls))
+        """The names of the constructor's arguments."""
+        return parameter_names(cls)
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: FBT001, FBT002  (scikit-learn's signature)
         """The wrapper's own parameters and all others that it was given."""
@@ -238,12 +238,6 @@ class KerasWrapper(BaseEstimator):
 def is_plain(array: Any) -> bool:
     """Whether this is an array of NumPy's own class that holds numbers, and not none of them."""
     return type(array) is np.ndarray and array.dtype.kind in "fiub" and array.size > 0
-
-
-@cache
-def _names_of(wrapper: type[KerasWrapper]) -> tuple[str, ...]:
-    """What scikit-learn reads off the constructor."""
-    return tuple(super(KerasWrapper, wrapper)._get_param_names())
 
 
 def described(X: np.ndarray, y: np.ndarray, target: Target) -> dict[str, Any]:

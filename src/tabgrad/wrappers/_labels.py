@@ -20,6 +20,7 @@ from typing import Any, Literal, Self
 import numpy as np
 
 from tabgrad import activations, losses
+from tabgrad._accuracy import zeros_and_ones
 from tabgrad.errors import ArgumentError, DataError
 from tabgrad.matrix import shown
 from tabgrad.plan import Network, Plan
@@ -249,22 +250,13 @@ def _fix_outputs(outputs: int, classes: int) -> str:
     return f"Give the last layer {classes} units; a building function that takes 'meta' reads meta['n_classes_']."
 
 
-def is_indicator(y: np.ndarray) -> bool:
-    """Whether y holds 0 and 1 alone, in several columns: what scikit-learn calls a multilabel-indicator."""
-    return y.ndim == 2 and y.shape[1] > 1 and y.dtype.kind in "fiub" and _zeros_and_ones(y)
-
-
-def _zeros_and_ones(y: np.ndarray) -> bool:
-    return bool(((y == 0) | (y == 1)).all())
-
-
 def _ones(y: np.ndarray) -> np.ndarray:
     """How many ones each row of an indicator has; NumPy's own sums over few columns take four times as long."""
-    return np.asarray(np.einsum("ij->i", y, dtype=np.float64, casting="same_kind"))
+    return np.asarray(np.einsum("ij->i", y, dtype=np.result_type(y, np.float32)))
 
 
 def _check_indicator(y: np.ndarray) -> None:
-    if not _zeros_and_ones(y):
+    if not zeros_and_ones(y):
         found = list_of(np.unique(y))
         raise DataError(f"y of shape {y.shape} must hold 0 and 1, in a column for each class or label. Got {found}.")
 

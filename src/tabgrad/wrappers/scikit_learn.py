@@ -23,15 +23,15 @@ from typing import Any, Self
 
 import numpy as np
 from sklearn.base import ClassifierMixin, RegressorMixin
-from sklearn.metrics import accuracy_score
 from sklearn.utils import Tags, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
+from tabgrad._accuracy import accuracy, is_indicator
 from tabgrad._row_weights import class_factors
 from tabgrad.errors import ArgumentError, DataError
 from tabgrad.models import Sequential
-from tabgrad.wrappers._estimator import KerasWrapper, is_plain
-from tabgrad.wrappers._labels import ClassTarget, Target, ValueTarget, check_labels, is_indicator
+from tabgrad.wrappers._estimator import KerasWrapper
+from tabgrad.wrappers._labels import ClassTarget, Target, ValueTarget, check_labels
 
 __all__ = ["KerasClassifier", "KerasRegressor"]
 
@@ -232,11 +232,7 @@ class KerasClassifier(ClassifierMixin, KerasWrapper):
         -------
         float
         """
-        predicted = self.predict(X)
-        if sample_weight is None and _is_like(y, predicted):  # `accuracy_score` would make sparse matrices of both
-            right = y == predicted
-            return float((right if right.ndim == 1 else right.all(axis=1)).mean())
-        return float(accuracy_score(y, predicted, sample_weight=sample_weight))
+        return accuracy(y, self.predict(X), sample_weight)
 
     def _checked(self, X: Any, y: Any, *, reset: bool) -> tuple[np.ndarray, np.ndarray]:
         check_labels(y)
@@ -261,13 +257,6 @@ class KerasClassifier(ClassifierMixin, KerasWrapper):
         owner, alike = type(self).__name__, np.ones(len(index))
         each: np.ndarray = class_factors(self.class_weight, target.classes, index, alike, owner)[index]
         return each if weight is None else weight * each
-
-
-def _is_like(y: Any, predicted: np.ndarray) -> bool:
-    """Whether y is as predictions are: whole numbers, or 0 and 1 in as many columns."""
-    if not is_plain(y) or not is_plain(predicted) or y.shape != predicted.shape:
-        return False
-    return is_indicator(y) if y.ndim == 2 else y.dtype.kind != "f" and predicted.dtype.kind != "f"
 
 
 class KerasRegressor(RegressorMixin, KerasWrapper):
