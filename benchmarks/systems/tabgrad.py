@@ -115,6 +115,43 @@ def random_search(*, table: str, candidates: int) -> dict[str, Any]:
     return {"together": seconds[0], "busy": used[0], "one_by_one": seconds[1], "fits": float(fits.sum() * 5)}
 
 
+def spread_search(*, table: str, candidates: int, rounds: int) -> dict[str, Any]:
+    """Search with one worker of Dask and with two, processes of one thread each, in turns; return the seconds of each.
+
+    A first search in each cluster, which is not timed, has the workers import what they need.
+    """
+    import joblib
+    from distributed import Client, LocalCluster
+
+    from tabgrad.search import RandomizedSearchCV, Real
+
+    data = load(table)
+    X, y = data["X_train"], data["y_train"].argmax(axis=1)
+    network = tabgrad.Classifier((64, 64), preset="single", epochs=10, early_stopping=False, random_state=0)
+    space = {"learning_rate": Real(1e-4, 1e-2, log=True), "dropout": Real(0, 0.5)}
+    seconds: dict[int, list[float]] = {1: [], 2: []}
+    found, fit = {}, 0.0
+    for _ in range(rounds):
+        for workers, spent in seconds.items():
+            with (
+                LocalCluster(
+                    n_workers=workers, threads_per_worker=1, dashboard_address=None, silence_logs=50
+                ) as cluster,
+                Client(cluster),
+                joblib.parallel_config("dask"),
+            ):
+                settings = {"random_state": 0, "refit": False}
+                RandomizedSearchCV(network, space, n_iter=4 * workers, cv=2, **settings).fit(X[:500], y[:500])
+                search = RandomizedSearchCV(network, space, n_iter=candidates, cv=5, **settings)
+                start = time.perf_counter()
+                search.fit(X, y)
+                spent.append(time.perf_counter() - start)
+            found[workers] = search.cv_results_["mean_test_score"]
+            fit = float(search.cv_results_["mean_fit_time"].mean()) if workers == 1 else fit
+    assert np.array_equal(found[1], found[2])
+    return {"one": seconds[1], "two": seconds[2], "fit": fit}
+
+
 def journaled_search(*, fits: int, rounds: int) -> dict[str, Any]:
     """Search over small fits with a journal; return the processor's seconds of the searches and of their journals.
 
