@@ -115,26 +115,92 @@ def random_search(*, table: str, candidates: int) -> dict[str, Any]:
     return {"together": seconds[0], "busy": used[0], "one_by_one": seconds[1], "fits": float(fits.sum() * 5)}
 
 
-def journaled_search(*, fits: int) -> dict[str, Any]:
-    """Search over fits of about a millisecond, with a journal and without; return the seconds of processor of both."""
+def spread_search(*, table: str, candidates: int, rounds: int) -> dict[str, Any]:
+    """Search with one worker of Dask and with two, processes of one thread each, in turns; return the seconds of each.
+
+    A first search in each cluster, which is not timed, has the workers import what they need.
+    """
+    import joblib
+    from distributed import Client, LocalCluster
+
+    from tabgrad.search import RandomizedSearchCV, Real
+
+    data = load(table)
+    X, y = data["X_train"], data["y_train"].argmax(axis=1)
+    network = tabgrad.Classifier((64, 64), preset="single", epochs=10, early_stopping=False, random_state=0)
+    space = {"learning_rate": Real(1e-4, 1e-2, log=True), "dropout": Real(0, 0.5)}
+    seconds: dict[int, list[float]] = {1: [], 2: []}
+    found, fit = {}, 0.0
+    for _ in range(rounds):
+        for workers, spent in seconds.items():
+            with (
+                LocalCluster(
+                    n_workers=workers, threads_per_worker=1, dashboard_address=None, silence_logs=50
+                ) as cluster,
+                Client(cluster),
+                joblib.parallel_config("dask"),
+            ):
+                settings = {"random_state": 0, "refit": False}
+                RandomizedSearchCV(network, space, n_iter=4 * workers, cv=2, **settings).fit(X[:500], y[:500])
+                search = RandomizedSearchCV(network, space, n_iter=candidates, cv=5, **settings)
+                start = time.perf_counter()
+                search.fit(X, y)
+                spent.append(time.perf_counter() - start)
+            found[workers] = search.cv_results_["mean_test_score"]
+            fit = float(search.cv_results_["mean_fit_time"].mean()) if workers == 1 else fit
+    assert np.array_equal(found[1], found[2])
+    return {"one": seconds[1], "two": seconds[2], "fit": fit}
+
+
+def journaled_search(*, fits: int, rounds: int) -> dict[str, Any]:
+    """Search over small fits with a journal; return the processor's seconds of the searches and of their journals.
+
+    The clocks of the threads run around every function that only a journal needs. Searches with and without one differ
+    by chance by more than it costs.
+    """
     import tempfile
 
-    from tabgrad.search import GridSearchCV
+    from tabgrad.search import GridSearchCV, _record, _run, journal
 
     random = np.random.default_rng(0)
     X, y = random.normal(size=(400, 8)), random.integers(0, 2, 400)
     network = tabgrad.Classifier((8,), preset="single", epochs=3, early_stopping=False, random_state=0)
     grid = {"learning_rate": np.geomspace(1e-4, 1e-1, fits // 5).tolist()}
     GridSearchCV(network, grid, refit=False).fit(X, y)
-    used: dict[str, list[float]] = {"without": [], "with": []}
-    for _ in range(3):
-        for name, spent in used.items():
-            with tempfile.TemporaryDirectory() as folder:
-                journal = f"{folder}/search.journal" if name == "with" else None
-                start = time.process_time()
-                search = GridSearchCV(network, grid, refit=False, journal=journal).fit(X, y)
-                spent.append(time.process_time() - start)
-    return {**used, "fit": float(search.cv_results_["mean_fit_time"].mean())}
+    kept = [(_record.Journaled, name) for name in ("remembered", "keys", "find", "write", "close")]
+    clock = _Clock([(_run.Run, "_journal"), *kept, (journal.Journal, "_write_groups")])
+    whole, own = [], []
+    for _ in range(rounds):
+        with tempfile.TemporaryDirectory() as folder:
+            start, before = time.process_time(), clock.seconds
+            search = GridSearchCV(network, grid, refit=False, journal=f"{folder}/search.journal").fit(X, y)
+            whole.append(time.process_time() - start)
+            own.append(clock.seconds - before)
+    return {"whole": whole, "own": own, "fit": float(search.cv_results_["mean_fit_time"].mean())}
+
+
+class _Clock:
+    """Adds up the processor's seconds that some methods take in their threads; none of them calls another."""
+
+    def __init__(self, methods: list[tuple[type, str]]) -> None:
+        self._taken: list[float] = []
+        for owner, name in methods:
+            setattr(owner, name, self._clocked(getattr(owner, name)))
+
+    @property
+    def seconds(self) -> float:
+        """All of them so far."""
+        return sum(self._taken)
+
+    def _clocked(self, method: Any) -> Any:
+        def clocked(*arguments: Any) -> Any:
+            start = time.thread_time()
+            try:
+                return method(*arguments)
+            finally:
+                self._taken.append(time.thread_time() - start)
+
+        return clocked
 
 
 def search_memory(*, table: str, candidates: int) -> dict[str, Any]:

@@ -76,6 +76,9 @@ def check(value: Any, name: str, owner: str, kinds: tuple[type, ...], interval: 
     """
     if value is None and NoneType in kinds:
         return None
+    as_it_is = type(value) in kinds and not (type(value) is int and float in kinds)
+    if as_it_is and (interval is None or interval.holds(value)):  # nearly always
+        return value
     given = value
     if any(isinstance(value, kind) for kind in kinds if kind not in WORDS):  # a record where a number may stand too
         return value
@@ -213,16 +216,17 @@ def _folded(name: str) -> str:
 
 
 def _number(value: Any, name: str, owner: str, kinds: tuple[type, ...]) -> int | float:
-    wrong = ArgumentTypeError(f"'{name}' of {owner} must be {_types(kinds)}. Got {value!r} ({type(value).__name__}).")
     if isinstance(value, (bool, str, bytes)) or value is None or type(value).__name__ in ("bool_", "bool"):
-        raise wrong
+        raise _no_number(value, name, owner, kinds)
     try:
-        if float not in kinds:
-            return operator.index(value)
-        number = float(value)
+        return float(value) if float in kinds else operator.index(value)
     except (TypeError, ValueError, OverflowError) as error:
-        raise wrong from error
-    return number
+        raise _no_number(value, name, owner, kinds) from error
+
+
+def _no_number(value: Any, name: str, owner: str, kinds: tuple[type, ...]) -> ArgumentTypeError:
+    got = f"{value!r} ({type(value).__name__})"
+    return ArgumentTypeError(f"'{name}' of {owner} must be {_types(kinds)}. Got {got}.")
 
 
 def _boolean(value: Any, name: str, owner: str) -> bool:

@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tabgrad.errors import ArgumentTypeError, JournalError
-from tabgrad.search.journal import APPLICATION, Entry, Journal
+from tabgrad.search.journal import APPLICATION, LONGEST_PAUSE, PAUSE, Entry, Journal, _pause
 
 QUESTION = {"version": "0.1.0", "data": {"rows": 13611, "fingerprint": "a3f0"}, "space": {"units": [16, 32]}}
 
@@ -97,6 +97,36 @@ def test_values_that_json_has_not_are_refused_where_they_are_given(path, value, 
     with pytest.raises(ArgumentTypeError, match="numbers, text, True, False, None"):
         Journal(path.with_name("other"), {"value": value})
     assert not path.with_name("other").exists()
+
+
+def test_what_is_handed_over_is_made_by_the_writer(path):
+    makers = []
+
+    def make():
+        makers.append(threading.current_thread().name)
+        return Entry({"score": 0.5}, b"blob")
+
+    with Journal(path, QUESTION) as journal:
+        journal.write_made("fit", make)
+        assert len(journal) == 1
+        assert journal.find("fit") == Entry({"score": 0.5}, b"blob")
+        journal.write("other", Entry({"score": 1.0}))
+        journal.write_made("other", make)  # in the place of that
+        deadline = time.monotonic() + 10
+        while "tabgrad-journal" not in makers and time.monotonic() < deadline:
+            time.sleep(0.01)
+    assert "tabgrad-journal" in makers
+    with Journal(path, QUESTION) as journal:
+        assert [journal.find(key) for key in ("fit", "other")] == [Entry({"score": 0.5}, b"blob")] * 2
+    with pytest.raises(JournalError, match="is closed"):
+        journal.write_made("late", make)
+
+
+def test_commits_are_rarer_where_they_take_long_but_never_rare():
+    assert _pause(0.0) == _pause(0.0003) == PAUSE
+    assert PAUSE < _pause(0.001) < LONGEST_PAUSE
+    assert _pause(0.001) == pytest.approx(0.25)
+    assert _pause(5.0) == LONGEST_PAUSE < 0.5
 
 
 def test_the_last_entry_of_a_key_counts(path):

@@ -393,6 +393,37 @@ def test_classes_count_by_their_weight(class_weight):
     assert_same(fitted.model_.get_weights(), expected)
 
 
+def test_arrays_are_held_against_the_first_fit_as_frames_are():
+    frame = pd.DataFrame(X, columns=list("abcd"))
+    fitted = classifier(epochs=1).fit(frame, NUMBERS)
+    with pytest.warns(UserWarning, match="does not have valid feature names"):
+        fitted.predict(X)
+    fitted.fit(X, NUMBERS)
+    assert not hasattr(fitted, "feature_names_in_")
+    assert fitted.n_features_in_ == 4
+    with pytest.raises(ValueError, match="X has 3 features, but KerasClassifier is expecting 4"):
+        fitted.predict(X[:, :3])
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        fitted.fit(X, NUMBERS[:-1])
+    with pytest.raises(ValueError, match="Expected 2D array"):
+        fitted.predict(X[0])
+    with pytest.raises(ValueError, match="0 sample"):
+        fitted.predict(X[:0])
+    assert fitted.fit(X[:, :3], NUMBERS).n_features_in_ == 3
+
+
+def test_one_hot_rows_reach_the_loss_as_they_are():
+    fitted = classifier(compiled, epochs=1, loss="categorical_crossentropy").fit(X, ONE_HOT)
+    target, plan, rows = fitted.target_encoder_, fitted.model_.plan(), ONE_HOT
+    assert target.encode(rows, plan) is rows
+    for dtype in (np.float64, np.int64, bool, np.uint8):
+        encoded = target.encode(ONE_HOT.astype(dtype), plan)
+        assert encoded.dtype == np.float32
+        assert np.array_equal(encoded, rows)
+    with pytest.raises(DataError, match="one 1 in each row"):
+        target.encode(np.zeros_like(rows), plan)
+
+
 def test_columns_of_one_hot_rows_count_by_their_number():
     named = classifier(class_weight={"setosa": 5.0}, loss="categorical_crossentropy").fit(X, NAMES)
     # uncompiled gives one-hot rows sigmoids: build the softmax by hand

@@ -18,6 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 from tabgrad import store
 from tabgrad._checks import Interval, check
 from tabgrad._once import made_once
+from tabgrad._parameter_names import parameter_names
 from tabgrad._row_weights import row_weights
 from tabgrad._seeds import key
 from tabgrad._targets import matrix
@@ -189,6 +190,11 @@ class TableEstimator(BaseEstimator):
     n_iter_: int
 
     # ---- scikit-learn's contract -----------------------------------------------------------------------------------
+
+    @classmethod
+    def _get_param_names(cls) -> list[str]:
+        """The names of the constructor's arguments."""
+        return parameter_names(cls)
 
     def __sklearn_is_fitted__(self) -> bool:
         """Whether there are networks."""

@@ -11,6 +11,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from tabgrad import activations, losses
+from tabgrad._accuracy import accuracy
 from tabgrad._row_weights import class_factors
 from tabgrad.activations import Activation
 from tabgrad.encode.target import ClassTarget
@@ -427,7 +428,7 @@ class Classifier(ClassifierMixin, TableEstimator):
             As for fit; y may be the name of a column of X.
         """
         X, y = self._scored(X, y)
-        return float(super().score(X, y, sample_weight))
+        return accuracy(y, self.predict(X), sample_weight)
 
     @property
     def classes_(self) -> np.ndarray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import joblib
@@ -58,10 +59,14 @@ def question_of(question: Question, space: Any, scoring: Any, splits: Sequence[S
     }
 
 
-def key_of(candidate: Candidate, fold: int, split: str) -> str:
-    """The name of a fit in a journal: settings, fold and the `split_key` of its rows, where it ends."""
-    settings = json.dumps(as_plain(dict(candidate.settings)), sort_keys=True)
-    return hashlib.sha256(f"{settings}|{fold}|{split}|{candidate.most_epochs}".encode()).hexdigest()
+def keys_of(candidate: Candidate, splits: Sequence[str]) -> list[str]:
+    """The names of its fits in a journal: settings, fold and the `split_key` of its rows, where it ends."""
+    settings, end = _to_json(as_plain(dict(candidate.settings))), candidate.most_epochs
+    return [_hash(f"{settings}|{fold}|{split}|{end}".encode()).hexdigest() for fold, split in enumerate(splits)]
+
+
+_to_json = json.JSONEncoder(sort_keys=True).encode
+_hash = partial(hashlib.sha256, usedforsecurity=False)
 
 
 def split_key(splits: Sequence[Split]) -> str:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from tabgrad.errors import JournalError, SearchWarning
-from tabgrad.search._fits import Outcome, Scores
-from tabgrad.search._identity import Split, split_key
+from tabgrad.search._fits import Candidate, Outcome, Scores
+from tabgrad.search._identity import Split, keys_of, split_key
 from tabgrad.search.journal import Entry, Journal
 
 
@@ -31,16 +32,21 @@ class Journaled:
         """What was drawn under this name when the search began, or is drawn now."""
         return make() if self._journal is None else self._journal.remembered(name, make())
 
-    def split_key(self, split: Split) -> str:
-        """What names of fits say of the rows of a fold."""
-        return "" if self._journal is None else split_key([split])
+    def keys(self, candidates: Sequence[Candidate], splits: Sequence[Split]) -> dict[int, list[str]]:
+        """The names of fits, by a candidate's place and then by fold; without a file none."""
+        if self._journal is None:
+            return {}
+        rows = [split_key([split]) for split in splits]
+        return {candidate.place: keys_of(candidate, rows) for candidate in candidates}
 
-    def find(self, key: Callable[[], str]) -> Outcome | None:
+    def find(self, key: str) -> Outcome | None:
         """A fit that was done before."""
-        entry = None if self._journal is None else self._journal.find(key())
+        if self._journal is None or not len(self._journal):
+            return None
+        entry = self._journal.find(key)
         return None if entry is None else _outcome(entry)
 
-    def write(self, key: Callable[[], str], outcome: Outcome) -> None:
+    def write(self, key: str, outcome: Outcome) -> None:
         """Keep a fit.
 
         Warns
@@ -50,7 +56,7 @@ class Journaled:
         """
         if self._journal is None:
             return
-        self._journal.write(key(), _entry(outcome))
+        self._journal.write_made(key, partial(_entry, outcome))
         if self._journal.trouble is not None and not self._troubled:
             self._troubled = True
             warnings.warn(

@@ -32,7 +32,7 @@ from tabgrad.estimators._base import TableEstimator
 from tabgrad.progress import say
 from tabgrad.search._fits import Candidate, Outcome, Question, Scores, families, prepared, told, unseeded
 from tabgrad.search._given import as_given, is_named
-from tabgrad.search._identity import Split, key_of, question_of
+from tabgrad.search._identity import Split, question_of
 from tabgrad.search._joining import EXPECTED, Joining
 from tabgrad.search._pool import End, Folds, Task, run, side_by_side
 from tabgrad.search._pruning import BATCH, SHARES, MedianRule
@@ -255,13 +255,13 @@ class Run:
     def _train(self, candidates: Sequence[Candidate], splits: Sequence[Split]) -> End:
         """Every candidate on every fold, but for those that the journal knows."""
         groups = families(candidates)
-        keys = [self._journaled.split_key(split) for split in splits]
+        keys = self._journaled.keys(candidates, splits)
         tasks = []
         for family in groups:
-            for fold, key in enumerate(keys):
+            for fold in range(len(splits)):
                 left = []
                 for candidate in family:
-                    known = self._journaled.find(partial(key_of, candidate, fold, key))
+                    known = self._journaled.find(keys[candidate.place][fold]) if keys else None
                     if known is None:
                         left.append(candidate)
                     else:
@@ -273,8 +273,8 @@ class Run:
             tasks.sort(key=attrgetter("place"))
 
         def heard(candidate: Candidate, fold: int, outcome: Outcome) -> None:
-            if outcome.fit_error is None:  # what failed may do so no more: it is tried again
-                self._journaled.write(partial(key_of, candidate, fold, keys[fold]), outcome)
+            if keys and outcome.fit_error is None:  # what failed may do so no more: it is tried again
+                self._journaled.write(keys[candidate.place][fold], outcome)
             self._hear(candidate, fold, outcome)
 
         if self._elsewhere is not None:

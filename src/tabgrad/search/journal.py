@@ -15,7 +15,7 @@ import random
 import sqlite3
 import time
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice
@@ -41,6 +41,8 @@ READ = "SELECT * FROM entries WHERE kind = ? AND key = ?"
 QUESTION, REMEMBERED, FIT = "question", "remembered", "fit"
 
 PAUSE = 0.1  # seconds between two commits: what a killed process may lose, and short against what it has done
+SHARE = 0.004  # of a processor's time for commits: of hundreds of small fits they are rarer, to be that cheap
+LONGEST_PAUSE = 0.4  # seconds between two commits even then
 PATIENCE = 1.0  # seconds that another process has to let go of a file
 PAGE = 16384  # bytes: predictions of 2,722 rows and 7 classes cost 0.24 ms of processor time; 0.33 in pages of 4096
 SMALLEST = 512  # bytes that a database has
@@ -80,12 +82,17 @@ class Entry:
     blob: bytes | None = None
 
 
+Waiting = Row | Callable[[], Entry]
+"""What waits to be written: a row, or what makes its entry."""
+
+
 class Journal:
     """What a search has done so far; safe from many threads.
 
     Entries are written by a thread of its own in groups: the first at once, those of the next tenth of a second
-    together. A file belongs to one journal at a time, by a lock of the system that falls with its process. While
-    entries cannot be written, since the disk is full, they wait in memory and are tried again until there is room.
+    together; where hundreds come in a second, those of up to 0.4 seconds. A file belongs to one journal at a time, by a
+    lock of the system that falls with its process. While entries cannot be written, since the disk is full, they wait
+    in memory and are tried again until there is room.
 
     Parameters
     ----------
@@ -133,8 +140,8 @@ class Journal:
         self._database_lock = Lock()
         self._waiting_lock = Lock()  # held for a moment alone, never while a disk is waited for
         self._written, self._closing = Event(), Event()
-        self._waiting: dict[str, Row] = {}
-        self._committing: dict[str, Row] = {}
+        self._waiting: dict[str, Waiting] = {}
+        self._committing: dict[str, Waiting] = {}
         with _told(self.path):
             self._database = _opened(self.path)
             try:
@@ -181,10 +188,11 @@ class Journal:
         with self._waiting_lock:
             if key not in self._keys:
                 return None
-            row = self._waiting.get(key) or self._committing.get(key)
-        if row is None:
-            with self._reached():
-                row = self._row(FIT, key)
+            waiting = self._waiting.get(key) or self._committing.get(key)
+        if waiting is not None:
+            return self._entry(_made(key, waiting))
+        with self._reached():
+            row = self._row(FIT, key)
         return self._entry(row)
 
     def write(self, key: str, entry: Entry) -> None:
@@ -197,10 +205,28 @@ class Journal:
         JournalError
             The journal is closed.
         """
-        row = _as_row(FIT, key, entry)
+        self._wait(key, _as_row(FIT, key, entry))
+
+    def write_made(self, key: str, make: Callable[[], Entry]) -> None:
+        """As `write`, of an entry that the writer's thread asks for: whoever hands it over does not wait for it.
+
+        Parameters
+        ----------
+        key : str
+        make : callable
+            Gives an entry that JSON can hold; asked again should the disk be full, or the entry be looked for.
+
+        Raises
+        ------
+        JournalError
+            The journal is closed.
+        """
+        self._wait(key, make)
+
+    def _wait(self, key: str, entry: Waiting) -> None:
         with self._waiting_lock:
             self._refuse_closed()
-            self._waiting[key] = row
+            self._waiting[key] = entry
             self._keys.add(key)
         if not self._written.is_set():  # without a lock, and nearly always so
             self._written.set()
@@ -240,9 +266,11 @@ class Journal:
         """What the writer's thread does."""
         while not self._closing.is_set():
             self._written.wait()
+            began = time.thread_time()
             with suppress(JournalError):  # remembered as the journal's trouble; close sees to what is left
                 self.flush()
-            self._closing.wait(PAUSE)
+            taken = time.thread_time() - began
+            self._closing.wait(_pause(taken))
 
     def _commit(self, database: sqlite3.Connection) -> None:
         """Write what waits as a whole or not at all, in the order in which it came."""
@@ -251,8 +279,9 @@ class Journal:
             with self._waiting_lock:
                 self._committing, self._waiting = self._waiting, {}
             if self._committing:
+                rows = [_made(key, entry) for key, entry in self._committing.items()]
                 database.execute("BEGIN")
-                database.executemany(WRITE, self._committing.values())
+                database.executemany(WRITE, rows)
                 database.execute("COMMIT")
         except BaseException as error:
             with suppress(sqlite3.Error):
@@ -306,6 +335,11 @@ class Journal:
     def _refuse_closed(self) -> None:
         if self._closing.is_set():
             raise JournalError(f"'{self.path}' is closed. Open it again with Journal(path, question).")
+
+
+def _pause(taken: float) -> float:
+    """The seconds until the next commit, when one has taken so many of the processor."""
+    return min(max(PAUSE, taken / SHARE), LONGEST_PAUSE)
 
 
 def _opened(path: str) -> sqlite3.Connection:
@@ -407,6 +441,10 @@ def _as_row(kind: str, key: str, entry: Entry) -> Row:
             f"{error}."
         ) from error
     return kind, key, content, entry.blob, _crc(key, content, entry.blob)
+
+
+def _made(key: str, waiting: Waiting) -> Row:
+    return _as_row(FIT, key, waiting()) if callable(waiting) else waiting
 
 
 def _crc(key: str, content: str, blob: bytes | None) -> int:

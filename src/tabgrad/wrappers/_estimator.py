@@ -12,6 +12,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from tabgrad._inputs import is_pair
+from tabgrad._parameter_names import parameter_names
 from tabgrad._row_weights import row_weights
 from tabgrad.callbacks.history import History
 from tabgrad.errors import ArgumentError, ArgumentTypeError, DataError
@@ -48,6 +49,11 @@ class KerasWrapper(BaseEstimator):
         return hasattr(self, "model_")
 
     # ---- Parameters ------------------------------------------------------------------------------------------------
+
+    @classmethod
+    def _get_param_names(cls) -> list[str]:
+        """The names of the constructor's arguments."""
+        return parameter_names(cls)
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: FBT001, FBT002  (scikit-learn's signature)
         """The wrapper's own parameters and all others that it was given."""
@@ -192,6 +198,9 @@ class KerasWrapper(BaseEstimator):
         target = np.asarray(options.get("y", 0.0))
         if target.dtype.kind == "f":
             single(Numbers(target, "y"))
+        if self._takes(X, options.get("y", X), reset=options["reset"]):
+            self.n_features_in_ = X.shape[1]
+            return single(Numbers(X, "X")), options.get("y")
         try:
             checked = validate_data(self, X, dtype="numeric", ensure_all_finite=False, **options)
             rows, y = checked if isinstance(checked, tuple) else (checked, None)
@@ -201,6 +210,15 @@ class KerasWrapper(BaseEstimator):
             if "string" in str(error) and not isinstance(error, DataError):
                 read(X, "X")  # says in which row and column
             raise
+
+    def _takes(self, X: Any, y: Any, *, reset: bool) -> bool:
+        """Whether X and y are what `validate_data` hands back as it is: arrays of as many numbers as there must be.
+
+        For a small network its questions take about as long as an epoch.
+        """
+        if not is_plain(X) or X.ndim != 2 or not is_plain(y) or y.ndim not in (1, 2) or len(X) != len(y):
+            return False
+        return not hasattr(self, "feature_names_in_") and (reset or getattr(self, "n_features_in_", -1) == X.shape[1])
 
     # ---- What the two do differently -------------------------------------------------------------------------------
 
@@ -215,6 +233,11 @@ class KerasWrapper(BaseEstimator):
     def _class_weighted(self, weight: np.ndarray | None, y: np.ndarray, target: Any) -> np.ndarray | None:
         """The rows' weights times those of their classes."""
         raise NotImplementedError
+
+
+def is_plain(array: Any) -> bool:
+    """Whether this is an array of NumPy's own class that holds numbers, and not none of them."""
+    return type(array) is np.ndarray and array.dtype.kind in "fiub" and array.size > 0
 
 
 def described(X: np.ndarray, y: np.ndarray, target: Target) -> dict[str, Any]:

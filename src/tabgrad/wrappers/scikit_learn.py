@@ -26,6 +26,7 @@ from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.utils import Tags, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
+from tabgrad._accuracy import accuracy, is_indicator
 from tabgrad._row_weights import class_factors
 from tabgrad.errors import ArgumentError, DataError
 from tabgrad.models import Sequential
@@ -217,12 +218,29 @@ class KerasClassifier(ClassifierMixin, KerasWrapper):
             logarithms: np.ndarray = np.log(self.predict_proba(X, **options))
         return logarithms
 
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """The share of rows that are right, as scikit-learn's `accuracy_score` counts it.
+
+        Parameters
+        ----------
+        X : array, list or frame of shape (rows, columns)
+        y : array, list, frame or series
+            In the form that it had in fit; a row of several labels is right if all of them are.
+        sample_weight : array of shape (rows,), optional
+
+        Returns
+        -------
+        float
+        """
+        return accuracy(y, self.predict(X), sample_weight)
+
     def _checked(self, X: Any, y: Any, *, reset: bool) -> tuple[np.ndarray, np.ndarray]:
         check_labels(y)
         X, y = self._finite(X, y=y, reset=reset, multi_output=True)
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
-        check_classification_targets(y)
+        if not is_indicator(y):
+            check_classification_targets(y)
         return X, y
 
     def _target(self, y: np.ndarray, classes: Any) -> Target:
