@@ -129,16 +129,20 @@ static inline TileOf pick_tile_of(int rows, int vectors) {
   return pick_rows_of<1>(rows, std::make_integer_sequence<int, tile_rows(1)>{});
 }
 
+// Rows that are looked at together at most for what is zero in all of them.
+constexpr int MOST_ALIKE = 24;
+
 // The product where `alike` rows at a time, from row 0 of all on, are zero in nearly the same places, as copies of a
 // row behind a rectifier: terms that are zero in all of them are left out, which changes no bit of a sum. Rows [from,
 // to); `places`: room for K + 1 integers a row, how many terms are left and which.
 template <class Epilogue>
 static void product_of_alike(int from, int to, int alike, int N, int K, Left A, const float* B, long ldb,
                              std::int32_t* places, const Epilogue& epilogue) {
-  alignas(64) vec block[MOST_TILE_ROWS * TILE_VECTORS];
+  alignas(64) vec block[MOST_ALIKE * TILE_VECTORS];
   // Columns of B that every block reads, row behind row: where they lie they may fall into few sets of the cache.
   alignas(64) float panel[DEPTH * TILE_VECTORS * W];
-  const auto end_of = [&](int m) { return (m / alike + 1) * alike < to ? (m / alike + 1) * alike : to; };
+  const int group = alike < MOST_ALIKE ? alike : MOST_ALIKE;
+  const auto end_of = [&](int m) { return (m / group + 1) * group < to ? (m / group + 1) * group : to; };
   const auto terms_of = [&](int m) { return places + static_cast<long>(m) * (K + 1); };
   for (int m = from, end = 0; m < to; m = end) {
     std::int32_t* const terms = terms_of(m);
@@ -154,21 +158,22 @@ static void product_of_alike(int from, int to, int alike, int N, int K, Left A, 
     terms[0] = count;
   }
   for (int n = 0; n < N; n += W * TILE_VECTORS) {
-    const int vectors = (N - n) / W < TILE_VECTORS ? (N - n) / W : TILE_VECTORS;
+    const int vectors = (N - n) / W < TILE_VECTORS ? (N - n) / W : TILE_VECTORS, most = tile_rows(vectors);
     for (int k = 0; K <= DEPTH && k < K; k++)
       for (int j = 0; j < TILE_VECTORS; j++)
         if (j < vectors) store(panel + (k * TILE_VECTORS + j) * W, load(B + k * ldb + n + j * W));
     const float* const columns = K <= DEPTH ? panel : B + n;
     const long ld = K <= DEPTH ? TILE_VECTORS * W : ldb;
-    for (int first = from; first < to; first = end_of(first)) {
-      const std::int32_t* const terms = terms_of(first);
-      const int most = tile_rows(vectors), all_rows = end_of(first) - first, blocks = (all_rows + most - 1) / most;
-      for (int i = 0, m = first; i < blocks; i++) {
-        const int rows = first + all_rows * (i + 1) / blocks - m;
-        pick_tile_of(rows, vectors)({A.a + m * A.row, A.row, A.step}, columns, ld, terms + 1, terms[0], block);
-        epilogue(m, n, rows, vectors, block);
-        m += rows;
+    for (int m = from, end = 0; m < to; m = end) {
+      const std::int32_t* const terms = terms_of(m);
+      end = end_of(m);
+      const int rows = end - m, blocks = (rows + most - 1) / most;
+      for (int i = 0; i < blocks; i++) {
+        const int first = rows * i / blocks, height = rows * (i + 1) / blocks - first;
+        pick_tile_of(height, vectors)({A.a + (m + first) * A.row, A.row, A.step}, columns, ld, terms + 1, terms[0],
+                                      block + first * vectors);
       }
+      epilogue(m, n, rows, vectors, block);
     }
   }
 }

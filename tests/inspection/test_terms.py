@@ -105,6 +105,18 @@ def test_rows_that_stay_where_they_are_are_what_they_were():
     assert outputs[:, :, 0].tobytes() == estimator._by_each(encoded).tobytes()
 
 
+@pytest.mark.parametrize("name", KINDS)
+def test_a_column_that_says_the_same_of_all_rows_has_no_importance(name):
+    """Not even in the last bit; nor has one whose values change places with equal ones."""
+    estimator, table = fitted(name), ROWS.assign(size=70.5, town="Bern")
+    truth = {"regressor": price(ROWS), "several outputs": np.column_stack([price(ROWS)] * 2)}
+    y = truth.get(name, label(ROWS) if name != "two classes" else price(ROWS) > 140)
+    scoring = "neg_mean_absolute_error" if name in truth else "neg_log_loss"
+    found = permutation_importance(estimator, table, y, n_repeats=3, random_state=0, scoring=scoring)
+    constant = [name in ("size", "town", "country") for name in found.columns]
+    assert (found.importances == 0).all(axis=1).tolist() == constant
+
+
 @pytest.mark.parametrize("name", ["best", "meeting"])
 def test_importances_do_not_depend_on_the_way(name, monkeypatch):
     options = {"n_repeats": 3, "random_state": 0, "scoring": "neg_log_loss"}

@@ -108,7 +108,7 @@ class Terms:
     parted : Parted
     rest : list of tuples of arrays
         The weights of each network's rest.
-    kernels : array of shape (networks, units of the front, units)
+    kernels : list of arrays of shape (units of the front, units)
         Each network's ``W``.
     units : array of shape (networks, rows, units of the front)
         ``e``
@@ -118,7 +118,7 @@ class Terms:
 
     parted: Parted
     rest: list[tuple[np.ndarray, ...]]
-    kernels: np.ndarray
+    kernels: list[np.ndarray]
     units: np.ndarray
     sums: np.ndarray
 
@@ -140,7 +140,7 @@ class Terms:
         return cls(
             parted,
             [tuple(each[behind:]) for each in weights],
-            np.stack([each[before] for each in weights]),
+            [each[before] for each in weights],
             predicted(parted.front, before),
             predicted(parted.sums, behind),
         )
@@ -154,6 +154,9 @@ class Terms:
             As `Parted.columns` counts them.
         orders : array of int of shape (orders, rows)
         """
-        units = np.flatnonzero(np.isin(self.parted.columns, columns))
-        terms = self.units.take(units, axis=2) @ self.kernels.take(units, axis=1)
-        return get_engine().predict_exchanged(self.parted.rest, self.rest, self.sums, terms, orders)
+        engine, units = get_engine(), np.flatnonzero(np.isin(self.parted.columns, columns))
+        product = Network(len(units), (layers.Dense(self.parted.rest.inputs, use_bias=False),))
+        terms = np.empty_like(self.sums)
+        for place, (e, kernel) in enumerate(zip(self.units, self.kernels, strict=True)):  # rows that never meet
+            terms[place] = engine.predict(product, (kernel[units],), e.take(units, axis=1), batch_size=ROWS)
+        return engine.predict_exchanged(self.parted.rest, self.rest, self.sums, terms, orders)

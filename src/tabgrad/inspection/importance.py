@@ -13,7 +13,6 @@ import numpy as np
 from sklearn.base import is_classifier, is_regressor
 from sklearn.metrics import check_scoring
 from sklearn.utils import check_random_state
-from threadpoolctl import threadpool_limits
 
 from tabgrad._checks import COUNT, check
 from tabgrad._refusals import shown
@@ -347,8 +346,7 @@ def _fast(estimator: TableEstimator, metrics: Sequence[Metric], sample: Sample, 
     baseline = judge.scores(estimator._said(encoded))
     scores = np.empty((len(metrics), len(table.names), len(orders)))
     scores[:] = baseline[:, np.newaxis, np.newaxis]  # of columns that the networks know nothing of
-    # Small products between large ones: threads that BLAS wakes for them would be in the way of the engine's.
-    with limited(estimator._threads()), threadpool_limits(1, "blas"):
+    with limited(estimator._threads()):
         for column, first, outputs in _one_ahead(_permuted(estimator, table.names, encoded, orders)):
             members, rows, count, units = outputs.shape
             said = estimator._together(outputs.reshape(members, rows * count, units)).reshape(rows, count, -1)
