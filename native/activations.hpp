@@ -91,6 +91,8 @@ static inline vec softplus(vec z, const float*, vec& slope) {
   return softplus(z);
 }
 
+constexpr int MOST_OF_FUNCTION = 3;  // numbers of a function
+
 // What comes at the end of a layer: bias, f, dropout.
 struct Finish {
   const float* numbers = nullptr;
@@ -105,6 +107,22 @@ using FinishBlock = void (*)(const Finish& finish, const vec* z, int rows, int v
 template <vec (*f)(vec, const float*, vec&)>
 static void finish_block_of(const Finish& finish, const vec* z, int rows, int vectors, int n, std::uint32_t position,
                             int units, float* value, float* slope, long ld) {
+  if (!slope) {                       // nothing is learned from it, and nothing dropped
+    float numbers[MOST_OF_FUNCTION];  // a copy that no store can be taken to change
+    std::memcpy(numbers, finish.numbers, sizeof numbers);
+    for (int j = 0; j < vectors; j++) {
+      const float* const bias = finish.bias ? finish.bias + n + W * j : nullptr;
+      const auto each = [&](const auto& shifted) __attribute__((always_inline)) {
+        vec s;
+        for (int i = 0; i < rows; i++) store(value + i * ld + W * j, f(shifted(z[i * vectors + j]), numbers, s));
+      };
+      if (bias)
+        each([b = load(bias)](vec v) { return v + b; });
+      else
+        each([](vec v) { return v; });
+    }
+    return;
+  }
   position += static_cast<std::uint32_t>(n);
   for (int i = 0; i < rows; i++, position += static_cast<std::uint32_t>(units), value += ld, slope += slope ? ld : 0)
     for (int j = 0; j < vectors; j++) {

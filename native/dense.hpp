@@ -14,6 +14,8 @@ struct Dense : Layer {
   bool has_bias, has_gamma;
   Floats scaled, transposed, sums;  // GW, its transpose
   Floats of_factors;                // what each row of the kernel tells of its factor
+  Block<std::int32_t> places;       // of the terms that are not zero in rows that are alike
+  int most_rows = 0;
 
   Dense(int inputs, const LayerSpec& spec, const Array* factors) : has_bias(spec.numbers[0] != 0), has_gamma(factors) {
     kernel = {inputs, spec.units, leading(spec.units), spec.numbers[1], spec.numbers[2], spec.trainable};
@@ -27,7 +29,8 @@ struct Dense : Layer {
     arrays.push_back(&kernel);
     if (has_bias) arrays.push_back(&bias);
   }
-  bool reserve(long most_rows) override {
+  bool reserve(long rows) override {
+    most_rows = static_cast<int>(rows);
     if (most_rows > DEPTH && !sums.reserve(kernel.rows * padded(kernel.columns))) return false;
     if (has_gamma && !(scaled.reserve(kernel.size()) && of_factors.reserve(padded(kernel.rows) * W))) return false;
     return !in->error.data() || transposed.reserve(padded(kernel.columns) * leading(kernel.rows));
@@ -36,12 +39,22 @@ struct Dense : Layer {
   bool joins_dropout() const override { return !sealed && !dropout; }
   double work() const override { return static_cast<double>(kernel.rows) * kernel.columns; }
 
+  // Which terms there are is found out once for all columns: of few it would cost more than it saves.
+  bool prepares() const override { return kernel.columns > TILE_VECTORS * W; }
+  void prepare(const Pass& pass) override {
+    if (pass.alike > 1 && !places.data()) places.reserve(static_cast<std::size_t>(most_rows) * (kernel.rows + 1));
+  }
   void forward(const Pass& pass, int from, int to) override {
-    product(to - from, padded(kernel.columns), kernel.rows, Left{in->value_of(from), in->ld, 1},
-            has_gamma ? scaled.data() : kernel.w, kernel.ld,
-            [&](int m, int n, int rows, int vectors, const vec* block) {
-              finish_block(pass, from + m, n, rows, vectors, block);
-            });
+    const float* const w = has_gamma ? scaled.data() : kernel.w;
+    const auto end = [&](int m, int n, int rows, int vectors, const vec* block) {
+      finish_block(pass, m, n, rows, vectors, block);
+    };
+    if (pass.alike > 1 && places.data())
+      product_of_alike(from, to, pass.alike, padded(kernel.columns), kernel.rows, {in->value.data(), in->ld, 1}, w,
+                       kernel.ld, places.data(), end);
+    else
+      product(to - from, padded(kernel.columns), kernel.rows, Left{in->value_of(from), in->ld, 1}, w, kernel.ld,
+              [&](int m, int n, int rows, int vectors, const vec* block) { end(from + m, n, rows, vectors, block); });
   }
 
   void backward(const Pass&, int from, int to) override {

@@ -49,6 +49,7 @@ static inline Batch batch_of(const Chosen& chosen, std::int64_t from, std::int64
 struct Pass {
   const Batch* batch = nullptr;
   int rows = 0;
+  int alike = 1;  // so many rows at a time are nearly the same
   bool training = false;
   std::int64_t step = 0;
   const Step* optimizer = nullptr;

@@ -3,6 +3,7 @@
 
 #include "dense.hpp"
 #include "embedding.hpp"
+#include "exchange.hpp"
 #include "noise.hpp"
 #include "normalization.hpp"
 #include "periodic.hpp"

@@ -29,6 +29,7 @@ namespace {
 using Floats = nb::ndarray<const float, nb::c_contig, nb::device::cpu>;
 using Labels = nb::ndarray<const std::int64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using Codes = nb::ndarray<const std::int32_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+using Orders = nb::ndarray<const std::uint32_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 using Indices = nb::ndarray<const std::uint32_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 
 std::vector<const Kernels*> available() {
@@ -177,25 +178,34 @@ struct Deaf final : Listener {
 };
 
 // The outputs of several networks over rows [from, to): a task is a program's part of these rows, and the programs are
-// one of each network, then others that stand in for them.
+// one of each network, then others that stand in for them. With `exchange` each network has rows and terms of its own,
+// one network's behind the other's.
 struct Predictions {
   std::vector<Run*> runs;
   std::int64_t networks, inputs, code_columns, outputs;
   Rows rows;
-  float* out;  // (networks, rows, outputs)
+  float* out;  // (networks, rows, orders, outputs)
   std::int64_t from = 0, to = 0;
 
   int tasks() const { return static_cast<int>(runs.size()); }
+  std::int64_t orders() const { return rows.exchange ? rows.exchange->orders : 1; }
   static void task(void* job, int number) {
     const auto& self = *static_cast<const Predictions*>(job);
     const std::int64_t network = number % self.networks, part = number / self.networks;
     const std::int64_t parts = self.tasks() / self.networks, count = self.to - self.from;
     const std::int64_t first = self.from + count * part / parts, end = self.from + count * (part + 1) / parts;
-    Rows some = {self.rows.x + first * self.inputs, nullptr, nullptr, nullptr, end - first};
+    Rows some = {self.rows.x + first * self.inputs, nullptr, nullptr, nullptr, (end - first) * self.orders()};
     if (self.rows.codes) some.codes = self.rows.codes + first * self.code_columns;
+    Exchange exchange = {};
+    if (self.rows.exchange) {
+      const std::int64_t before = network * self.rows.count * self.inputs;
+      exchange = *self.rows.exchange;
+      exchange.terms += before, exchange.first = first;
+      some.x += before, some.exchange = &exchange;
+    }
     Deaf listener;
     self.runs[static_cast<std::size_t>(number)]->predict(
-        some, self.out + (network * self.rows.count + first) * self.outputs, listener);
+        some, self.out + (network * self.rows.count + first) * self.orders() * self.outputs, listener);
   }
 };
 // Rows of a part between two looks at whether Ctrl-C was pressed.
@@ -247,6 +257,11 @@ class Program {
         throw std::invalid_argument("a layer has the wrong number of constants");
       if (static_cast<double>(spec.units) * static_cast<double>(most_rows) > 2e9)
         throw std::invalid_argument("batch_size times units must stay below 2e9: take a smaller batch_size");
+      if (std::string(spec.kind) == "exchange") {
+        if (!specs.empty() || !loss.is_none())
+          throw std::invalid_argument("an exchange is the first layer of a prediction");
+        exchanges_ = true;
+      }
       outputs_ = spec.units;
       specs.push_back(spec);
     }
@@ -424,6 +439,7 @@ class Program {
   }
   nb::object predict(const Floats& x, const nb::object& codes) {
     require_arrays();
+    if (exchanges_) throw std::invalid_argument("a program is for another kind of rows");
     if (x.ndim() != 2 || x.shape(1) != static_cast<std::size_t>(inputs_))
       throw std::invalid_argument("x has the wrong width");
     const std::size_t count = x.shape(0), width = static_cast<std::size_t>(outputs_);
@@ -438,44 +454,37 @@ class Program {
   // those of the networks, once or several times as many, stand in for them: then threads share their rows too.
   static nb::object predict_many(const std::vector<Program*>& programs, std::int64_t networks, const Floats& x,
                                  const nb::object& codes, int threads) {
-    const auto given = static_cast<std::int64_t>(programs.size());
-    if (networks < 1 || given < 1 || given % networks != 0 || given > INT16_MAX || threads < 1 || threads > 1024)
-      throw std::invalid_argument("networks, programs or threads out of range");
+    Predictions predictions = predictions_of(programs, networks, threads, false);
     const Program& first = *programs[0];
-    Predictions predictions = {
-        {}, networks, first.inputs_, static_cast<std::int64_t>(first.cardinalities_.size()), first.outputs_, {}, {}};
-    for (const Program* program : programs) {
-      program->require_arrays();
-      if (program->inputs_ != first.inputs_ || program->outputs_ != first.outputs_ ||
-          program->cardinalities_ != first.cardinalities_)
-        throw std::invalid_argument("networks differ in shape");
-      Run* run = program->run_.get();
-      if (std::find(predictions.runs.begin(), predictions.runs.end(), run) != predictions.runs.end())
-        throw std::invalid_argument("a program is given twice");
-      predictions.runs.push_back(run);
-    }
     if (x.ndim() != 2 || x.shape(1) != static_cast<std::size_t>(first.inputs_))
       throw std::invalid_argument("x has the wrong width");
-    const std::size_t count = x.shape(0), width = static_cast<std::size_t>(first.outputs_);
-    std::unique_ptr<float[]> out(new float[static_cast<std::size_t>(networks) * count * width + 1]);
+    const std::size_t count = x.shape(0);
     predictions.rows = {x.data(), nullptr, nullptr, nullptr, static_cast<std::int64_t>(count)};
-    predictions.rows.codes = first.codes_of(codes, count), predictions.out = out.get();
-    bool failed = false;
-    {
-      nb::gil_scoped_release release;
-      const std::unique_ptr<Team> team(make_team(threads));
-      const std::int64_t rows = predictions.rows.count, at_once = ROWS_OF_A_PART * (given / networks);
-      while (predictions.to < rows && !failed) {
-        predictions.from = predictions.to, predictions.to = std::min(rows, predictions.from + at_once);
-        for (int i = 0; !team && i < predictions.tasks(); i++) Predictions::task(&predictions, i);
-        if (team) team->share(predictions.tasks(), Predictions::task, &predictions);
-        if (predictions.to == rows) break;
-        nb::gil_scoped_acquire gil;
-        failed = PyErr_CheckSignals() != 0;
-      }
-    }
-    if (failed) throw nb::python_error();
-    return nb::cast(numpy(std::move(out), {static_cast<std::size_t>(networks), count, width}));
+    predictions.rows.codes = first.codes_of(codes, count);
+    auto out = all_of(predictions, threads);
+    return nb::cast(numpy(std::move(out),
+                          {static_cast<std::size_t>(networks), count, static_cast<std::size_t>(predictions.outputs)}));
+  }
+  // Likewise of rows of each network's own, (networks, rows, inputs), in which one term is exchanged for that of
+  // another row, in several orders: see `Exchange`.
+  static nb::object predict_exchanged(const std::vector<Program*>& programs, std::int64_t networks, const Floats& x,
+                                      const Floats& terms, const Orders& order, int threads) {
+    Predictions predictions = predictions_of(programs, networks, threads, true);
+    const auto fits = [&](const Floats& array) {
+      return array.ndim() == 3 && array.shape(0) == static_cast<std::size_t>(networks) &&
+             array.shape(1) == order.shape(1) && array.shape(2) == static_cast<std::size_t>(predictions.inputs);
+    };
+    if (!fits(x) || !fits(terms) || order.shape(0) < 1) throw std::invalid_argument("x, terms or orders do not fit");
+    const std::size_t orders = order.shape(0), count = order.shape(1);
+    for (std::size_t i = 0; i < orders * count; i++)
+      if (order.data()[i] >= count) throw std::invalid_argument("an order leads beyond the rows");
+    const Exchange exchange = {terms.data(), order.data(), static_cast<std::int64_t>(orders),
+                               static_cast<std::int64_t>(count), 0};
+    predictions.rows = {x.data(), nullptr, nullptr, nullptr, static_cast<std::int64_t>(count)};
+    predictions.rows.exchange = &exchange;
+    auto out = all_of(predictions, threads);
+    return nb::cast(numpy(std::move(out), {static_cast<std::size_t>(networks), count, orders,
+                                           static_cast<std::size_t>(predictions.outputs)}));
   }
   double gradients(const Floats& x, const nb::object& codes, const nb::object& target, const nb::object& weight,
                    const nb::object& function, const nb::object& ahead) {
@@ -573,6 +582,52 @@ class Program {
     if (cuts.size() > 1 << 24 || spec.terms < 1 || spec.terms > 1 << 28)
       throw std::invalid_argument("a metric has too many cuts or terms");
     return spec;
+  }
+  // The programs of several networks, all of one shape.
+  static Predictions predictions_of(const std::vector<Program*>& programs, std::int64_t networks, int threads,
+                                    bool exchanges) {
+    const auto given = static_cast<std::int64_t>(programs.size());
+    if (networks < 1 || given < 1 || given % networks != 0 || given > INT16_MAX || threads < 1 || threads > 1024)
+      throw std::invalid_argument("networks, programs or threads out of range");
+    const Program& first = *programs[0];
+    Predictions predictions = {
+        {}, networks, first.inputs_, static_cast<std::int64_t>(first.cardinalities_.size()), first.outputs_, {}, {}};
+    for (const Program* program : programs) {
+      program->require_arrays();
+      if (program->inputs_ != first.inputs_ || program->outputs_ != first.outputs_ ||
+          program->cardinalities_ != first.cardinalities_)
+        throw std::invalid_argument("networks differ in shape");
+      if (program->exchanges_ != exchanges) throw std::invalid_argument("a program is for another kind of rows");
+      Run* run = program->run_.get();
+      if (std::find(predictions.runs.begin(), predictions.runs.end(), run) != predictions.runs.end())
+        throw std::invalid_argument("a program is given twice");
+      predictions.runs.push_back(run);
+    }
+    return predictions;
+  }
+  // All outputs of predictions whose rows are there.
+  static std::unique_ptr<float[]> all_of(Predictions& predictions, int threads) {
+    const std::int64_t rows = predictions.rows.count, parts = predictions.tasks() / predictions.networks;
+    const auto size =
+        static_cast<std::size_t>(predictions.networks * rows * predictions.orders() * predictions.outputs);
+    std::unique_ptr<float[]> out(new float[size + 1]);
+    predictions.out = out.get();
+    bool failed = false;
+    {
+      nb::gil_scoped_release release;
+      const std::unique_ptr<Team> team(make_team(threads));
+      const std::int64_t at_once = std::max<std::int64_t>(ROWS_OF_A_PART / predictions.orders(), 1) * parts;
+      while (predictions.to < rows && !failed) {
+        predictions.from = predictions.to, predictions.to = std::min(rows, predictions.from + at_once);
+        for (int i = 0; !team && i < predictions.tasks(); i++) Predictions::task(&predictions, i);
+        if (team) team->share(predictions.tasks(), Predictions::task, &predictions);
+        if (predictions.to == rows) break;
+        nb::gil_scoped_acquire gil;
+        failed = PyErr_CheckSignals() != 0;
+      }
+    }
+    if (failed) throw nb::python_error();
+    return out;
   }
   void check_scoring(std::int64_t scoring_rows) const {
     if (scoring_rows < 1 || scoring_rows > most_rows_)
@@ -707,7 +762,8 @@ class Program {
   }
 
   int inputs_, outputs_, width_ = FIRST_TERM;  // of the sums over rows
-  bool labels_, trains_ = false, asks_ = false, has_gradients_ = false, taken_ = false, has_best_ = false;
+  bool labels_, exchanges_ = false, trains_ = false, asks_ = false, has_gradients_ = false, taken_ = false,
+                has_best_ = false;
   std::int64_t most_rows_;
   std::vector<std::unique_ptr<std::string>> names_;
   std::deque<std::vector<float>> constants_;
@@ -756,6 +812,8 @@ NB_MODULE(_native, m) {
       .def("predict", &Program::predict, nb::arg("x"), nb::arg("codes").none())
       .def_static("predict_many", &Program::predict_many, nb::arg("programs"), nb::arg("networks"), nb::arg("x"),
                   nb::arg("codes").none(), nb::arg("threads"))
+      .def_static("predict_exchanged", &Program::predict_exchanged, nb::arg("programs"), nb::arg("networks"),
+                  nb::arg("x"), nb::arg("terms"), nb::arg("order"), nb::arg("threads"))
       .def("gradients", &Program::gradients, nb::arg("x"), nb::arg("codes").none(), nb::arg("target"),
            nb::arg("weight").none(), nb::arg("loss").none() = nb::none(), nb::arg("ahead").none() = nb::none())
       .def("stop", &Program::stop)

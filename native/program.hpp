@@ -56,6 +56,14 @@ struct ProgramSpec {
   PartSpec optimizer;
 };
 
+// Rows of which one term is exchanged: of row i in order r, place i * orders + r, comes x_i + (t_(order ri) - t_i).
+struct Exchange {
+  const float* terms;          // t, (rows, inputs)
+  const std::uint32_t* order;  // (orders, rows)
+  std::int64_t orders, rows;
+  std::int64_t first;  // the row with which x begins
+};
+
 struct Rows {
   const float* x;              // (count, inputs)
   const float* y;              // (count, outputs), or null
@@ -64,6 +72,7 @@ struct Rows {
   std::int64_t count;
   const void* target = nullptr;         // the target as a loss that is the user's function reads it
   const std::int32_t* codes = nullptr;  // (count, code columns), or null
+  const Exchange* exchange = nullptr;   // not null: x is (count / orders, inputs)
 };
 
 // Rows of a batch by their places in the rows of a run: [first, first + count), or where those of an order lead.

@@ -92,4 +92,90 @@ static void product(int M, int N, int K, Left A, const float* B, long ldb, const
   }
 }
 
+// The same over some k, in their order.
+template <int M, int V>
+static void tile_of(Left A, const float* B, long ldb, const std::int32_t* places, int count, vec* out) {
+  vec acc[M][V] = {};
+  for (int t = 0; t < count; t++) {
+    const long k = places[t];
+    const float *a = A.a + k, *row_of_B = B + k * ldb;
+    vec b[V];
+#pragma GCC unroll 8
+    for (int j = 0; j < V; j++) b[j] = load(row_of_B + W * j);
+#pragma GCC unroll 8
+    for (int i = 0; i < M; i++)
+#pragma GCC unroll 8
+      for (int j = 0; j < V; j++) acc[i][j] += a[i * A.row] * b[j];
+  }
+#pragma GCC unroll 8
+  for (int i = 0; i < M; i++)
+#pragma GCC unroll 8
+    for (int j = 0; j < V; j++) out[i * V + j] = acc[i][j];
+}
+
+using TileOf = void (*)(Left A, const float* B, long ldb, const std::int32_t* places, int count, vec* out);
+
+template <int V, int... m>
+static constexpr TileOf pick_rows_of(int rows, std::integer_sequence<int, m...>) {
+  constexpr TileOf tiles[] = {tile_of<m + 1, V>...};
+  return tiles[rows - 1];
+}
+static inline TileOf pick_tile_of(int rows, int vectors) {
+  if constexpr (TILE_VECTORS == 4) {
+    if (vectors == 4) return pick_rows_of<4>(rows, std::make_integer_sequence<int, tile_rows(4)>{});
+    if (vectors == 3) return pick_rows_of<3>(rows, std::make_integer_sequence<int, tile_rows(3)>{});
+  }
+  if (vectors == 2) return pick_rows_of<2>(rows, std::make_integer_sequence<int, tile_rows(2)>{});
+  return pick_rows_of<1>(rows, std::make_integer_sequence<int, tile_rows(1)>{});
+}
+
+// Rows that are looked at together at most for what is zero in all of them.
+constexpr int MOST_ALIKE = 24;
+
+// The product where `alike` rows at a time, from row 0 of all on, are zero in nearly the same places, as copies of a
+// row behind a rectifier: terms that are zero in all of them are left out, which changes no bit of a sum. Rows [from,
+// to); `places`: room for K + 1 integers a row, how many terms are left and which.
+template <class Epilogue>
+static void product_of_alike(int from, int to, int alike, int N, int K, Left A, const float* B, long ldb,
+                             std::int32_t* places, const Epilogue& epilogue) {
+  alignas(64) vec block[MOST_ALIKE * TILE_VECTORS];
+  // Columns of B that every block reads, row behind row: where they lie they may fall into few sets of the cache.
+  alignas(64) float panel[DEPTH * TILE_VECTORS * W];
+  const int group = alike < MOST_ALIKE ? alike : MOST_ALIKE;
+  const auto end_of = [&](int m) { return (m / group + 1) * group < to ? (m / group + 1) * group : to; };
+  const auto terms_of = [&](int m) { return places + static_cast<long>(m) * (K + 1); };
+  for (int m = from, end = 0; m < to; m = end) {
+    std::int32_t* const terms = terms_of(m);
+    std::int32_t count = 0;
+    end = end_of(m);
+    for (int k = 0; k < K; k += W) {
+      alignas(64) std::int32_t bits[W];
+      ivec all_bits = {};
+      for (int i = m; i < end; i++) all_bits |= as_int(load(A.a + i * A.row + k));
+      *reinterpret_cast<ivec*>(bits) = all_bits;
+      for (int i = 0; i < W && k + i < K; i++) terms[1 + count] = k + i, count += bits[i] != 0;
+    }
+    terms[0] = count;
+  }
+  for (int n = 0; n < N; n += W * TILE_VECTORS) {
+    const int vectors = (N - n) / W < TILE_VECTORS ? (N - n) / W : TILE_VECTORS, most = tile_rows(vectors);
+    for (int k = 0; K <= DEPTH && k < K; k++)
+      for (int j = 0; j < TILE_VECTORS; j++)
+        if (j < vectors) store(panel + (k * TILE_VECTORS + j) * W, load(B + k * ldb + n + j * W));
+    const float* const columns = K <= DEPTH ? panel : B + n;
+    const long ld = K <= DEPTH ? TILE_VECTORS * W : ldb;
+    for (int m = from, end = 0; m < to; m = end) {
+      const std::int32_t* const terms = terms_of(m);
+      end = end_of(m);
+      const int rows = end - m, blocks = (rows + most - 1) / most;
+      for (int i = 0; i < blocks; i++) {
+        const int first = rows * i / blocks, height = rows * (i + 1) / blocks - first;
+        pick_tile_of(height, vectors)({A.a + (m + first) * A.row, A.row, A.step}, columns, ld, terms + 1, terms[0],
+                                      block + first * vectors);
+      }
+      epilogue(m, n, rows, vectors, block);
+    }
+  }
+}
+
 }  // namespace tabgrad::TABGRAD_ISA

@@ -243,6 +243,8 @@ inline const char* Trainer::add(const LayerSpec& spec, bool link) {
     append(std::make_unique<PiecewiseLinear>(spec), spec.units);
   } else if (is("periodic_embedding")) {
     append(std::make_unique<Periodic>(spec), spec.units);
+  } else if (is("exchange")) {
+    append(std::make_unique<Exchanged>(), inputs);
   } else if (is("scale")) {
     append(std::make_unique<Scale>(inputs, spec), inputs);
   } else if (is("dropout")) {
@@ -432,6 +434,7 @@ static inline void copy_row(float* out, const float* in, int columns, std::int64
 
 inline void Trainer::gather(const Batch& batch, int from, int to) {
   const Rows& rows = batch.rows;
+  if (rows.exchange) return;  // the first layer looks at them itself
   const Signal& signal = *signals_.front();
   const std::int64_t columns = signal.units;
   for (int i = from; i < to; i++) {
@@ -991,8 +994,11 @@ inline bool Trainer::evaluate(const Rows& rows, std::int64_t scoring_rows, Liste
 inline bool Trainer::predict(const Rows& rows, float* out, Listener& listener) {
   listener_ = &listener, polled_ = Clock::now();
   const Signal& output = *signals_.back();
-  for (std::int64_t start = 0; start < rows.count; start += most_rows_) {
-    const Batch batch = batch_of({&rows, nullptr, rows.count}, start, most_rows_);
+  const std::int64_t orders = rows.exchange ? rows.exchange->orders : 1;
+  const std::int64_t at_once = orders < most_rows_ ? most_rows_ / orders * orders : most_rows_;
+  pass_.alike = static_cast<int>(orders < most_rows_ ? orders : most_rows_);
+  for (std::int64_t start = 0; start < rows.count; start += at_once) {
+    const Batch batch = batch_of({&rows, nullptr, rows.count}, start, at_once);
     begin(batch, false);
     const bool done = each_row(batch.count, work_, [&](int from, int to) {
       gather(batch, from, to);

@@ -264,7 +264,10 @@ def classifier_predict() -> dict[str, Any]:
 
 
 def importance(*, table: str, preset: str) -> dict[str, Any]:
-    """Permutation importance of a fifth of the rows by both ways: the times of each, and whether the numbers agree."""
+    """Permutation importance of a fifth of the rows by both ways: the times of each, and whether the numbers agree.
+
+    To one row's share, as rounding may turn a row whose two first classes are equally likely.
+    """
     from sklearn import inspection
 
     from tabgrad.inspection import permutation_importance
@@ -282,7 +285,7 @@ def importance(*, table: str, preset: str) -> dict[str, Any]:
             start = time.perf_counter()
             found[name] = function(*given, n_repeats=10, random_state=0).importances
             seconds[name].append(time.perf_counter() - start)
-    assert np.array_equal(*found.values())
+    assert np.allclose(*found.values(), rtol=0, atol=1.5 / len(truth))
     return {"seconds": seconds, "shape": [*data["X_test"].shape]}
 
 

@@ -77,6 +77,10 @@ class Program:
     def predict_many(
         programs: Sequence[Program], networks: int, x: np.ndarray, codes: np.ndarray | None, threads: int
     ) -> np.ndarray: ...
+    @staticmethod
+    def predict_exchanged(
+        programs: Sequence[Program], networks: int, x: np.ndarray, terms: np.ndarray, order: np.ndarray, threads: int
+    ) -> np.ndarray: ...
     def gradients(
         self,
         x: np.ndarray,

@@ -256,6 +256,38 @@ def test_programs_that_predict_together_are_of_one_shape_and_each_its_own() -> N
         together([one, other], 2, X, None, 1)
 
 
+def test_programs_that_exchange_terms_do_only_that_and_within_their_rows() -> None:
+    exchange = ("exchange", 3, 0, 0, True, (), (), ())
+
+    def program(*layers: Any, loss: Any = None) -> _native.Program:
+        optimizer = None if loss is None else ("sgd", (0.1,), ())
+        return _native.Program(_native.instruction_sets()[0], 3, [*layers], loss, False, False, [], optimizer, 8, 1)
+
+    together, one = _native.Program.predict_exchanged, program(exchange)
+    x = X[np.newaxis]
+    order = np.arange(len(X), dtype=np.uint32)[np.newaxis, ::-1].copy()
+    assert together([one], 1, x, x, order, 1).tobytes() == (X + (X[::-1] - X)).tobytes()
+    for programs, networks, rows, terms, orders, message in (
+        ([one, program(exchange)], 2, x, x, order, "do not fit"),
+        ([one], 1, x, x[:, 1:].copy(), order, "do not fit"),
+        ([one], 1, x[:, :, :2].copy(), x, order, "do not fit"),
+        ([one], 1, x, x, order[:0], "do not fit"),
+        ([one], 1, x, x, order[:, 1:].copy(), "do not fit"),
+        ([one], 1, x, x, order + np.uint32(1), "beyond the rows"),
+        ([program()], 1, x, x, order, "another kind of rows"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            together(programs, networks, rows, terms, orders, 1)
+    with pytest.raises(ValueError, match="another kind of rows"):
+        one.predict(X, None)
+    with pytest.raises(ValueError, match="another kind of rows"):
+        _native.Program.predict_many([one], 1, X, None, 1)
+    with pytest.raises(ValueError, match="first layer of a prediction"):
+        program(("relu", 3, 0, 0, True, (), (), ()), exchange)
+    with pytest.raises(ValueError, match="first layer of a prediction"):
+        program(exchange, loss=("mean_squared_error", (), ()))
+
+
 def test_a_prediction_of_many_is_interrupted() -> None:
     network = Network(3, (Dense(256, "relu"), Dense(256, "relu"), Dense(2)))
     sets, x = tuple(network.initial_weights(seed) for seed in range(4)), np.tile(X, (20_000, 1))

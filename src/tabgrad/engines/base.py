@@ -384,3 +384,24 @@ class Engine(Protocol):
 
         Each is what `predict` gives, bit for bit, for any number of threads, which share sets and rows.
         """
+
+    def predict_exchanged(
+        self,
+        network: Network,
+        weights: Sequence[Sequence[np.ndarray]],
+        x: np.ndarray,
+        terms: np.ndarray,
+        orders: np.ndarray,
+        *,
+        threads: int | None = None,
+    ) -> np.ndarray:
+        """The outputs where one term of each row is another row's: float32 of shape (sets, rows, orders, outputs).
+
+        ::
+
+            output[s, i, r] = network_s(x[s, i] + (terms[s, orders[r, i]] - terms[s, i]))
+
+        `x` and `terms` are float32 of shape (sets, rows, inputs), `orders` are places of rows, (orders, rows). The
+        network takes no codes. Each output is what `predict` gives of these sums in float32, bit for bit, for any
+        number of threads.
+        """

@@ -259,30 +259,63 @@ class NativeEngine:
         """The outputs with several sets of weights, in one call of the kernels."""
         if not weights:
             return np.empty((0, len(x), network.outputs), np.float32)
-        rows, threads = min(max(len(x), 1), SCORING_ROWS), _threads(threads)
+        threads = _threads(threads)
+        with self._sets(network, weights, len(x), threads, exchanges=False) as sets:
+            return sets.predict(x, codes, threads)
+
+    def predict_exchanged(
+        self,
+        network: Network,
+        weights: Sequence[Sequence[np.ndarray]],
+        x: np.ndarray,
+        terms: np.ndarray,
+        orders: np.ndarray,
+        *,
+        threads: int | None = None,
+    ) -> np.ndarray:
+        """The outputs with a term exchanged, the orders of a row side by side, as they are nearly the same row."""
+        threads = _threads(threads)
+        with self._sets(network, weights, orders.size, threads, exchanges=True) as sets:
+            return sets.predict_exchanged(x, terms, orders.astype(np.uint32, order="C"), threads)
+
+    @contextmanager
+    def _sets(
+        self, network: Network, weights: Sequence[Sequence[np.ndarray]], count: int, threads: int, *, exchanges: bool
+    ) -> Iterator[_Sets]:
+        """The programs for predictions of so many rows: those of the last such call, if they are the same."""
+        rows = min(max(count, 1), SCORING_ROWS)
         # Each thread has the same share of sets, if need be of some rows only; of few rows not worth another program.
-        parts = threads // math.gcd(len(weights), threads) if len(x) > WORTH_PARTS * threads else 1
-        key = (network, rows, parts, *weights)
-        sets = self._predicting_many.take(key) or _Sets(network, weights, rows, parts)
-        outputs = sets.predict(x, codes, threads)
+        parts = threads // math.gcd(len(weights), threads) if count > WORTH_PARTS * threads else 1
+        key = (network, exchanges, rows, parts, *weights)
+        sets = self._predicting_many.take(key) or _Sets(network, weights, rows, parts, exchanges=exchanges)
+        yield sets
         if all(type(each) is tuple for each in weights):  # never changed in place, unlike a list
             self._predicting_many.keep(key, sets, parts)
-        return outputs
 
 
 class _Sets:
     """Programs of one network, each with one of several sets of weights, all of them `parts` times."""
 
-    def __init__(self, network: Network, weights: Sequence[Sequence[np.ndarray]], rows: int, parts: int) -> None:
+    def __init__(
+        self, network: Network, weights: Sequence[Sequence[np.ndarray]], rows: int, parts: int, *, exchanges: bool
+    ) -> None:
         self._sets, self._work = len(weights), len(weights) * _products(network)
-        self._programs = [_native_program(network, None, rows, 1) for _ in range(self._sets * parts)]
+        first = [_lowered("exchange", network.inputs)] if exchanges else []
+        self._programs = [_native_program(network, None, rows, 1, first) for _ in range(self._sets * parts)]
         for program, each in zip(self._programs, [*weights] * parts, strict=True):
             _write_weights(program, each, network)
 
     def predict(self, x: np.ndarray, codes: np.ndarray | None, threads: int) -> np.ndarray:
         """The outputs of all sets, by as many threads as are worth their start."""
-        useful = min(threads, len(self._programs)) if len(x) * self._work > WORTH_THREADS else 1
-        return _native.Program.predict_many(self._programs, self._sets, x, codes, useful)
+        return _native.Program.predict_many(self._programs, self._sets, x, codes, self._useful(len(x), threads))
+
+    def predict_exchanged(self, x: np.ndarray, terms: np.ndarray, orders: np.ndarray, threads: int) -> np.ndarray:
+        """Likewise with a term of each row exchanged."""
+        useful = self._useful(orders.size, threads)
+        return _native.Program.predict_exchanged(self._programs, self._sets, x, terms, orders, useful)
+
+    def _useful(self, rows: int, threads: int) -> int:
+        return min(threads, len(self._programs)) if rows * self._work > WORTH_THREADS else 1
 
 
 class _Keeper(Generic[Kept]):
@@ -569,11 +602,13 @@ def _ahead(plan: Plan) -> Callable[[int], np.ndarray] | None:
     return ahead
 
 
-def _native_program(network: Network, plan: Plan | None, most_rows: int, threads: int) -> _native.Program:
+def _native_program(
+    network: Network, plan: Plan | None, most_rows: int, threads: int, first: Sequence[_LoweredLayer] = ()
+) -> _native.Program:
     return _native.Program(
         instruction_set(),
         network.inputs,
-        _lower(network, 0 if plan is None else plan.seed),
+        [*first, *_lower(network, 0 if plan is None else plan.seed)],
         None if plan is None else _part(plan.loss),
         plan is not None and plan.linked,
         plan is not None and plan.loss.target == "labels",

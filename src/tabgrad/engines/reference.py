@@ -310,6 +310,25 @@ class ReferenceEngine:
             outputs[place] = self.predict(network, each, x, codes=codes, batch_size=batch_size)
         return outputs
 
+    def predict_exchanged(
+        self,
+        network: Network,
+        weights: Sequence[Sequence[np.ndarray]],
+        x: np.ndarray,
+        terms: np.ndarray,
+        orders: np.ndarray,
+        *,
+        threads: int | None = None,
+    ) -> np.ndarray:
+        """The outputs of ``x_i + (t_(order ri) - t_i)``, one set after the other; see `Engine.predict_exchanged`."""
+        count, rows = orders.shape
+        outputs = np.empty((len(weights), rows, count, network.outputs), self.dtype)
+        for place, (each, x_s, t) in enumerate(zip(weights, x, terms, strict=True)):
+            sums = x_s[:, np.newaxis] + (t[orders.T] - t[:, np.newaxis])  # (rows, orders, inputs)
+            flat = sums.reshape(rows * count, network.inputs)
+            outputs[place] = self.predict(network, each, flat, batch_size=PREDICTED_AT_ONCE).reshape(rows, count, -1)
+        return outputs
+
 
 class _Steps:
     """A run on its way, and the session that its listener sees."""

@@ -203,6 +203,18 @@ class SharingEngine:
         """The outputs with several sets of weights."""
         return self._engine.predict_many(network, weights, x, **how)
 
+    def predict_exchanged(
+        self,
+        network: Network,
+        weights: Sequence[Sequence[np.ndarray]],
+        x: np.ndarray,
+        terms: np.ndarray,
+        orders: np.ndarray,
+        **how: Any,
+    ) -> np.ndarray:
+        """As the engine does."""
+        return self._engine.predict_exchanged(network, weights, x, terms, orders, **how)
+
 
 # ---- What a run that goes on is ------------------------------------------------------------------------------------
 

@@ -47,6 +47,7 @@ from tabgrad.estimators._stretching import Judged, lines
 from tabgrad.estimators._suspicions import leaks, repeats
 from tabgrad.layers import Dense
 from tabgrad.models import Sequential
+from tabgrad.plan import Network
 from tabgrad.store import Content
 from tabgrad.table import Kind, Schema, Table, Words, infer
 from tabgrad.table.memory import demand
@@ -807,8 +808,15 @@ class TableEstimator(BaseEstimator):
 
     def _said(self, encoded: Encoded) -> np.ndarray:
         """What `_outputs` gives, of rows that are numbers already."""
+        return self._together(self._by_each(encoded))
+
+    def _by_each(self, encoded: Encoded) -> np.ndarray:
+        """The outputs of each network: float32 of shape (members, rows, outputs)."""
         with limited(self._threads()):
-            outputs = _predicted(self.models_, encoded)
+            return _predicted(self.models_, encoded)
+
+    def _together(self, outputs: np.ndarray) -> np.ndarray:
+        """What the networks say together that have these outputs."""
         blocks = [outputs[:, first : first + BLOCK] for first in range(0, max(outputs.shape[1], 1), BLOCK)]
         said = np.concatenate([self._mean(block, self.models_[0]) for block in blocks])
         return self._tempered(said if self._neighbors is None else self._neighbors.joined(said, encoded))
@@ -1170,10 +1178,15 @@ def _may_run_apart(model: Sequential, options: Mapping[str, Any]) -> bool:
     return not options["verbose"] and options["batch_size"] is not None and not model.plan().has_functions
 
 
+def networks_of(models: Sequence[Sequential]) -> tuple[Network, list[Sequence[np.ndarray]]]:
+    """The network of models that differ in their weights alone, and the weights of each."""
+    network = models[0]._ready_network("predict")
+    return network, [model._weights(network) for model in models]
+
+
 def _predicted(models: Sequence[Sequential], encoded: Encoded) -> np.ndarray:
     """The outputs of networks that differ in their weights alone: float32 of shape (models, rows, outputs)."""
-    network = models[0]._ready_network("predict")
-    weights = [model._weights(network) for model in models]
+    network, weights = networks_of(models)
     return get_engine().predict_many(network, weights, encoded.x, codes=encoded.codes, batch_size=ROWS)
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from sklearn.base import is_classifier, is_regressor
@@ -16,11 +18,13 @@ from tabgrad._checks import COUNT, check
 from tabgrad._refusals import shown
 from tabgrad._row_weights import row_weights
 from tabgrad.encode.encoder import Encoded
+from tabgrad.engines.native import limited
 from tabgrad.errors import ArgumentError, DataError, DataWarning
-from tabgrad.estimators._base import TableEstimator, estimator_that_said
+from tabgrad.estimators._base import TableEstimator, estimator_that_said, networks_of
 from tabgrad.estimators.classifier import Classifier
 from tabgrad.estimators.regressor import Regressor
 from tabgrad.inspection._tables import Given, rows_drawn
+from tabgrad.inspection._terms import Terms
 from tabgrad.table import Table
 
 if TYPE_CHECKING:
@@ -30,10 +34,11 @@ if TYPE_CHECKING:
 
 __all__ = ["PermutationImportance", "permutation_importance"]
 
-MOST_NUMBERS = 2**23  # in what one call of the kernels takes and gives
+MOST_NUMBERS = 2**25  # in what one call of the kernels takes and gives
 LISTED = 20  # columns on a screen, or in a figure
 
 Scores = tuple[tuple[str, ...], np.ndarray, np.ndarray]
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,8 +141,10 @@ def permutation_importance(
     trained on: on its own it may rely on columns that help nowhere else. Of columns that tell the same, each alone may
     look needless, as the others are still there.
 
-    A `Classifier` or `Regressor` encodes X once, permutes what came of a column, and predicts many
-    permutations in one call of the kernels. Any other estimator predicts one after the other.
+    A `Classifier` or `Regressor` encodes X once and predicts many permutations in one call of the kernels. Up to their
+    first weighted sums its networks are asked once for all of them, as there only the permuted column's own term
+    changes; so scores are those of `predict` but for the rounding of float32. Any other estimator predicts one
+    permutation after the other.
 
     Parameters
     ----------
@@ -156,8 +163,8 @@ def permutation_importance(
         How many of the rows, or which share of them, are looked at, drawn at random.
     random_state : int, numpy.random.RandomState or None, default None
         From which the orders follow, as in scikit-learn: the same int gives the numbers that its
-        `permutation_importance` gives. (With fewer rows by `max_samples`, its baseline is still that of all rows; here
-        both are of the same rows.)
+        `permutation_importance` gives, to that rounding. (With fewer rows by `max_samples`, its baseline is still that
+        of all rows; here both are of the same rows.)
 
     Returns
     -------
@@ -338,32 +345,60 @@ def _fast(estimator: TableEstimator, metrics: Sequence[Metric], sample: Sample, 
     judge = Judge.of(estimator, metrics, table, sample)
     baseline = judge.scores(estimator._said(encoded))
     scores = np.empty((len(metrics), len(table.names), len(orders)))
-    for column, name in enumerate(table.names):
-        for repeat, said in enumerate(_permuted(estimator, name, encoded, orders)):
-            scores[:, column, repeat] = judge.scores(said)
+    scores[:] = baseline[:, np.newaxis, np.newaxis]  # of columns that the networks know nothing of
+    with limited(estimator._threads()):
+        for column, first, outputs in _one_ahead(_permuted(estimator, table.names, encoded, orders)):
+            members, rows, count, units = outputs.shape
+            said = estimator._together(outputs.reshape(members, rows * count, units)).reshape(rows, count, -1)
+            for place in range(count):
+                scores[:, column, first + place] = judge.scores(said[:, place])
     return table.names, baseline, scores
 
 
-def _permuted(estimator: TableEstimator, name: str, encoded: Encoded, orders: np.ndarray) -> Iterator[np.ndarray]:
-    """What the networks say of the rows, a column of the table in each of these orders."""
-    features, codes = estimator.encoder_.places(name)
-    rows, units = len(encoded), estimator.n_outputs_
-    if not features and not codes:  # the networks know nothing of it
-        said = estimator._said(encoded)
-        yield from (said for _ in orders)
-        return
-    width = encoded.x.shape[1] + (0 if encoded.codes is None else encoded.codes.shape[1])
-    at_once = max(MOST_NUMBERS // (rows * (width + units * len(estimator.models_))), 1)
-    for first in range(0, len(orders), at_once):
-        these = orders[first : first + at_once]
-        x = np.tile(encoded.x, (len(these), 1))
-        x[:, features] = encoded.x[these.ravel()][:, features]
-        of_codes = None
-        if encoded.codes is not None:
-            of_codes = np.tile(encoded.codes, (len(these), 1))
-            of_codes[:, codes] = encoded.codes[these.ravel()][:, codes]
-        said = estimator._said(Encoded(x, of_codes))
-        yield from said.reshape(len(these), rows, -1)
+def _permuted(
+    estimator: TableEstimator, names: Sequence[str], encoded: Encoded, orders: np.ndarray
+) -> Iterator[tuple[int, int, np.ndarray]]:
+    """A column, the first of some orders, and what networks say with it in these: (members, rows, orders, outputs)."""
+    rows, inputs, units = len(encoded), encoded.x.shape[1], estimator.n_outputs_
+    terms = Terms.of(*networks_of(estimator.models_), encoded)
+    width = inputs + (0 if encoded.codes is None else encoded.codes.shape[1])
+    numbers = rows * (units * len(estimator.models_) + (width if terms is None else 0))
+    at_once = max(MOST_NUMBERS // numbers, 1)
+    for column, name in enumerate(names):
+        features, codes = estimator.encoder_.places(name)
+        for first in range(0, len(orders) if features or codes else 0, at_once):
+            these = orders[first : first + at_once]
+            if terms is None:
+                outputs = estimator._by_each(_anew(encoded, features, codes, these))
+                yield column, first, outputs.reshape(len(outputs), rows, len(these), units)
+            else:
+                yield column, first, terms.permuted([*features, *(inputs + code for code in codes)], these)
+
+
+def _anew(encoded: Encoded, features: list[int], codes: list[int], orders: np.ndarray) -> Encoded:
+    """The rows with some columns in these orders, those of a row side by side."""
+    from_rows, count = orders.T.ravel(), len(orders)
+    x = np.repeat(encoded.x, count, axis=0)
+    x[:, features] = encoded.x[from_rows][:, features]
+    if encoded.codes is None:
+        return Encoded(x)
+    of_codes = np.repeat(encoded.codes, count, axis=0)
+    of_codes[:, codes] = encoded.codes[from_rows][:, codes]
+    return Encoded(x, of_codes)
+
+
+def _one_ahead(made: Iterator[Made]) -> Iterator[Made]:
+    """What an iterator makes, the next of it in another thread while the last is looked at."""
+    context = copy_context()
+
+    def made_next() -> Made | None:
+        return next(made, None)
+
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(context.run, made_next)
+        while (one := coming.result()) is not None:
+            coming = pool.submit(context.run, made_next)
+            yield one
 
 
 @dataclass(frozen=True)
