@@ -76,7 +76,7 @@ def permuted(estimator):
     table, encoded = estimator._encoded(ROWS)
     return {
         table.names[column]: outputs
-        for column, _, outputs in importance._permuted(estimator, table.names, encoded, ORDERS)
+        for column, _, outputs, _ in importance._permuted(estimator, table.names, encoded, ORDERS)
     }
 
 

@@ -808,15 +808,15 @@ class TableEstimator(BaseEstimator):
 
     def _said(self, encoded: Encoded) -> np.ndarray:
         """What `_outputs` gives, of rows that are numbers already."""
-        return self._together(self._by_each(encoded))
+        return self._together(self._by_each(encoded), encoded)
 
     def _by_each(self, encoded: Encoded) -> np.ndarray:
         """The outputs of each network: float32 of shape (members, rows, outputs)."""
         with limited(self._threads()):
             return _predicted(self.models_, encoded)
 
-    def _together(self, outputs: np.ndarray) -> np.ndarray:
-        """What the networks say together that have these outputs."""
+    def _together(self, outputs: np.ndarray, encoded: Encoded) -> np.ndarray:
+        """What networks that have these outputs say together, and with the rows of the fit that are near."""
         blocks = [outputs[:, first : first + BLOCK] for first in range(0, max(outputs.shape[1], 1), BLOCK)]
         said = np.concatenate([self._mean(block, self.models_[0]) for block in blocks])
         return self._tempered(said if self._neighbors is None else self._neighbors.joined(said, encoded))

@@ -347,9 +347,9 @@ def _fast(estimator: TableEstimator, metrics: Sequence[Metric], sample: Sample, 
     scores = np.empty((len(metrics), len(table.names), len(orders)))
     scores[:] = baseline[:, np.newaxis, np.newaxis]  # of columns that the networks know nothing of
     with limited(estimator._threads()):
-        for column, first, outputs in _one_ahead(_permuted(estimator, table.names, encoded, orders)):
+        for column, first, outputs, changed in _one_ahead(_permuted(estimator, table.names, encoded, orders)):
             members, rows, count, units = outputs.shape
-            said = estimator._together(outputs.reshape(members, rows * count, units)).reshape(rows, count, -1)
+            said = estimator._together(outputs.reshape(members, rows * count, units), changed).reshape(rows, count, -1)
             for place in range(count):
                 scores[:, column, first + place] = judge.scores(said[:, place])
     return table.names, baseline, scores
@@ -357,22 +357,28 @@ def _fast(estimator: TableEstimator, metrics: Sequence[Metric], sample: Sample, 
 
 def _permuted(
     estimator: TableEstimator, names: Sequence[str], encoded: Encoded, orders: np.ndarray
-) -> Iterator[tuple[int, int, np.ndarray]]:
-    """A column, the first of some orders, and what networks say with it in these: (members, rows, orders, outputs)."""
+) -> Iterator[tuple[int, int, np.ndarray, Encoded]]:
+    """A column, the first of some orders, what networks say with it in these, and the rows with it in these.
+
+    The former of shape (members, rows, orders, outputs), the latter with the orders of a row side by side, where
+    somebody needs to see them: where rows of the fit are asked, or networks predict anew.
+    """
     rows, inputs, units = len(encoded), encoded.x.shape[1], estimator.n_outputs_
     terms = Terms.of(*networks_of(estimator.models_), encoded)
     width = inputs + (0 if encoded.codes is None else encoded.codes.shape[1])
-    numbers = rows * (units * len(estimator.models_) + (width if terms is None else 0))
+    anew = terms is None or estimator.rows_kept_ > 0
+    numbers = rows * (units * len(estimator.models_) + (width if anew else 0))
     at_once = max(MOST_NUMBERS // numbers, 1)
     for column, name in enumerate(names):
         features, codes = estimator.encoder_.places(name)
         for first in range(0, len(orders) if features or codes else 0, at_once):
             these = orders[first : first + at_once]
+            changed = _anew(encoded, features, codes, these) if anew else encoded
             if terms is None:
-                outputs = estimator._by_each(_anew(encoded, features, codes, these))
-                yield column, first, outputs.reshape(len(outputs), rows, len(these), units)
+                outputs = estimator._by_each(changed).reshape(-1, rows, len(these), units)
             else:
-                yield column, first, terms.permuted([*features, *(inputs + code for code in codes)], these)
+                outputs = terms.permuted([*features, *(inputs + code for code in codes)], these)
+            yield column, first, outputs, changed
 
 
 def _anew(encoded: Encoded, features: list[int], codes: list[int], orders: np.ndarray) -> Encoded:
