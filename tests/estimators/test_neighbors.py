@@ -1,5 +1,7 @@
 """Rows of the fit beside the networks: what they say, when they are kept, and what a model with them is."""
 
+from copy import deepcopy
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -14,6 +16,8 @@ from tabgrad.errors import DataWarning, ModelFileError
 from tabgrad.estimators._neighbors import MOST_LEVELS, Asked, Neighbors, Space, chosen, relevance
 from tabgrad.estimators.ensemble import EnsembleClassifier
 from tabgrad.inspection import permutation_importance
+from tabgrad.layers import Dense
+from tabgrad.models import Sequential
 from tabgrad.report import Report
 
 SMALL = {"members": 4, "hidden_layer_sizes": (16,), "epochs": 20, "random_state": 0, "numeric_embedding": "none"}
@@ -142,12 +146,11 @@ def test_what_chance_gives_is_no_gain():
     """Of answers that follow nothing, no settings are better than the shares."""
     random = np.random.default_rng(0)
     space = Space(np.ones(2), np.zeros(0), ())
-    for rows in (100, 1000):
+    for rows in (100, *[400] * 10, 1000):
         encoded = Encoded(random.normal(size=(rows, 2)).astype(np.float32))
-        asked = Asked(
-            np.full((rows, 2), 0.5), random.integers(0, 2, rows, np.int32), np.ones(rows), np.arange(rows) % 8
-        )
-        assert chosen(asked, space, encoded, 32) is None
+        said, answers, fold = np.full((rows, 2), 0.5), random.integers(0, 2, rows, np.int32), np.arange(rows) % 8
+        for weight in (np.ones(rows), random.lognormal(0, 2.5, rows)):
+            assert chosen(Asked(said, answers, weight / weight.mean(), fold), space, encoded, 32, seed=0) is None
 
 
 def test_rows_that_repeat_others_exactly_are_near():
@@ -161,8 +164,8 @@ def test_rows_that_repeat_others_exactly_are_near():
 
 def test_few_rows_have_few_neighbours():
     X, y = repeated(200)
-    assert Classifier(**SMALL | {"n_neighbors": 5000}).fit(X, y)._neighbors.most == 199 - 100
-    assert Classifier(**SMALL | {"n_neighbors": 5000}).fit(X[:2], [0, 1])._neighbors is None
+    assert Classifier(**SMALL | {"n_neighbors": 256}).fit(X, y)._neighbors.most == 199 - 100
+    assert Classifier(**SMALL | {"n_neighbors": 256}).fit(X[:2], [0, 1])._neighbors is None
 
 
 def test_a_regressor_keeps_rows_too():
@@ -208,15 +211,47 @@ def test_weights_count(weight):
         assert found.score(X, y) > 0.95
 
 
-def test_large_tables_time_and_warm_starts_keep_none(monkeypatch):
+def test_large_tables_and_single_steps_keep_none(monkeypatch):
     X, y = repeated()
     monkeypatch.setattr("tabgrad.estimators._base.MOST_ROWS", len(X) - 1)
     assert Classifier(**SMALL).fit(X, y)._neighbors is None
     monkeypatch.undo()
-    warm = Classifier(**SMALL, warm_start=True).fit(X, y)
-    assert warm._neighbors is not None
-    assert warm.fit(X, y)._neighbors is None
+    monkeypatch.setattr("tabgrad.estimators._neighbors.MOST_NUMBERS", 4 * len(X) - 1)
+    assert Classifier(**SMALL).fit(X, y)._neighbors is None
+    monkeypatch.undo()
     assert Classifier(**SMALL).partial_fit(X, y)._neighbors is None
+
+
+def test_a_fit_that_goes_on_keeps_the_rows_of_the_first():
+    X, y = repeated()
+    warm = Classifier(**SMALL, warm_start=True).fit(X, y)
+    first = warm._neighbors
+    assert warm.fit(X[:100], y[:100])._neighbors is first
+    assert warm.partial_fit(X[:100], y[:100])._neighbors is first
+    assert any("asked beside the networks" in note for note in warm.notes_)
+    assert warm.set_params(n_neighbors=0).fit(X, y)._neighbors is None
+
+
+def test_the_clock_is_looked_at():
+    """A search among many columns that count alike takes long."""
+    random = np.random.default_rng(0)
+    encoded = Encoded(random.normal(size=(2000, 200)).astype(np.float32))
+    asked = Asked(np.full((2000, 2), 0.5), random.integers(0, 2, 2000, np.int32), np.ones(2000), np.arange(2000) % 8)
+    looked = iter([False, True])
+    assert chosen(asked, Space(np.ones(200), np.zeros(0), ()), encoded, 32, 0, lambda: next(looked)) is None
+    assert next(looked, None) is None
+
+
+def network(features, outputs):
+    return Sequential([Dense(outputs, input_dim=features)])
+
+
+@pytest.mark.parametrize("options, why", [({"loss": "mae"}, "with loss=None"), ({"model": network}, "one of your own")])
+def test_who_asks_for_them_is_told_why_there_are_none(options, why):
+    X, y = repeated(100)
+    asked = Regressor(**SMALL | {"n_neighbors": 8}, **options).fit(X, y)
+    assert any(note.startswith("n_neighbors=8 changes nothing") and why in note for note in asked.notes_)
+    assert not any("n_neighbors" in note for note in Regressor(**SMALL, **options).fit(X, y).notes_)
 
 
 # ---- What a model with them is ---------------------------------------------------------------------------------------
@@ -251,9 +286,10 @@ def test_a_file_holds_them(kept, tmp_path):
         ("places", lambda a: a[:, 1:], "'places' of Neighbors must be finite, of shape"),
         ("places", lambda a: a * np.nan, "must be finite"),
         ("weight", lambda a: -a, "at least 0"),
-        ("factors", lambda a: a[1:], "a factor of at least 0 for each column"),
+        ("factors", lambda a: a[1:], "no huge one, for each encoded column"),
         ("factors", lambda a: -a, "a factor of at least 0"),
         ("concentration", lambda c: 0.0, "above 0"),
+        ("factors", lambda a: a * 1e30, "no huge one"),
         ("most", lambda most: 0, "between 1 and 900"),
         ("most", lambda most: 10**9, "between 1 and 900"),
         ("reach", None, "Neighbors must hold"),
@@ -286,3 +322,20 @@ def test_the_report_says_so_and_does_not_call_it_overfitting(kept):
     report = Report.of(kept, *repeated(300, seed=6), train=repeated())
     assert "900 rows of the training are asked beside the networks" in report.html()
     assert "overfitting" not in {finding.kind for finding in report.findings}
+
+
+def test_numbers_beyond_all_others_are_far_away():
+    space = Space(np.array([1e18, 1.0]), np.zeros(0), ())
+    rows = Encoded(np.array([[1e-18, 0], [1e30, -1e30], [3e38, 3e38]], np.float32))
+    answers, weight = np.arange(3, dtype=np.int32), np.ones(3, np.float32)
+    near = Neighbors(space, space.places(rows), answers, weight, 1.0, 0.1, 3)
+    said = np.full((3, 3), 1 / 3)
+    np.testing.assert_allclose(near.joined(said, rows), np.eye(3) / 2 + 1 / 6, atol=1e-6)
+
+
+def test_a_copy_holds_no_tree(kept):
+    kept.predict(repeated(10)[0])
+    assert "_tree" in vars(kept._neighbors)
+    copied = deepcopy(kept._neighbors)
+    assert "_tree" not in vars(copied)
+    np.testing.assert_array_equal(copied.places, kept._neighbors.places)

@@ -277,6 +277,9 @@ class TableEstimator(BaseEstimator):
         fingerprint = made_once("fingerprint", (table,), table.fingerprint)
         facts = (table.names, ready.rows.named, ready.target_names, ready.wide, fingerprint, notes)
         record = Fitted(models, encoder, ready.schema, target, *facts, row_weights(sample_weight, len(table)))
+        if go_on and way.preset.n_neighbors and self._neighbors is not None:
+            record.neighbors = self._neighbors  # the same columns, as the same numbers
+            record.notes.append(self._neighbors.note)
         if way.members == 1:
             self._train_one(record, head, sample, encoded, ready.whole, ready.held, way)
         else:
@@ -622,14 +625,11 @@ class TableEstimator(BaseEstimator):
         None where they do not pay, or nobody could tell whether they do.
         """
         most, names, encoder = way.preset.n_neighbors, record.names, record.encoder
-        means = head.least_squares or (self._kind == "classifier" and self.loss is None)
-        if (
-            not (most and parts and means and self.model is None)
-            or len(sample) > MOST_ROWS
-            or len(names) > MOST_COLUMNS
-        ):
+        if not most or not parts:
             return None
-        if way.deadline is not None and time.monotonic() >= way.deadline:
+        if why := self._why_nobody_is_asked(head, sample, names):
+            if not isinstance(self.n_neighbors, str):  # who has asked for it is told
+                record.notes.append(f"n_neighbors={most} changes nothing: {why}.")
             return None
         classes, models = self._kind == "classifier", tuple(model for model, _, _ in parts)
         fold = np.full(len(sample), -1)
@@ -643,7 +643,21 @@ class TableEstimator(BaseEstimator):
             lambda rows: self._mean(_predicted(models, rows), models[0]), encoded, columns, way.seed, classes=classes
         )
         space = Space.of(encoded, encoder.cardinalities, columns, relevant)
-        return chosen(Asked(said, answers, weight, fold), space, encoded, most)
+
+        def late() -> bool:
+            return way.deadline is not None and time.monotonic() >= way.deadline
+
+        return None if late() else chosen(Asked(said, answers, weight, fold), space, encoded, most, way.seed, late)
+
+    def _why_nobody_is_asked(self, head: Head, sample: Sample, names: Sequence[str]) -> str:
+        """Why near rows are not even looked for; nothing where they are."""
+        if self.model is not None:
+            return "the network is one of your own"
+        if not (head.least_squares or (self._kind == "classifier" and self.loss is None)):
+            return "near rows are asked where means or probabilities are learned, with loss=None"
+        if len(sample) > MOST_ROWS:
+            return f"near rows are asked in tables of at most {MOST_ROWS:,} rows"
+        return f"near rows are asked in tables of at most {MOST_COLUMNS} columns" if len(names) > MOST_COLUMNS else ""
 
     def _stretch(self, target: Any, parts: Sequence[tuple[Sequential, Encoded, np.ndarray]], sample: Sample) -> None:
         """Give the last layer of each network the line that the rows held out by the others ask for; see `Line`."""
@@ -893,7 +907,8 @@ class TableEstimator(BaseEstimator):
         model, encoded = self.models_[place], self.encoder_.encode(sample.table)
         outputs, notes = self._outputs_named()
         if networks > 1:
-            notes.append(f"this is network {place + 1} of {networks}; {owner} predicts the mean of all")
+            also = ", and asks near rows of the fit" if self.rows_kept_ else ""
+            notes.append(f"this is network {place + 1} of {networks}; {owner} predicts the mean of all{also}")
         named = Named(owner, self.encoder_.features, outputs, (*notes, *encoded.notes))
         y = self._learned(sample.y, self.target_, model)
         return model._explained(_inputs(encoded), y, _normalized(sample.weight), named, entries)

@@ -11,7 +11,7 @@ from tabgrad._checks import check
 from tabgrad.encode.encoder import Encoder
 from tabgrad.encode.target import ClassTarget, ValueTarget
 from tabgrad.errors import ArgumentError
-from tabgrad.estimators._neighbors import Neighbors, Space
+from tabgrad.estimators._neighbors import LARGEST, Neighbors, Space
 
 __all__ = ["NEIGHBORS", "neighbors_of", "neighbors_to_content"]
 
@@ -48,8 +48,8 @@ def neighbors_of(
     factors, code_factors = (arrays[NEIGHBORS + name] for name in OF_COLUMNS)
     space = Space(factors, code_factors, tuple(encoder.cardinalities))
     for array, columns in ((space.factors, encoder.features), (space.code_factors, encoder.cardinalities)):
-        if array.shape != (len(columns),) or not (np.isfinite(array) & (array >= 0)).all():
-            raise ArgumentError("Neighbors must have a factor of at least 0 for each column of the encoder.")
+        if array.shape != (len(columns),) or not ((array >= 0) & (array <= LARGEST)).all():
+            raise ArgumentError("Neighbors must have a factor of at least 0, and no huge one, for each encoded column.")
     if (weight < 0).any():
         raise ArgumentError("The weights of neighbors must be at least 0.")
     most = check(data["most"], "most", "neighbors", (int,))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,6 +21,8 @@ __all__ = ["Asked", "Neighbors", "Space", "chosen", "relevance"]
 
 MOST_ROWS = 20_000  # of a table whose rows are looked for: above, networks have seen enough, and a search takes long
 MOST_COLUMNS = 256  # of such a table: in more, no row is near
+MOST_NUMBERS = 2**21  # of all places: where many columns count alike, a search looks at nearly all of them
+MOST_LOOKED_AT = 2**31  # numbers, by all rows that are judged
 MOST_LEVELS = 64  # of a column of codes that counts for nearness
 MOST_SHUFFLED, ROWS_SHUFFLED = 20_000, 512  # rows, of all columns and of one, that show what a column matters
 LEAST_RELEVANCE = 0.01  # of a column that counts, where the most relevant one has 1
@@ -30,9 +32,11 @@ SURE = 3.0  # standard errors of the gain, which it is larger than: of many sett
 SURER = 3.0  # times as much as one network, by which it is decided, is the mean of several trusted
 CONCENTRATIONS = np.geomspace(0.01, 10, 7)
 REACHES = np.geomspace(0.02, 2, 9)  # in units of the distance at which a row has its nearest one elsewhere
+LARGEST = 1e18  # number of a place, and factor: its square is finite
 FARTHEST = 20.0  # reaches, beyond which a row counts for nothing
 LEAST_PROBABILITY = 1e-7
 BLOCK = 4_096  # rows that are looked up at a time
+SLICE = 256  # between which somebody may look at the clock
 
 
 # ---- Where rows are --------------------------------------------------------------------------------------------------
@@ -83,9 +87,9 @@ class Space:
                     spread += 1 - ((np.bincount(encoded.codes[:, code]) / len(encoded)) ** 2).sum()
             if weight < LEAST_RELEVANCE or spread <= 0:
                 continue
-            factors[list(features)] = weight / np.sqrt(spread)
-            few = [code for code in codes if cardinalities[code] <= MOST_LEVELS]
-            code_factors[few] = weight / np.sqrt(spread)
+            factor = min(weight / np.sqrt(spread), LARGEST)
+            factors[list(features)] = factor
+            code_factors[[code for code in codes if cardinalities[code] <= MOST_LEVELS]] = factor
         return cls(factors, code_factors, tuple(cardinalities))
 
     @property
@@ -97,7 +101,7 @@ class Space:
     def places(self, encoded: Encoded) -> np.ndarray:
         """Where rows are: float32 of shape (rows, width)."""
         kept = np.flatnonzero(self.factors)
-        parts = [(encoded.x[:, kept] * self.factors[kept]).astype(np.float32)]
+        parts = [np.clip(encoded.x[:, kept] * self.factors[kept], -LARGEST, LARGEST).astype(np.float32)]
         for column in np.flatnonzero(self.code_factors).tolist():
             assert encoded.codes is not None
             corners = np.eye(self.cardinalities[column], dtype=np.float32) * np.float32(self.code_factors[column])
@@ -234,6 +238,10 @@ class Neighbors:
             "n_neighbors=0 leaves them out."
         )
 
+    def __getstate__(self) -> dict[str, Any]:
+        """All but the tree, which follows from the places."""
+        return {name: value for name, value in vars(self).items() if name != "_tree"}
+
     @cached_property
     def _tree(self) -> KDTree:
         return _tree(self.places)
@@ -319,13 +327,25 @@ class Asked:
         """Whether answers are indices of classes."""
         return self.answers.ndim == 1
 
-    def near(self, places: np.ndarray, rows: np.ndarray, most: int, farthest: float = np.inf) -> Near:
-        """The rows of other folds that are near some of them."""
+    def near(
+        self,
+        places: np.ndarray,
+        rows: np.ndarray,
+        most: int,
+        farthest: float = np.inf,
+        late: Callable[[], bool] = lambda: False,
+    ) -> Near | None:
+        """The rows of other folds that are near some of them; None where it gets late."""
         found, distance = np.zeros((len(rows), most), np.int64), np.full((len(rows), most), np.inf)
         for fold in np.unique(self.fold[rows]).tolist():
-            here, others = self.fold[rows] == fold, np.flatnonzero(self.fold != fold)
-            near = Near.of(_tree(places[others]), places[rows[here]], most, farthest)
-            found[here], distance[here] = others[near.rows], near.distance
+            here, others = np.flatnonzero(self.fold[rows] == fold), np.flatnonzero(self.fold != fold)
+            tree = _tree(places[others])
+            for first in range(0, len(here), SLICE):
+                if late():
+                    return None
+                some = here[first : first + SLICE]
+                near = Near.of(tree, places[rows[some]], most, farthest)
+                found[some], distance[some] = others[near.rows], near.distance
         return Near(found, distance)
 
     def losses(self, rows: np.ndarray, joined: np.ndarray) -> np.ndarray:
@@ -357,31 +377,39 @@ class Asked:
         return best
 
 
-def chosen(asked: Asked, space: Space, encoded: Encoded, most: int) -> tuple[Neighbors, np.ndarray] | None:
+def chosen(
+    asked: Asked, space: Space, encoded: Encoded, most: int, seed: int, late: Callable[[], bool] = lambda: False
+) -> tuple[Neighbors, np.ndarray] | None:
     """The rows with the concentration and the reach that are best for rows held out, and what is said of all of these.
 
-    None where the loss falls by less than `LEAST_GAIN`, or by no more than chance may, three standard errors.
+    None where the loss falls by less than `LEAST_GAIN`, or by no more than chance may, three standard errors; where
+    places would take too long to search; where it gets late.
     """
     judged = np.flatnonzero(~np.isnan(asked.said[:, 0]) & (asked.fold >= 0))
-    most = min(most, len(judged) - 1)
-    if most < 1 or not space.width:
+    most, numbers = min(most, len(judged) - 1), len(encoded) * space.width
+    if most < 1 or not 0 < numbers <= MOST_NUMBERS:
         return None
-    some = judged[:: -(-len(judged) // ROWS_JUDGED)]
     places = space.places(encoded)
-    near = asked.near(places, some, most)
+    few = generator(seed, "neighbors", 1).permutation(judged)[: min(ROWS_JUDGED, MOST_LOOKED_AT // numbers)]
+    some = np.sort(few)
+    near = asked.near(places, some, most, late=late)
+    if near is None:
+        return None
     elsewhere = np.where(near.distance > 0, near.distance, np.inf).min(axis=1)
     apart = elsewhere[np.isfinite(elsewhere)]
-    unit = float(np.median(apart)) if len(apart) else 1.0
     weight, before = asked.weight[some], asked.losses(some, asked.said[some])
-    concentration, reach = asked.best(some, near, unit)
+    concentration, reach = asked.best(some, near, float(np.median(apart)) if len(apart) else 1.0)
     concentration *= SURER
     gain = before - asked.losses(some, asked.joined(some, near, concentration, reach))
-    mean, loss = np.average(gain, weights=weight), np.average(before, weights=weight)
-    error = np.sqrt(np.average((gain - mean) ** 2, weights=weight) / len(some))
+    share = weight / weight.sum()
+    mean, loss = share @ gain, share @ before
+    error = np.sqrt(share**2 @ (gain - mean) ** 2)
     if not mean > max(LEAST_GAIN * loss, SURE * error):
         return None
-    weights = asked.weight.astype(np.float32)
-    kept = Neighbors(space, places, asked.answers, weights, concentration, reach, most)
+    whole = asked.near(places, judged, most, FARTHEST * reach, late)
+    if whole is None:
+        return None
     said = asked.said.copy()
-    said[judged] = asked.joined(judged, asked.near(places, judged, most, FARTHEST * reach), concentration, reach)
-    return kept, said
+    said[judged] = asked.joined(judged, whole, concentration, reach)
+    weights = asked.weight.astype(np.float32)
+    return Neighbors(space, places, asked.answers, weights, concentration, reach, most), said

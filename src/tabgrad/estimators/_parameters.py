@@ -59,7 +59,7 @@ COMMON: dict[str, list[Any]] = {
     "shuffle": ["boolean"],
     "numeric": [StrOptions({"auto", "robust", "standard", "quantile", "none"})],
     "numeric_embedding": [StrOptions({"auto", *EMBEDDINGS})],
-    "n_neighbors": [_AUTO, Interval(Integral, 0, None, closed="left")],
+    "n_neighbors": [_AUTO, Interval(Integral, 0, 256, closed="both")],
     "kinds": [None, dict],
     "random_state": ["random_state"],
     "n_jobs": [None, Integral],

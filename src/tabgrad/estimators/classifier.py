@@ -131,9 +131,11 @@ class Classifier(ClassifierMixin, TableEstimator):
         count for what they matter to the networks. Each is evidence, the more the nearer it is; where none is near, the
         networks say what they said. Rows held out decide how much they count for, and whether they are asked at all:
         only where the loss of these falls by 2 %. On many tables it does not, and the model holds no row; where it
-        does, `notes_` says so, and **the model, and a file of it, hold the rows of the fit** as numbers. Of several
-        networks, tables of at most 20,000 rows and 256 columns, with ``loss=None``. "auto": 32 in "best", else none. 0:
-        none.
+        does, `notes_` says so, and **the model, and a file of it, hold the rows of the fit** as numbers; of these rows
+        it knows the answers, so that only others tell how good it is. Where rows come in groups, or are copied to
+        make a class larger, give `groups`: those of one are not asked about each other. Of several networks, tables of
+        at most 20,000 rows and 256 columns, with ``loss=None``; a fit that goes on keeps the rows of the first. At most
+        256; "auto": 32 in "best", else none. 0: none.
     kinds : dict, optional
         What columns are, where it is not what their values suggest: ``{"zip": "categorical", "size": ["S", "M",
         "L"]}``; a list is the levels of an ordinal column in their order.

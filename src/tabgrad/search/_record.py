@@ -56,7 +56,7 @@ class Journaled:
         """
         if self._journal is None:
             return
-        self._journal.write_made(key, partial(_entry, outcome))
+        self._journal.write_made(key, partial(_entry, _values(outcome), outcome.predictions))
         if self._journal.trouble is not None and not self._troubled:
             self._troubled = True
             warnings.warn(
@@ -85,8 +85,9 @@ class Journaled:
             )
 
 
-def _entry(outcome: Outcome) -> Entry:
-    values = {
+def _values(outcome: Outcome) -> dict[str, Any]:
+    """What is kept of a fit but its predictions; who gave a score that is no number hears of it, not the writer."""
+    return {
         "test_scores": _plain(outcome.test_scores),
         "train_scores": None if outcome.train_scores is None else _plain(outcome.train_scores),
         "n_test_samples": outcome.n_test_samples,
@@ -94,10 +95,13 @@ def _entry(outcome: Outcome) -> Entry:
         "score_time": outcome.score_time,
         "fit_error": outcome.fit_error,
     }
-    if outcome.predictions is None:
+
+
+def _entry(values: dict[str, Any], predictions: np.ndarray | None) -> Entry:
+    if predictions is None:
         return Entry(values)
     buffer = io.BytesIO()
-    np.save(buffer, outcome.predictions, allow_pickle=False)
+    np.save(buffer, predictions, allow_pickle=False)
     return Entry(values, buffer.getvalue())
 
 

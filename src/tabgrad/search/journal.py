@@ -40,9 +40,9 @@ WRITE = "INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?, ?)"
 READ = "SELECT * FROM entries WHERE kind = ? AND key = ?"
 QUESTION, REMEMBERED, FIT = "question", "remembered", "fit"
 
-PAUSE = 0.1  # seconds between two commits: what a killed process may lose, and short against what it has done
-SHARE = 0.004  # of a processor's time for commits: of hundreds of small fits they are rarer, to be that cheap
-LONGEST_PAUSE = 0.4  # seconds between two commits even then
+PAUSE = 0.1  # seconds between two commits, at least
+SHARE = 0.004  # of a processor's time for commits: the longer one takes, the later is the next
+LONGEST_PAUSE = 0.4  # seconds between two commits, at most: what a killed process may lose
 PATIENCE = 1.0  # seconds that another process has to let go of a file
 PAGE = 16384  # bytes: predictions of 2,722 rows and 7 classes cost 0.24 ms of processor time; 0.33 in pages of 4096
 SMALLEST = 512  # bytes that a database has
@@ -89,8 +89,8 @@ Waiting = Row | Callable[[], Entry]
 class Journal:
     """What a search has done so far; safe from many threads.
 
-    Entries are written by a thread of its own in groups: the first at once, those of the next tenth of a second
-    together; where hundreds come in a second, those of up to 0.4 seconds. A file belongs to one journal at a time, by a
+    Entries are written by a thread of its own in groups: the first at once, those of the next 0.1 to 0.4
+    seconds together, the longer the more a commit costs. A file belongs to one journal at a time, by a
     lock of the system that falls with its process. While entries cannot be written, since the disk is full, they wait
     in memory and are tried again until there is room.
 
