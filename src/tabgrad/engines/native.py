@@ -90,6 +90,11 @@ def limited(threads: int | None) -> Iterator[None]:
         _asked.reset(token)
 
 
+def threads_here() -> int:
+    """Threads where a call does not say how many: those of the block of `limited` around it, else the default."""
+    return _asked.get() or default_threads()
+
+
 class Running:
     """Runs that another thread may end: those begun within `cancellable`."""
 
@@ -447,7 +452,7 @@ def _changed_rate(program: _native.Program, optimizer: Optimizer) -> float | Non
 
 def _threads(threads: int | None) -> int:
     return (
-        _asked.get() or default_threads()
+        threads_here()
         if threads is None
         else check(threads, "threads", "the engine", (int,), Interval(1, MOST_THREADS))
     )

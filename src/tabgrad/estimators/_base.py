@@ -833,7 +833,10 @@ class TableEstimator(BaseEstimator):
         """What networks that have these outputs say together, and with the rows of the fit that are near."""
         blocks = [outputs[:, first : first + BLOCK] for first in range(0, max(outputs.shape[1], 1), BLOCK)]
         said = np.concatenate([self._mean(block, self.models_[0]) for block in blocks])
-        return self._tempered(said if self._neighbors is None else self._neighbors.joined(said, encoded))
+        if self._neighbors is not None:
+            with limited(self._threads()):
+                said = self._neighbors.joined(said, encoded)
+        return self._tempered(said)
 
     def _mean(self, outputs: np.ndarray, model: Sequential) -> np.ndarray:
         """The mean over members, whose order of adding depends on nothing, of what they say of some rows."""

@@ -12,6 +12,7 @@ import numpy as np
 from tabgrad._checks import POSITIVE, check
 from tabgrad._seeds import generator
 from tabgrad.encode.encoder import Encoded
+from tabgrad.engines.native import threads_here
 from tabgrad.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -268,7 +269,8 @@ class Near:
     @classmethod
     def of(cls, tree: KDTree, places: np.ndarray, most: int, farthest: float = np.inf) -> Near:
         """Those in a tree; where there are fewer, the others are at an infinite distance."""
-        distance, rows = tree.query(places, np.arange(1, most + 1), distance_upper_bound=farthest)
+        threads = threads_here() if len(places) >= SLICE else 1  # a row alone need not wait for them
+        distance, rows = tree.query(places, np.arange(1, most + 1), distance_upper_bound=farthest, workers=threads)
         return cls(np.where(np.isfinite(distance), rows, 0), distance)
 
     def evidence(
@@ -339,11 +341,11 @@ class Asked:
         found, distance = np.zeros((len(rows), most), np.int64), np.full((len(rows), most), np.inf)
         for fold in np.unique(self.fold[rows]).tolist():
             here, others = np.flatnonzero(self.fold[rows] == fold), np.flatnonzero(self.fold != fold)
-            tree = _tree(places[others])
-            for first in range(0, len(here), SLICE):
+            tree, at_once = _tree(places[others]), SLICE * threads_here()
+            for first in range(0, len(here), at_once):
                 if late():
                     return None
-                some = here[first : first + SLICE]
+                some = here[first : first + at_once]
                 near = Near.of(tree, places[rows[some]], most, farthest)
                 found[some], distance[some] = others[near.rows], near.distance
         return Near(found, distance)
