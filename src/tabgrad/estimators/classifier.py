@@ -59,7 +59,7 @@ class Classifier(ClassifierMixin, TableEstimator):
     activation : str, Activation or "auto", default "auto"
         Of the hidden layers. "auto": "relu".
     dropout : float or "auto", default "auto"
-        Share of a hidden layer's units that a step leaves out, in [0, 1). "auto": 0.1.
+        Share of a hidden layer's units that a step leaves out, in [0, 1). "auto": 0.1, in "fast" 0.
     model : Sequential, callable or None, default None
         A network of your own in place of `hidden_layer_sizes`, `activation`, `dropout`, `numeric_embedding`, `l1` and
         `l2`, trained as "single" is: each member trains a copy. Of a function the result, called with those of
@@ -88,7 +88,7 @@ class Classifier(ClassifierMixin, TableEstimator):
     validation_fraction : float, default 0.1
         Share of the rows that a single network holds out; every class gives its share.
     patience : int or "auto", default "auto"
-        Epochs without a lower loss after which to stop. "auto": 8 in "fast" or, if more, 0.15 `epochs`; 12 or
+        Epochs without a lower loss after which to stop. "auto": 6 in "fast" or, if more, 0.15 `epochs`; 12 or
         0.3 `epochs` in "best"; 10 or 0.2 `epochs` in "single".
     l1, l2 : float, default 0
         Penalties on the kernels: ``l1 sum |w| + l2 sum w^2``.
