@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -253,7 +254,8 @@ class Neighbors:
         for first in range(0, max(len(said), 1), BLOCK):
             rows = slice(first, first + BLOCK)
             part = Encoded(encoded.x[rows], None if encoded.codes is None else encoded.codes[rows])
-            near = Near.of(self._tree, self.space.places(part), self.most, FARTHEST * self.reach)
+            threads = threads_here() if len(part) >= SLICE else 1  # a row alone need not wait for them
+            near = Near.of(self._tree, self.space.places(part), self.most, FARTHEST * self.reach, threads)
             evidence = near.evidence(self.answers, self.weight, self.reach, said.shape[1])
             blocks.append(_joined(said[rows], *evidence, self.concentration, classes=self.answers.ndim == 1))
         return np.concatenate(blocks)
@@ -267,9 +269,8 @@ class Near:
     distance: np.ndarray
 
     @classmethod
-    def of(cls, tree: KDTree, places: np.ndarray, most: int, farthest: float = np.inf) -> Near:
+    def of(cls, tree: KDTree, places: np.ndarray, most: int, farthest: float = np.inf, threads: int = 1) -> Near:
         """Those in a tree; where there are fewer, the others are at an infinite distance."""
-        threads = threads_here() if len(places) >= SLICE else 1  # a row alone need not wait for them
         distance, rows = tree.query(places, np.arange(1, most + 1), distance_upper_bound=farthest, workers=threads)
         return cls(np.where(np.isfinite(distance), rows, 0), distance)
 
@@ -339,16 +340,21 @@ class Asked:
     ) -> Near | None:
         """The rows of other folds that are near some of them; None where it gets late."""
         found, distance = np.zeros((len(rows), most), np.int64), np.full((len(rows), most), np.inf)
-        for fold in np.unique(self.fold[rows]).tolist():
+
+        def fold_in_time(fold: int) -> bool:
             here, others = np.flatnonzero(self.fold[rows] == fold), np.flatnonzero(self.fold != fold)
-            tree, at_once = _tree(places[others]), SLICE * threads_here()
-            for first in range(0, len(here), at_once):
+            tree = _tree(places[others])
+            for first in range(0, len(here), SLICE):
                 if late():
-                    return None
-                some = here[first : first + at_once]
+                    return False
+                some = here[first : first + SLICE]
                 near = Near.of(tree, places[rows[some]], most, farthest)
                 found[some], distance[some] = others[near.rows], near.distance
-        return Near(found, distance)
+            return True
+
+        with ThreadPoolExecutor(threads_here()) as pool:
+            in_time = all(pool.map(fold_in_time, np.unique(self.fold[rows]).tolist()))
+        return Near(found, distance) if in_time else None
 
     def losses(self, rows: np.ndarray, joined: np.ndarray) -> np.ndarray:
         """``-log p`` of the true class, or the squared error, of each of some rows."""
