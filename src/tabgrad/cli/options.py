@@ -151,7 +151,7 @@ Preset = Annotated[
     str | None,
     valued(
         "--preset",
-        "How much is spent: best, fast (a sixth of the work), single (one network).  [best]",
+        "How much is spent: best, fast (an eighth of the work), single (one network).  [best]",
         panel=TRAINING,
         metavar="NAME",
     ),

@@ -48,7 +48,7 @@ class Classifier(ClassifierMixin, TableEstimator):
         128 in "best" and "single".
     preset : {"fast", "best", "single"}, default "best"
         Figures for all arguments that are "auto" or None, adapted to the number of rows and columns. "best": 8 members,
-        one on each of 8 folds. "fast": 4 smaller ones that learn faster, on 4 of 8 folds, a sixth of the work.
+        one on each of 8 folds. "fast": 4 smaller ones that learn faster, on 4 of 8 folds, an eighth of the work.
         "single": one network without vectors for numbers, a tenth of the rows held out.
     members : int or "auto", default "auto"
         Networks. "auto": the preset's; fewer from some hundred thousand rows on, one for a `model` of your own. 1:

@@ -21,7 +21,7 @@ CHEAP = "fast"
 def default_space(estimator: Classifier | Regressor, *, preset: str | None = None) -> dict[str, Any]:
     """What a good practitioner would search for a `Classifier` or `Regressor`, around the figures of a preset.
 
-    A candidate is the whole preset "fast" with some of its figures changed. It takes a sixth of the work of "best":
+    A candidate is the whole preset "fast" with some of its figures changed. It takes an eighth of the work of "best":
     one fit of 10,000 rows some 2 seconds of one core instead of 12, so that a minute on two cores compares ten
     candidates on five folds and not two. It is not cheaper still ("single", or fewer members), because what is scored
     is what is delivered: the best candidate refitted has the four networks that its score was of. Wider and deeper
