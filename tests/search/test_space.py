@@ -382,7 +382,7 @@ def test_the_default_space_is_of_the_estimators_parameters(estimator):
     figures = PRESETS["fast" if estimator.preset == "best" else estimator.preset]
     assert ("preset" in space) == (estimator.preset == "best")
     assert space["learning_rate"].low < figures.learning_rate < space["learning_rate"].high
-    assert space["dropout"].low < figures.dropout < space["dropout"].high
+    assert space["dropout"].low <= figures.dropout < space["dropout"].high
     assert all(space["weight_decay"].low < decay < space["weight_decay"].high for decay in figures.weight_decays)
     assert figures.hidden_layer_sizes in space["hidden_layer_sizes"].values
     assert figures.activation in space["activation"].values
