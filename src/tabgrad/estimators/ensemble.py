@@ -298,7 +298,7 @@ class EnsembleClassifier(ClassifierMixin, TableEnsemble):
         p(class | row) = sum of w_m p_m(class | row) over members m,      w_m >= 0,  sum of w_m = 1
 
     A search with ``refit="ensemble"`` makes it of its best candidates; `of` makes it of estimators that are fitted;
-    `fit` fits all of them. Its file is one model file (`save`, `tabgrad.load`), and `tabgrad predict`, `evaluate`,
+    `fit` fits all of them. Its file is one model file (`save`, `tabgrad.load`), and ``tabgrad predict``, `evaluate`,
     `inspect` and `report` take it.
 
     Parameters
