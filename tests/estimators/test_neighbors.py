@@ -222,6 +222,14 @@ def test_large_tables_and_single_steps_keep_none(monkeypatch):
     assert Classifier(**SMALL).partial_fit(X, y)._neighbors is None
 
 
+def test_their_memory_is_counted():
+    X, y = repeated()
+    without, few, many = (Classifier(**SMALL | {"n_neighbors": n}).memory_needed(X, y) for n in (0, 1, 256))
+    assert many - few == 255 * len(X) * 24
+    assert few - without == len(X) * (4 * 12 + 24)
+    assert Classifier(**SMALL, loss="mse").memory_needed(X, y) == without
+
+
 def test_a_fit_that_goes_on_keeps_the_rows_of_the_first():
     X, y = repeated()
     warm = Classifier(**SMALL, warm_start=True).fit(X, y)
@@ -246,12 +254,19 @@ def network(features, outputs):
     return Sequential([Dense(outputs, input_dim=features)])
 
 
-@pytest.mark.parametrize("options, why", [({"loss": "mae"}, "with loss=None"), ({"model": network}, "one of your own")])
+@pytest.mark.parametrize(
+    "options, why",
+    [
+        ({"loss": "mae"}, "with loss=None"),
+        ({"model": network}, "one of your own"),
+        ({"members": 1}, "several networks"),
+    ],
+)
 def test_who_asks_for_them_is_told_why_there_are_none(options, why):
     X, y = repeated(100)
-    asked = Regressor(**SMALL | {"n_neighbors": 8}, **options).fit(X, y)
+    asked = Regressor(**SMALL | {"n_neighbors": 8} | options).fit(X, y)
     assert any(note.startswith("n_neighbors=8 changes nothing") and why in note for note in asked.notes_)
-    assert not any("n_neighbors" in note for note in Regressor(**SMALL, **options).fit(X, y).notes_)
+    assert not any("n_neighbors" in note for note in Regressor(**SMALL | options).fit(X, y).notes_)
 
 
 # ---- What a model with them is ---------------------------------------------------------------------------------------

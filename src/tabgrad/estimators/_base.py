@@ -34,7 +34,16 @@ from tabgrad.estimators._folds import dealt, held_out
 from tabgrad.estimators._judging import Deadline, Judge, Told
 from tabgrad.estimators._members import Schedule, mean_history, shown, train, train_judged, watching
 from tabgrad.estimators._memory import Work, bytes_needed
-from tabgrad.estimators._neighbors import MOST_COLUMNS, MOST_ROWS, Asked, Neighbors, Space, chosen, relevance
+from tabgrad.estimators._neighbors import (
+    MOST_COLUMNS,
+    MOST_ROWS,
+    Asked,
+    Neighbors,
+    Space,
+    bytes_of_near,
+    chosen,
+    relevance,
+)
 from tabgrad.estimators._network import Head, Shape, built, knots_of, planned, takes_codes
 from tabgrad.estimators._parameters import check_parameters
 from tabgrad.estimators._presets import Preset
@@ -277,6 +286,9 @@ class TableEstimator(BaseEstimator):
         fingerprint = made_once("fingerprint", (table,), table.fingerprint)
         facts = (table.names, ready.rows.named, ready.target_names, ready.wide, fingerprint, notes)
         record = Fitted(models, encoder, ready.schema, target, *facts, row_weights(sample_weight, len(table)))
+        asked_for = not isinstance(self.n_neighbors, str) and way.preset.n_neighbors
+        if asked_for and (why := self._why_nobody_is_asked(way, head, sample, record.names)):
+            notes.append(f"n_neighbors={self.n_neighbors} changes nothing: {why}.")
         if go_on and way.preset.n_neighbors and self._neighbors is not None:
             record.neighbors = self._neighbors  # the same columns, as the same numbers
             record.notes.append(self._neighbors.note)
@@ -354,7 +366,11 @@ class TableEstimator(BaseEstimator):
         columns = encoder.embeddable if any(way.preset.widths_for(encoder.embeddable)) else 0
         most = tuple(map(float, range(way.preset.knots + 1)))  # a column may have fewer
         layers = planned(self, way.preset, _shape(encoder, ready.head, (most,) * columns), ready.head)
-        return bytes_needed(work, len(encoder.features), len(encoder.cardinalities), layers)
+        need = bytes_needed(work, len(encoder.features), len(encoder.cardinalities), layers)
+        near, names = way.preset.n_neighbors, ready.rows.table.names
+        if not near or self._why_nobody_is_asked(way, ready.head, ready.whole, names):
+            return need
+        return need + bytes_of_near(rows, len(encoder.features), near)
 
     def _way(self, rows: int, *, go_on: bool, one_epoch: bool, deadline: float | None) -> Way:
         """How many networks are trained on so many rows, and how."""
@@ -625,11 +641,7 @@ class TableEstimator(BaseEstimator):
         None where they do not pay, or nobody could tell whether they do.
         """
         most, names, encoder = way.preset.n_neighbors, record.names, record.encoder
-        if not most or not parts:
-            return None
-        if why := self._why_nobody_is_asked(head, sample, names):
-            if not isinstance(self.n_neighbors, str):  # who has asked for it is told
-                record.notes.append(f"n_neighbors={most} changes nothing: {why}.")
+        if not most or not parts or self._why_nobody_is_asked(way, head, sample, names):
             return None
         classes, models = self._kind == "classifier", tuple(model for model, _, _ in parts)
         fold = np.full(len(sample), -1)
@@ -649,8 +661,10 @@ class TableEstimator(BaseEstimator):
 
         return None if late() else chosen(Asked(said, answers, weight, fold), space, encoded, most, way.seed, late)
 
-    def _why_nobody_is_asked(self, head: Head, sample: Sample, names: Sequence[str]) -> str:
+    def _why_nobody_is_asked(self, way: Way, head: Head, sample: Sample, names: Sequence[str]) -> str:
         """Why near rows are not even looked for; nothing where they are."""
+        if way.members == 1:
+            return "near rows are asked beside several networks, each of which holds rows out"
         if self.model is not None:
             return "the network is one of your own"
         if not (head.least_squares or (self._kind == "classifier" and self.loss is None)):

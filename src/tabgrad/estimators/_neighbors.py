@@ -19,7 +19,7 @@ from tabgrad.errors import ArgumentError
 if TYPE_CHECKING:
     from scipy.spatial import KDTree
 
-__all__ = ["Asked", "Neighbors", "Space", "chosen", "relevance"]
+__all__ = ["Asked", "Neighbors", "Space", "bytes_of_near", "chosen", "relevance"]
 
 MOST_ROWS = 20_000  # of a table whose rows are looked for: above, networks have seen enough, and a search takes long
 MOST_COLUMNS = 256  # of such a table: in more, no row is near
@@ -135,7 +135,7 @@ def relevance(
     """
     rows = max(min(ROWS_SHUFFLED, MOST_SHUFFLED // len(columns)), 2)
     some = encoded.part(np.arange(0, len(encoded), -(-len(encoded) // rows)))
-    order = generator(seed, "neighbors").permutation(len(some))
+    other = some.part(generator(seed, "neighbors").permutation(len(some)))
     before = say(some)
     spread = before.std(axis=0)
     found = np.zeros(len(columns))
@@ -143,9 +143,9 @@ def relevance(
         if not features and not codes:
             continue
         x, of_codes = some.x.copy(), None if some.codes is None else some.codes.copy()
-        x[:, list(features)] = some.x[order][:, list(features)]
-        if of_codes is not None and some.codes is not None:
-            of_codes[:, list(codes)] = some.codes[order][:, list(codes)]
+        x[:, list(features)] = other.x[:, list(features)]
+        if of_codes is not None and other.codes is not None:
+            of_codes[:, list(codes)] = other.codes[:, list(codes)]
         after = say(Encoded(x, of_codes))
         if classes:
             change = np.sqrt(np.clip(after, 0, 1)) - np.sqrt(np.clip(before, 0, 1))
@@ -285,6 +285,23 @@ class Near:
         found = np.zeros((len(counts), outputs))
         np.add.at(found, (np.arange(len(counts))[:, np.newaxis], answers[self.rows]), counts)
         return found, total
+
+
+def bytes_of_near(rows: int, features: int, most: int) -> int:
+    """The bytes that looking for near rows takes, at most.
+
+    ::
+
+        places      min(features n, 2^21) (4 + 8)     here, and in the tree
+        near rows   most n 3 8                        which, at what distance, what they count for
+
+    Examples
+    --------
+    >>> from tabgrad.estimators._neighbors import bytes_of_near
+    >>> bytes_of_near(1000, 10, 32)
+    888000
+    """
+    return min(features * rows, MOST_NUMBERS) * 12 + most * rows * 24
 
 
 def _tree(places: np.ndarray) -> KDTree:
