@@ -9,6 +9,7 @@ import pytest
 from tabgrad import Classifier
 from tabgrad.errors import SearchWarning
 from tabgrad.search import GridSearchCV
+from tabgrad.search.journal import LONGEST_PAUSE
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(90, 3))
@@ -26,7 +27,7 @@ def test_a_full_disk_costs_what_it_cannot_hold_and_no_result(tmp_path):
 
     def fill(progress):
         if progress.done == 3:
-            time.sleep(0.3)  # what was written before is on the disk
+            time.sleep(3 * LONGEST_PAUSE)  # what was written before is on the disk
             resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))  # no byte of a file behind these
         time.sleep(0.05)
 
