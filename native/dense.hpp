@@ -51,7 +51,7 @@ struct Dense : Layer {
     };
     if (pass.alike > 1 && places.data())
       product_of_alike(from, to, pass.alike, padded(kernel.columns), kernel.rows, {in->value.data(), in->ld, 1}, w,
-                       kernel.ld, places.data(), end);
+                       kernel.ld, places.data() + static_cast<long>(from) * (kernel.rows + 1), end);
     else
       product(to - from, padded(kernel.columns), kernel.rows, Left{in->value_of(from), in->ld, 1}, w, kernel.ld,
               [&](int m, int n, int rows, int vectors, const vec* block) { end(from + m, n, rows, vectors, block); });

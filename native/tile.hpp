@@ -46,8 +46,8 @@ static void tile(Left A, const float* B, long ldb, int K, vec* out, bool goes_on
 }
 
 template <int V, bool CONTIGUOUS, int... m>
-static constexpr Tile pick_rows(int rows, std::integer_sequence<int, m...>) {
-  constexpr Tile tiles[] = {tile<m + 1, V, CONTIGUOUS>...};
+static inline Tile pick_rows(int rows, std::integer_sequence<int, m...>) {
+  static constexpr Tile tiles[] = {tile<m + 1, V, CONTIGUOUS>...};
   return tiles[rows - 1];
 }
 template <bool CONTIGUOUS>
@@ -116,8 +116,8 @@ static void tile_of(Left A, const float* B, long ldb, const std::int32_t* places
 using TileOf = void (*)(Left A, const float* B, long ldb, const std::int32_t* places, int count, vec* out);
 
 template <int V, int... m>
-static constexpr TileOf pick_rows_of(int rows, std::integer_sequence<int, m...>) {
-  constexpr TileOf tiles[] = {tile_of<m + 1, V>...};
+static inline TileOf pick_rows_of(int rows, std::integer_sequence<int, m...>) {
+  static constexpr TileOf tiles[] = {tile_of<m + 1, V>...};
   return tiles[rows - 1];
 }
 static inline TileOf pick_tile_of(int rows, int vectors) {
@@ -137,40 +137,25 @@ constexpr int MOST_ALIKE = 24;
 // to); `places`: room for K + 1 integers a row, how many terms are left and which.
 template <class Epilogue>
 static void product_of_alike(int from, int to, int alike, int N, int K, Left A, const float* B, long ldb,
-                             std::int32_t* places, const Epilogue& epilogue) {
+                             std::int32_t* terms, const Epilogue& epilogue) {
   alignas(64) vec block[MOST_ALIKE * TILE_VECTORS];
-  // Columns of B that every block reads, row behind row: where they lie they may fall into few sets of the cache.
-  alignas(64) float panel[DEPTH * TILE_VECTORS * W];
   const int group = alike < MOST_ALIKE ? alike : MOST_ALIKE;
-  const auto end_of = [&](int m) { return (m / group + 1) * group < to ? (m / group + 1) * group : to; };
-  const auto terms_of = [&](int m) { return places + static_cast<long>(m) * (K + 1); };
   for (int m = from, end = 0; m < to; m = end) {
-    std::int32_t* const terms = terms_of(m);
-    std::int32_t count = 0;
-    end = end_of(m);
+    end = (m / group + 1) * group < to ? (m / group + 1) * group : to;
+    int count = 0;
     for (int k = 0; k < K; k += W) {
       alignas(64) std::int32_t bits[W];
       ivec all_bits = {};
       for (int i = m; i < end; i++) all_bits |= as_int(load(A.a + i * A.row + k));
       *reinterpret_cast<ivec*>(bits) = all_bits;
-      for (int i = 0; i < W && k + i < K; i++) terms[1 + count] = k + i, count += bits[i] != 0;
+      for (int i = 0; i < W && k + i < K; i++) terms[count] = k + i, count += bits[i] != 0;
     }
-    terms[0] = count;
-  }
-  for (int n = 0; n < N; n += W * TILE_VECTORS) {
-    const int vectors = (N - n) / W < TILE_VECTORS ? (N - n) / W : TILE_VECTORS, most = tile_rows(vectors);
-    for (int k = 0; K <= DEPTH && k < K; k++)
-      for (int j = 0; j < TILE_VECTORS; j++)
-        if (j < vectors) store(panel + (k * TILE_VECTORS + j) * W, load(B + k * ldb + n + j * W));
-    const float* const columns = K <= DEPTH ? panel : B + n;
-    const long ld = K <= DEPTH ? TILE_VECTORS * W : ldb;
-    for (int m = from, end = 0; m < to; m = end) {
-      const std::int32_t* const terms = terms_of(m);
-      end = end_of(m);
+    for (int n = 0; n < N; n += W * TILE_VECTORS) {
+      const int vectors = (N - n) / W < TILE_VECTORS ? (N - n) / W : TILE_VECTORS, most = tile_rows(vectors);
       const int rows = end - m, blocks = (rows + most - 1) / most;
       for (int i = 0; i < blocks; i++) {
         const int first = rows * i / blocks, height = rows * (i + 1) / blocks - first;
-        pick_tile_of(height, vectors)({A.a + (m + first) * A.row, A.row, A.step}, columns, ld, terms + 1, terms[0],
+        pick_tile_of(height, vectors)({A.a + (m + first) * A.row, A.row, A.step}, B + n, ldb, terms, count,
                                       block + first * vectors);
       }
       epilogue(m, n, rows, vectors, block);

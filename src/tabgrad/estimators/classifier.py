@@ -574,7 +574,7 @@ def probabilities(outputs: np.ndarray, loss: Loss) -> np.ndarray:
         p = np.where(p >= 0, 1, small) / (1 + small)
     elif loss.from_logits or isinstance(loss, losses.CategoricalHinge):
         p = np.exp(p - p.max(axis=1, keepdims=True, initial=-np.inf))
-    p = np.clip(p, 0, 1)
+    np.clip(p, 0, 1, out=p)
     if p.shape[1] == 1:
         return np.hstack([1 - p, p])
     total = np.einsum("ij->i", p)[:, np.newaxis]  # of few classes in half the time of p.sum(axis=1)

@@ -349,9 +349,10 @@ def _fast(estimator: TableEstimator, metrics: Sequence[Metric], sample: Sample, 
     with limited(estimator._threads()):
         for column, first, outputs, changed in _one_ahead(_permuted(estimator, table.names, encoded, orders)):
             members, rows, count, units = outputs.shape
-            said = estimator._together(outputs.reshape(members, rows * count, units), changed).reshape(rows, count, -1)
-            for place in range(count):
-                scores[:, column, first + place] = judge.scores(said[:, place])
+            said = estimator._together(outputs.reshape(members, rows * count, units), changed)
+            by_order = np.ascontiguousarray(said.reshape(rows, count, -1).swapaxes(0, 1))
+            for place, of_rows in enumerate(by_order, start=first):
+                scores[:, column, place] = judge.scores(of_rows)
     return table.names, baseline, scores
 
 
