@@ -24,6 +24,7 @@ ROWS: dict[str, Callable[[Bench], Iterator[Row]]] = {
     "wide": steps.wide,
     "layers": steps.layers,
     "embeddings": steps.embeddings,
+    "members": steps.members,
     "optimizers": optimizers.optimizers,
     "quality": quality.quality,
     "grid": grid.grid,

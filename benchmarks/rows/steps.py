@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Iterator
 
 from processes import CORES, Bench, Job
 from programs import PROGRAMS
 from systems import yardstick
-from verdict import Row, compared, failed
+from verdict import Row, compared, failed, judged
 
 
 def regression(bench: Bench) -> Iterator[Row]:
@@ -83,6 +84,32 @@ def embeddings(bench: Bench) -> Iterator[Row]:
     """Time embeddings of five columns of codes beside numeric columns, with one thread each and with two."""
     network = "10 columns and 5 of codes (10 to 1,000, width 8), 64-64-7"
     yield from _beside_torch(bench, "embedded", network, {"epochs": 4, "fits": 4})
+
+
+def members(bench: Bench) -> Iterator[Row]:
+    """Count the arithmetic of members of preset "best" over 54 columns, on one core and with one on each."""
+    settings = {"rows": 10_000, "columns": 54, "classes": 7, "batch": 128, "epochs": 24}
+    for threads in range(1, CORES + 1):
+        what = f"members of preset 'best', 54 columns, batch 128, {threads} at a time: GFLOP/s a core"
+        run = bench.interleave({"tabgrad": Job("tabgrad", "member_speed", settings | {"threads": threads}, threads)})
+        bar = "> 50"
+        if run["tabgrad"].failure:
+            yield failed("members", what, bar, run["tabgrad"].failure)
+            continue
+        speeds = [
+            statistics.fmean(each["arithmetic"] / min(seconds) / 1e9 for seconds in each["seconds"])
+            for each in run["tabgrad"].results
+        ]
+        middle = statistics.median(speeds)
+        yield Row(
+            "members",
+            what,
+            ours=f"{middle:.0f} ({min(speeds):.0f} to {max(speeds):.0f})",
+            measured=f"{middle:.1f}",
+            bar=bar,
+            verdict=judged(middle > 50),
+            samples={"GFLOP/s": speeds},
+        )
 
 
 def _beside_torch(bench: Bench, program: str, network: str, measured: dict[str, int]) -> Iterator[Row]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import hashlib
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from programs import PROGRAMS, Program, load
 import tabgrad
 from systems import keras_like
 from tabgrad.encode import Encoder
+from tabgrad.engines.native import limited
 from tabgrad.layers import Activation, BatchNormalization, Dense, Dropout, Embedding, Residual
 from tabgrad.models import Sequential
 from tabgrad.table import Table, infer
@@ -287,6 +289,37 @@ def importance(*, table: str, preset: str) -> dict[str, Any]:
             seconds[name].append(time.perf_counter() - start)
     assert np.allclose(*found.values(), rtol=0, atol=1.5 / len(truth))
     return {"seconds": seconds, "shape": [*data["X_test"].shape]}
+
+
+def member_speed(*, rows: int, columns: int, classes: int, batch: int, epochs: int, threads: int) -> dict[str, Any]:
+    """Train members of preset "best", one a thread: each thread's seconds an epoch, and an epoch's arithmetic.
+
+    Multiplications and additions are counted as if a look-up were a product: six for each weight of a matrix and row,
+    as the way forward, the way back and the gradient take two each.
+    """
+    random = np.random.default_rng(0)
+    X = random.normal(size=(rows, columns))
+    labels = (X[:, :classes] + random.normal(size=(rows, classes))).argmax(axis=1)
+    settings = {"members": threads, "epochs": 1, "early_stopping": False, "n_neighbors": 0}
+    fitted = tabgrad.Classifier(preset="best", random_state=0, **settings).fit(X, labels)
+    x = X.astype(np.float32)  # which the encoder, of such columns, leaves nearly as they are
+    place = {"dense": 0, "piecewise_linear_embedding": 2, "periodic_embedding": 2}  # of the matrix in a layer's weights
+    matrices = [
+        layer.get_weights()[place[layer.kind]] for layer in fitted.models_[0].layers if layer.kind in place
+    ]
+
+    def train(model: Sequential) -> list[float]:
+        seconds = []
+        with limited(1):
+            for _ in range(epochs):
+                start = time.perf_counter()
+                model.fit(x, labels, epochs=1, batch_size=batch, verbose=0)
+                seconds.append(time.perf_counter() - start)
+        return seconds
+
+    with ThreadPoolExecutor(threads) as pool:
+        seconds = list(pool.map(train, fitted.models_))
+    return {"seconds": seconds, "arithmetic": 6 * rows * sum(matrix.size for matrix in matrices)}
 
 
 def encode() -> dict[str, Any]:
