@@ -304,9 +304,7 @@ def member_speed(*, rows: int, columns: int, classes: int, batch: int, epochs: i
     fitted = tabgrad.Classifier(preset="best", random_state=0, **settings).fit(X, labels)
     x = X.astype(np.float32)  # which the encoder, of such columns, leaves nearly as they are
     place = {"dense": 0, "piecewise_linear_embedding": 2, "periodic_embedding": 2}  # of the matrix in a layer's weights
-    matrices = [
-        layer.get_weights()[place[layer.kind]] for layer in fitted.models_[0].layers if layer.kind in place
-    ]
+    matrices = [layer.get_weights()[place[layer.kind]] for layer in fitted.models_[0].layers if layer.kind in place]
 
     def train(model: Sequential) -> list[float]:
         seconds = []
