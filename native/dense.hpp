@@ -14,7 +14,7 @@ struct Dense : Layer {
   bool has_bias, has_gamma;
   Floats scaled, transposed, sums;  // GW, its transpose
   Floats of_factors;                // what each row of the kernel tells of its factor
-  Block<std::int32_t> places;       // of the terms that are not zero in rows that are alike
+  Block<std::int32_t> places;       // of terms that are not zero in rows that are alike; those of a range at its first
   int most_rows = 0;
 
   Dense(int inputs, const LayerSpec& spec, const Array* factors) : has_bias(spec.numbers[0] != 0), has_gamma(factors) {
@@ -42,7 +42,7 @@ struct Dense : Layer {
   // Which terms there are is found out once for all columns: of few it would cost more than it saves.
   bool prepares() const override { return kernel.columns > TILE_VECTORS * W; }
   void prepare(const Pass& pass) override {
-    if (pass.alike > 1 && !places.data()) places.reserve(static_cast<std::size_t>(most_rows) * (kernel.rows + 1));
+    if (pass.alike > 1 && !places.data()) places.reserve(static_cast<std::size_t>(most_rows) * kernel.rows);
   }
   void forward(const Pass& pass, int from, int to) override {
     const float* const w = has_gamma ? scaled.data() : kernel.w;
@@ -51,7 +51,7 @@ struct Dense : Layer {
     };
     if (pass.alike > 1 && places.data())
       product_of_alike(from, to, pass.alike, padded(kernel.columns), kernel.rows, {in->value.data(), in->ld, 1}, w,
-                       kernel.ld, places.data() + static_cast<long>(from) * (kernel.rows + 1), end);
+                       kernel.ld, places.data() + static_cast<long>(from) * kernel.rows, end);
     else
       product(to - from, padded(kernel.columns), kernel.rows, Left{in->value_of(from), in->ld, 1}, w, kernel.ld,
               [&](int m, int n, int rows, int vectors, const vec* block) { end(from + m, n, rows, vectors, block); });

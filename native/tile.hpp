@@ -134,7 +134,7 @@ constexpr int MOST_ALIKE = 24;
 
 // The product where `alike` rows at a time, from row 0 of all on, are zero in nearly the same places, as copies of a
 // row behind a rectifier: terms that are zero in all of them are left out, which changes no bit of a sum. Rows [from,
-// to); `places`: room for K + 1 integers a row, how many terms are left and which.
+// to); `terms`: room for K integers, which are left.
 template <class Epilogue>
 static void product_of_alike(int from, int to, int alike, int N, int K, Left A, const float* B, long ldb,
                              std::int32_t* terms, const Epilogue& epilogue) {

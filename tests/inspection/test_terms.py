@@ -75,8 +75,7 @@ def permuted(estimator):
     """What its networks say with each column in each order, by the names of the columns."""
     table, encoded = estimator._encoded(ROWS)
     return {
-        table.names[column]: outputs
-        for column, _, outputs, _ in importance._permuted(estimator, table.names, encoded, ORDERS)
+        table.names[each.column]: each.outputs for each in importance._permuted(estimator, table.names, encoded, ORDERS)
     }
 
 
@@ -101,7 +100,7 @@ def test_rows_that_stay_where_they_are_are_what_they_were():
     estimator = fitted("best")
     _, encoded = estimator._encoded(ROWS)
     terms = Terms.of(*networks_of(estimator.models_), encoded)
-    outputs = terms.permuted([0, 1], np.arange(len(ROWS))[np.newaxis])
+    outputs = terms.of_columns([0, 1]).permuted(np.arange(len(ROWS))[np.newaxis])
     assert outputs[:, :, 0].tobytes() == estimator._by_each(encoded).tobytes()
 
 

@@ -145,18 +145,44 @@ class Terms:
             predicted(parted.sums, behind),
         )
 
-    def permuted(self, columns: Sequence[int], orders: np.ndarray) -> np.ndarray:
-        """The outputs with some of the columns in other orders: float32 of shape (networks, rows, orders, outputs).
-
-        Parameters
-        ----------
-        columns : sequence of int
-            As `Parted.columns` counts them.
-        orders : array of int of shape (orders, rows)
-        """
+    def of_columns(self, columns: Sequence[int]) -> Exchangeable:
+        """The terms of some columns, as `Parted.columns` counts them, together."""
         engine, units = get_engine(), np.flatnonzero(np.isin(self.parted.columns, columns))
         product = Network(len(units), (layers.Dense(self.parted.rest.inputs, use_bias=False),))
         terms = np.empty_like(self.sums)
         for place, (e, kernel) in enumerate(zip(self.units, self.kernels, strict=True)):  # rows that never meet
             terms[place] = engine.predict(product, (kernel[units],), e.take(units, axis=1), batch_size=ROWS)
-        return engine.predict_exchanged(self.parted.rest, self.rest, self.sums, terms, orders)
+        return Exchangeable(self, terms)
+
+
+@dataclass(frozen=True)
+class Exchangeable:
+    """The terms of some columns, which rows may exchange.
+
+    Parameters
+    ----------
+    of : Terms
+    terms : array of shape (networks, rows, units)
+        ``t_ij`` of these columns.
+    """
+
+    of: Terms
+    terms: np.ndarray
+
+    def permuted(self, orders: np.ndarray, networks: int | None = None) -> np.ndarray:
+        """The outputs with these columns in other orders: float32 of shape (networks, rows, orders, outputs).
+
+        Parameters
+        ----------
+        orders : array of int of shape (orders, rows)
+        networks : int, optional
+            Only of so many, the first; None: of all.
+        """
+        rest, sums, terms = self.of.rest[:networks], self.of.sums[:networks], self.terms[:networks]
+        return get_engine().predict_exchanged(self.of.parted.rest, rest, sums, terms, orders)
+
+    def exchanged(self, network: int, rows: np.ndarray, others: np.ndarray) -> np.ndarray:
+        """The outputs of a network, of some rows with the terms of others: float32 of shape (rows, outputs)."""
+        sums, terms = self.of.sums[network], self.terms[network]
+        x = sums[rows] + (terms[others] - terms[rows])
+        return get_engine().predict(self.of.parted.rest, self.of.rest[network], x, batch_size=ROWS)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -23,8 +24,9 @@ from tabgrad.errors import ArgumentError, DataError, DataWarning
 from tabgrad.estimators._base import TableEstimator, estimator_that_said, networks_of
 from tabgrad.estimators.classifier import Classifier
 from tabgrad.estimators.regressor import Regressor
+from tabgrad.inspection._majority import by_majority, fewest
 from tabgrad.inspection._tables import Given, rows_drawn
-from tabgrad.inspection._terms import Terms
+from tabgrad.inspection._terms import Exchangeable, Terms
 from tabgrad.table import Table
 
 if TYPE_CHECKING:
@@ -143,8 +145,9 @@ def permutation_importance(
 
     A `Classifier` or `Regressor` encodes X once and predicts many permutations in one call of the kernels. Up to their
     first weighted sums its networks are asked once for all of them, as there only the permuted column's own term
-    changes; so scores are those of `predict` but for the rounding of float32. Any other estimator predicts one
-    permutation after the other.
+    changes; so scores are those of `predict` but for the rounding of float32. Where classes alone count, as for
+    accuracy, no more members are asked for a row than decide it. Any other estimator predicts one permutation after the
+    other.
 
     Parameters
     ----------
@@ -346,23 +349,56 @@ def _fast(estimator: TableEstimator, metrics: Sequence[Metric], sample: Sample, 
     baseline = judge.scores(estimator._said(encoded))
     scores = np.empty((len(metrics), len(table.names), len(orders)))
     scores[:] = baseline[:, np.newaxis, np.newaxis]  # of columns that the networks know nothing of
+    networks = fewest(len(estimator.models_)) if judge.asks_for_classes else None
     with limited(estimator._threads()):
-        for column, first, outputs, changed in _one_ahead(_permuted(estimator, table.names, encoded, orders)):
-            members, rows, count, units = outputs.shape
-            said = estimator._together(outputs.reshape(members, rows * count, units), changed)
-            by_order = np.ascontiguousarray(said.reshape(rows, count, -1).swapaxes(0, 1))
-            for place, of_rows in enumerate(by_order, start=first):
-                scores[:, column, place] = judge.scores(of_rows)
+        for permuted in _one_ahead(_permuted(estimator, table.names, encoded, orders, networks)):
+            for place, each in enumerate(judge.scores_of(permuted), start=permuted.first):
+                scores[:, permuted.column, place] = each
     return table.names, baseline, scores
 
 
-def _permuted(
-    estimator: TableEstimator, names: Sequence[str], encoded: Encoded, orders: np.ndarray
-) -> Iterator[tuple[int, int, np.ndarray, Encoded]]:
-    """A column, the first of some orders, what networks say with it in these, and the rows with it in these.
+@dataclass(frozen=True)
+class Permuted:
+    """What networks say of the rows with a column in some orders.
 
-    The former of shape (members, rows, orders, outputs), the latter with the orders of a row side by side, where
-    somebody needs to see them: where rows of the fit are asked, or networks predict anew.
+    Parameters
+    ----------
+    column, first : int
+        Which column, and the first of the orders.
+    orders : array of shape (orders, rows)
+    outputs : array of shape (networks, rows, orders, outputs)
+        Of all networks, or of the first, where the others can be asked for some rows.
+    terms : Exchangeable or None
+        By which these are asked.
+    encoded : Encoded
+        The rows as they were; where somebody needs to see them, as rows of the fit are asked or networks predict anew,
+        with the column in these orders, those of a row side by side.
+    """
+
+    column: int
+    first: int
+    orders: np.ndarray
+    outputs: np.ndarray
+    terms: Exchangeable | None
+    encoded: Encoded
+
+    def ask(self, network: int, places: np.ndarray) -> np.ndarray:
+        """The outputs of a network at some places of (rows, orders)."""
+        assert self.terms is not None  # otherwise all networks were asked
+        rows, order = np.divmod(places, len(self.orders))
+        return self.terms.exchanged(network, rows, self.orders[order, rows])
+
+
+def _permuted(
+    estimator: TableEstimator,
+    names: Sequence[str],
+    encoded: Encoded,
+    orders: np.ndarray,
+    networks: int | None = None,
+) -> Iterator[Permuted]:
+    """Every column that networks know, in as many orders at a time as there is room for.
+
+    Of `networks` only, where the others can be asked later; None: of all.
     """
     rows, inputs, units = len(encoded), encoded.x.shape[1], estimator.n_outputs_
     terms = Terms.of(*networks_of(estimator.models_), encoded)
@@ -372,14 +408,18 @@ def _permuted(
     at_once = max(MOST_NUMBERS // numbers, 1)
     for column, name in enumerate(names):
         features, codes = estimator.encoder_.places(name)
-        for first in range(0, len(orders) if features or codes else 0, at_once):
+        if not (features or codes):
+            continue
+        of_both = [*features, *(inputs + code for code in codes)]
+        of_column = None if terms is None else terms.of_columns(of_both)
+        for first in range(0, len(orders), at_once):
             these = orders[first : first + at_once]
             changed = _anew(encoded, features, codes, these) if anew else encoded
-            if terms is None:
+            if of_column is None:
                 outputs = estimator._by_each(changed).reshape(-1, rows, len(these), units)
             else:
-                outputs = terms.permuted([*features, *(inputs + code for code in codes)], these)
-            yield column, first, outputs, changed
+                outputs = of_column.permuted(these, networks)
+            yield Permuted(column, first, these, outputs, of_column, changed)
 
 
 def _anew(encoded: Encoded, features: list[int], codes: list[int], orders: np.ndarray) -> Encoded:
@@ -432,12 +472,36 @@ class Judge:
                 codes = None
         return cls(estimator, metrics, table, sample, codes)
 
+    @property
+    def asks_for_classes(self) -> bool:
+        """Whether the class that the networks give a row is all that counts, and they alone give it."""
+        of_classes = self.codes is not None and all(metric.is_accuracy for metric in self.metrics)
+        return of_classes and self.estimator.rows_kept_ == 0
+
     def scores(self, said: np.ndarray) -> np.ndarray:
         """The metrics of the mean over networks."""
         known = estimator_that_said(self.estimator, said)
         return np.array([self._score(metric, known, said) for metric in self.metrics])
 
+    def scores_of(self, permuted: Permuted) -> Iterator[np.ndarray]:
+        """The metrics of each order."""
+        networks, rows, orders, units = permuted.outputs.shape
+        outputs = permuted.outputs.reshape(networks, rows * orders, units)
+        if self.asks_for_classes:
+            models = self.estimator.models_
+            probabilities = partial(self.estimator._read_out, models[0])
+            taken = by_majority(outputs, len(models), probabilities, permuted.ask)
+            for classes in taken.reshape(rows, orders).T:
+                yield np.array([self._accuracy(classes)] * len(self.metrics))
+        else:
+            said = self.estimator._together(outputs, permuted.encoded)
+            for of_rows in np.ascontiguousarray(said.reshape(rows, orders, -1).swapaxes(0, 1)):
+                yield self.scores(of_rows)
+
     def _score(self, metric: Metric, known: TableEstimator, said: np.ndarray) -> float:
         if metric.is_accuracy and self.codes is not None:  # the same number, without putting labels in order each time
-            return float(np.average(said.argmax(axis=1) == self.codes, weights=self.sample.weight))
+            return self._accuracy(said.argmax(axis=1))
         return metric.value(known, self.table, self.sample.y, self.sample.weight)
+
+    def _accuracy(self, classes: np.ndarray) -> float:
+        return float(np.average(classes == self.codes, weights=self.sample.weight))

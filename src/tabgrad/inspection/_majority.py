@@ -1,0 +1,79 @@
+"""The classes that networks give rows together, of no more networks than decide them.
+
+Together ``K`` networks give a row the class with the greatest sum of probabilities. Those of a network sum to 1, so a
+class that has more than half of all ``K`` stays ahead, whatever the networks that were not asked yet would say. With
+``P_M`` the sum over the first M::
+
+    P_M(c) > K / 2    =>    P_K(c') <= K - P_K(c) < K / 2 < P_K(c)    for every other class c'
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+__all__ = ["by_majority", "fewest"]
+
+BLOCK = 2_048  # rows whose probabilities are summed at a time: they stay in the cache
+
+
+def fewest(networks: int) -> int:
+    """How many of them may decide a row.
+
+    Examples
+    --------
+    >>> from tabgrad.inspection._majority import fewest
+    >>> [fewest(networks) for networks in (1, 2, 3, 8)]
+    [1, 2, 2, 5]
+    """
+    return networks // 2 + 1
+
+
+def by_majority(
+    outputs: np.ndarray,
+    networks: int,
+    probabilities: Callable[[np.ndarray], np.ndarray],
+    ask: Callable[[int, np.ndarray], np.ndarray],
+) -> np.ndarray:
+    """The classes of rows: int of shape (rows,).
+
+    Parameters
+    ----------
+    outputs : array of shape (networks asked, rows, outputs)
+        Of the first of the networks.
+    networks : int
+        ``K``
+    probabilities : callable
+        What outputs, of shape (rows, outputs), say of the classes.
+    ask : callable
+        The outputs of a network of rows: ``ask(network, rows)``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tabgrad.inspection._majority import by_majority
+    >>> said = np.array([[[0.9, 0.1], [0.6, 0.4]], [[0.8, 0.2], [0.7, 0.3]], [[0.1, 0.9], [0.1, 0.9]]])
+    >>> by_majority(said[:2], 3, lambda outputs: outputs, lambda network, rows: print(rows) or said[network, rows])
+    [1]
+    array([0, 1])
+    """
+    asked, rows, _ = outputs.shape
+    taken, undecided = np.empty(rows, np.int64), []
+    for first in range(0, max(rows, 1), BLOCK):
+        block = slice(first, first + BLOCK)
+        total = probabilities(outputs[0, block])
+        for each in outputs[1:, block]:
+            total = total + probabilities(each)
+        taken[block] = total.argmax(axis=1)
+        left = np.flatnonzero(total.max(axis=1) <= networks / 2)
+        undecided.append((first + left, total[left]))
+    left, total = (np.concatenate(parts) for parts in zip(*undecided, strict=True))
+    for network in range(asked, networks):
+        if not len(left):
+            break
+        total = total + probabilities(ask(network, left))
+        taken[left] = total.argmax(axis=1)
+        still = total.max(axis=1) <= networks / 2
+        left, total = left[still], total[still]
+    return taken
