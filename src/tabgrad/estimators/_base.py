@@ -7,7 +7,7 @@ import time
 import warnings
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
@@ -25,11 +25,8 @@ from tabgrad._targets import matrix
 from tabgrad.callbacks.history import History
 from tabgrad.encode.encoder import Encoded, Encoder
 from tabgrad.encode.knots import mass_knots
-from tabgrad.encode.target import ClassTarget, ValueTarget
 from tabgrad.engines.native import default_threads, limited
-from tabgrad.engines.select import get_engine
 from tabgrad.errors import ArgumentError, DataError, DataWarning, DivergenceError
-from tabgrad.estimators._conformal import Nonconformity, Residuals
 from tabgrad.estimators._folds import dealt, held_out
 from tabgrad.estimators._judging import Deadline, Judge, Told
 from tabgrad.estimators._members import Schedule, mean_history, shown, train, train_judged, watching
@@ -45,6 +42,7 @@ from tabgrad.estimators._neighbors import (
     relevance,
 )
 from tabgrad.estimators._network import Head, Shape, built, knots_of, planned, takes_codes
+from tabgrad.estimators._outputs import Apart, Seen, inputs, predicted
 from tabgrad.estimators._parameters import check_parameters
 from tabgrad.estimators._presets import Preset
 from tabgrad.estimators._rows import Rows, check_columns, read_rows
@@ -52,11 +50,11 @@ from tabgrad.estimators._sample import Sample, read_groups, several
 from tabgrad.estimators._saving import FITTED, arguments_of, content_of, restore
 from tabgrad.estimators._scoring import Held
 from tabgrad.estimators._settings import batch_of, epochs_of, optimizer_of, patience_of, preset_of, stops_early
+from tabgrad.estimators._stages import Fitted, Ready, Way
 from tabgrad.estimators._stretching import Judged, lines
 from tabgrad.estimators._suspicions import leaks, repeats
 from tabgrad.layers import Dense
 from tabgrad.models import Sequential
-from tabgrad.plan import Network
 from tabgrad.store import Content
 from tabgrad.table import Kind, Schema, Table, Words, infer
 from tabgrad.table.memory import demand
@@ -66,112 +64,9 @@ from tabgrad.table.table import values_of
 if TYPE_CHECKING:
     from tabgrad.explain.step import Step
 
-Target = ClassTarget | ValueTarget
-
 FEWEST_ROWS = 2  # of which something can be learned
-ROWS = 256  # at a time, of a prediction; its result does not depend on it
 BLOCK = 1_024  # rows of all members that are made probabilities at a time: they stay in the cache
-MOST_ROWS_SEEN = 20_000  # by members, of which their spread is the mean
 MOST_ROWS_OF_KNOTS = 100_000  # evenly out of all: where values lie is known well by then
-
-
-@dataclass
-class Fitted:
-    """What a fit gives, kept by the estimator once all of it is there."""
-
-    models: tuple[Sequential, ...]
-    encoder: Encoder
-    schema: Schema
-    target: Target
-    names: tuple[str, ...]
-    named: bool
-    target_names: tuple[str, ...]
-    wide: bool
-    fingerprint: str
-    notes: list[str]
-    weight: np.ndarray | None = None  # of the rows as they were given
-    scores: dict[str, float] = field(default_factory=dict)
-    residuals: tuple[Residuals | Nonconformity, ...] = ()
-    temperature: float = 1.0
-    neighbors: Neighbors | None = None
-
-
-@dataclass(frozen=True)
-class Seen:
-    """Rows that members were trained on, at most so many that what members say of them is known well.
-
-    Parameters
-    ----------
-    models : tuple of Sequential
-    encoded : Encoded
-    trained : array of bool of shape (members, rows)
-        Which member was trained on which row.
-    weight : array of shape (rows,) or None
-    """
-
-    models: tuple[Sequential, ...]
-    encoded: Encoded
-    trained: np.ndarray
-    weight: np.ndarray | None
-
-    @classmethod
-    def of(cls, parts: Sequence[tuple[Sequential, Any, np.ndarray]], encoded: Encoded, sample: Sample) -> Seen:
-        """Rows evenly out of all; `parts` are the networks with what they have held out."""
-        places = np.arange(0, len(sample), -(-len(sample) // MOST_ROWS_SEEN))
-        trained = np.stack([~np.isin(places, held) for _, _, held in parts])
-        weight = None if sample.weight is None else sample.weight[places]
-        return cls(tuple(model for model, _, _ in parts), encoded.part(places), trained, weight)
-
-    def outputs(self) -> np.ndarray:
-        """What each of the networks says of the rows: float32 of shape (members, rows, outputs)."""
-        return _predicted(self.models, self.encoded)
-
-
-@dataclass(frozen=True)
-class Way:
-    """How this fit is done, decided once there are rows.
-
-    Parameters
-    ----------
-    preset : Preset
-        With what the arguments say.
-    seed : int
-    members : int
-    go_on : bool
-        Whether the networks of the fit before go on.
-    one_epoch : bool
-        Whether this is `partial_fit`: one epoch at a constant rate, nothing held out.
-    deadline : float or None
-        `time.monotonic` at which the training ends.
-    """
-
-    preset: Preset
-    seed: int
-    members: int
-    go_on: bool
-    one_epoch: bool
-    deadline: float | None
-
-
-@dataclass(frozen=True)
-class Ready:
-    """What is known of a fit before its rows are numbers.
-
-    `whole` are the rows that count, `sample` those that one network is trained on and `held` the places of the others,
-    which are judged; several networks are trained on parts of all of them.
-    """
-
-    rows: Rows
-    target_names: tuple[str, ...]
-    wide: bool
-    way: Way
-    whole: Sample
-    sample: Sample
-    held: np.ndarray | None
-    target: Target
-    schema: Schema
-    encoder: Encoder
-    head: Head
 
 
 class TableEstimator(BaseEstimator):
@@ -491,7 +386,7 @@ class TableEstimator(BaseEstimator):
             aside, seen = made_once(
                 "aside", (whole, held, record.encoder), lambda: _set_aside(whole, held, record.encoder)
             )
-            judged = (_inputs(seen), self._learned(aside.y, record.target, model), _normalized(aside.weight))
+            judged = (inputs(seen), self._learned(aside.y, record.target, model), aside.relative_weight)
             patience = patience_of(self.patience, epochs, way.preset)
             callbacks.append(Judge(*judged, patience))
         if way.deadline is not None:
@@ -505,7 +400,7 @@ class TableEstimator(BaseEstimator):
             "verbose": int(self.verbose),
             "callbacks": [*callbacks, *_listed(self.callbacks)],  # the user's hear of the validation's values, too
             "shuffle": bool(self.shuffle),
-            "sample_weight": _normalized(sample.weight),
+            "sample_weight": sample.relative_weight,
         }
 
         def keep(history: History) -> None:
@@ -515,7 +410,7 @@ class TableEstimator(BaseEstimator):
             self._keep(record, [0], [history.history], held_out, way)
 
         try:
-            learned = (_inputs(encoded), self._learned(sample.y, record.target, model))
+            learned = (inputs(encoded), self._learned(sample.y, record.target, model))
             with limited(self._threads()):
                 if judged is not None and len(options["callbacks"]) == 1 and _may_run_apart(model, options):
                     train_judged(model, (*learned, options["sample_weight"]), judged, options, patience)
@@ -540,7 +435,7 @@ class TableEstimator(BaseEstimator):
             self._compile(model, head, -(-fewest // batch) * epochs, way, member)
         plan = models[0].plan()
         answers = self._learned(sample.y, record.target, models[0])
-        table = matrix(_inputs(encoded), answers, _normalized(sample.weight), loss=plan.loss, network=plan.network)
+        table = matrix(inputs(encoded), answers, sample.relative_weight, loss=plan.loss, network=plan.network)
         stops = not way.one_epoch and self._stops(rows, way)
         patience = patience_of(self.patience, epochs, way.preset) if stops else None
         schedule = Schedule(batch, epochs, bool(self.shuffle), patience, way.deadline, self._threads())
@@ -607,14 +502,14 @@ class TableEstimator(BaseEstimator):
                 f"Give a smaller learning_rate than {self.learning_rate or 'the default'}, or numeric='robust'."
             )
 
-    def _held_out(self, parts: Sequence[tuple[Sequential, Encoded, np.ndarray]], sample: Sample) -> np.ndarray:
+    def _held_out(self, parts: Sequence[Apart], sample: Sample) -> np.ndarray:
         """What the networks say of the rows that they have held out: (rows, outputs), (rows, 0) where none has.
 
         Where several have held out the same row it is their mean, where none has it is NaN.
         """
         total, count = np.zeros((len(sample), 0)), np.zeros(len(sample))
         for model, seen, places in parts:
-            read = self._read_out(model, _predicted([model], seen)[0])
+            read = self._read_out(model, predicted([model], seen)[0])
             if not total.size:
                 total = np.zeros((len(sample), read.shape[1]))
             total[places] += read
@@ -630,7 +525,7 @@ class TableEstimator(BaseEstimator):
         self,
         record: Fitted,
         head: Head,
-        parts: Sequence[tuple[Sequential, Encoded, np.ndarray]],
+        parts: Sequence[Apart],
         said: np.ndarray,
         sample: Sample,
         encoded: Encoded,
@@ -648,11 +543,11 @@ class TableEstimator(BaseEstimator):
         for place, (_, _, rows) in enumerate(parts):
             fold[rows[fold[rows] < 0]] = place
         answers = sample.y.astype(np.int32) if classes else record.target.encode(sample.y).astype(np.float32)
-        counts = _normalized(sample.weight)
+        counts = sample.relative_weight
         weight = np.ones(len(sample)) if counts is None else counts
         columns = [encoder.places(name) for name in names]
         relevant = relevance(
-            lambda rows: self._mean(_predicted(models, rows), models[0]), encoded, columns, way.seed, classes=classes
+            lambda rows: self._mean(predicted(models, rows), models[0]), encoded, columns, way.seed, classes=classes
         )
         space = Space.of(encoded, encoder.cardinalities, columns, relevant)
 
@@ -673,13 +568,13 @@ class TableEstimator(BaseEstimator):
             return f"near rows are asked in tables of at most {MOST_ROWS:,} rows"
         return f"near rows are asked in tables of at most {MOST_COLUMNS} columns" if len(names) > MOST_COLUMNS else ""
 
-    def _stretch(self, target: Any, parts: Sequence[tuple[Sequential, Encoded, np.ndarray]], sample: Sample) -> None:
+    def _stretch(self, target: Any, parts: Sequence[Apart], sample: Sample) -> None:
         """Give the last layer of each network the line that the rows held out by the others ask for; see `Line`."""
         truth = target.encode(sample.y).astype(np.float64)
         weight = np.ones(len(sample)) if sample.weight is None else sample.weight
         judged = []
         for model, seen, places in parts:
-            said = np.clip(_predicted([model], seen)[0], truth.min(axis=0), truth.max(axis=0))  # as `decode` does
+            said = np.clip(predicted([model], seen)[0], truth.min(axis=0), truth.max(axis=0))  # as `decode` does
             judged.append(Judged(said.astype(np.float64), truth[places], weight[places]))
         for (model, _, _), line in zip(parts, lines(judged), strict=True):
             *others, kernel, bias = model.get_weights()
@@ -841,7 +736,7 @@ class TableEstimator(BaseEstimator):
     def _by_each(self, encoded: Encoded) -> np.ndarray:
         """The outputs of each network: float32 of shape (members, rows, outputs)."""
         with limited(self._threads()):
-            return _predicted(self.models_, encoded)
+            return predicted(self.models_, encoded)
 
     def _together(self, outputs: np.ndarray, encoded: Encoded) -> np.ndarray:
         """What networks that have these outputs say together, and with the rows of the fit that are near."""
@@ -928,7 +823,7 @@ class TableEstimator(BaseEstimator):
             notes.append(f"this is network {place + 1} of {networks}; {owner} predicts the mean of all{also}")
         named = Named(owner, self.encoder_.features, outputs, (*notes, *encoded.notes))
         y = self._learned(sample.y, self.target_, model)
-        return model._explained(_inputs(encoded), y, _normalized(sample.weight), named, entries)
+        return model._explained(inputs(encoded), y, sample.relative_weight, named, entries)
 
     # ---- Files -----------------------------------------------------------------------------------------------------
 
@@ -1187,18 +1082,6 @@ def _part(values: Any, rows: np.ndarray) -> Any:
     return values[rows] if isinstance(values, np.ndarray) else values_of(values, "y")[rows]
 
 
-def _normalized(weight: np.ndarray | None) -> np.ndarray | None:
-    """Weights whose mean is 1, so that the learning rate means the same whatever their size."""
-    return None if weight is None else weight * (len(weight) / weight.sum())
-
-
-def _inputs(encoded: Encoded) -> Any:
-    """Encoded rows as `Sequential` takes them."""
-    if encoded.codes is None:
-        return encoded.x
-    return (encoded.x, encoded.codes) if encoded.x.shape[1] else encoded.codes
-
-
 def _set_aside(whole: Sample, held: np.ndarray, encoder: Encoder) -> tuple[Sample, Encoded]:
     """The rows held out, and as numbers."""
     aside = whole.part(held)
@@ -1208,18 +1091,6 @@ def _set_aside(whole: Sample, held: np.ndarray, encoder: Encoder) -> tuple[Sampl
 def _may_run_apart(model: Sequential, options: Mapping[str, Any]) -> bool:
     """Whether nobody has to be told of epochs while they run, so that the engine can stop by itself."""
     return not options["verbose"] and options["batch_size"] is not None and not model.plan().has_functions
-
-
-def networks_of(models: Sequence[Sequential]) -> tuple[Network, list[Sequence[np.ndarray]]]:
-    """The network of models that differ in their weights alone, and the weights of each."""
-    network = models[0]._ready_network("predict")
-    return network, [model._weights(network) for model in models]
-
-
-def _predicted(models: Sequence[Sequential], encoded: Encoded) -> np.ndarray:
-    """The outputs of networks that differ in their weights alone: float32 of shape (models, rows, outputs)."""
-    network, weights = networks_of(models)
-    return get_engine().predict_many(network, weights, encoded.x, codes=encoded.codes, batch_size=ROWS)
 
 
 def _why(way: Way) -> str:

@@ -16,10 +16,11 @@ from tabgrad._row_weights import class_factors
 from tabgrad.activations import Activation
 from tabgrad.encode.target import ClassTarget
 from tabgrad.errors import ArgumentError, DataError
-from tabgrad.estimators._base import Seen, TableEstimator, _part
+from tabgrad.estimators._base import TableEstimator, _part
 from tabgrad.estimators._calibration import fitted_temperature, gain_of_temperature, softening, tempered
 from tabgrad.estimators._conformal import Nonconformity
 from tabgrad.estimators._network import Head, class_head
+from tabgrad.estimators._outputs import Seen
 from tabgrad.estimators._parameters import COMMON, OF_CLASSES
 from tabgrad.estimators._presets import DEFAULT
 from tabgrad.estimators._sample import Sample
