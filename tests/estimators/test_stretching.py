@@ -7,6 +7,7 @@ from sklearn.linear_model import Ridge
 
 from tabgrad.estimators import Classifier, Regressor, _base
 from tabgrad.estimators._folds import held_out
+from tabgrad.estimators._rows import read_rows
 from tabgrad.estimators._stretching import EXPECTED, Judged, Line, lines
 from tabgrad.layers import Dense
 from tabgrad.models import Sequential
@@ -130,7 +131,7 @@ def test_dropout_draws_predictions_together_and_the_line_mends_it(monkeypatch):
 def test_predictions_of_rows_held_out_are_stretched_too(table):
     x, y = table
     fitted = Regressor(**SETTINGS).fit(x, y)
-    encoded = fitted.encoder_.encode(_base.read_rows(x, "Regressor").table).x
+    encoded = fitted.encoder_.encode(read_rows(x, "Regressor").table).x
     for model, places in zip(fitted.models_, held_out(4, 8, len(x), fitted._seed()), strict=True):
         said = fitted.target_.decode(model.predict(encoded[places]))[:, 0]
         np.testing.assert_allclose(fitted.oof_prediction_[places], said, rtol=1e-5)

@@ -7,7 +7,7 @@ import time
 import warnings
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
@@ -26,8 +26,8 @@ from tabgrad.callbacks.history import History
 from tabgrad.encode.encoder import Encoded, Encoder
 from tabgrad.encode.knots import mass_knots
 from tabgrad.engines.native import default_threads, limited
-from tabgrad.errors import ArgumentError, DataError, DataWarning, DivergenceError
-from tabgrad.estimators._folds import dealt, held_out
+from tabgrad.errors import ArgumentError, DataWarning, DivergenceError
+from tabgrad.estimators._folds import divided, folds_of
 from tabgrad.estimators._judging import Deadline, Judge, Told
 from tabgrad.estimators._members import Schedule, mean_history, shown, train, train_judged, watching
 from tabgrad.estimators._memory import Work, bytes_needed
@@ -41,30 +41,26 @@ from tabgrad.estimators._neighbors import (
     chosen,
     relevance,
 )
-from tabgrad.estimators._network import Head, Shape, built, knots_of, planned, takes_codes
+from tabgrad.estimators._network import Head, Shape, built, knots_of, planned
 from tabgrad.estimators._outputs import Apart, Seen, inputs, predicted
 from tabgrad.estimators._parameters import check_parameters
-from tabgrad.estimators._presets import Preset
-from tabgrad.estimators._rows import Rows, check_columns, read_rows
-from tabgrad.estimators._sample import Sample, read_groups, several
+from tabgrad.estimators._reading import counted, given, like_the_fit, separated, understood
+from tabgrad.estimators._sample import Sample
 from tabgrad.estimators._saving import FITTED, arguments_of, content_of, restore
 from tabgrad.estimators._scoring import Held
 from tabgrad.estimators._settings import batch_of, epochs_of, optimizer_of, patience_of, preset_of, stops_early
 from tabgrad.estimators._stages import Fitted, Ready, Way
 from tabgrad.estimators._stretching import Judged, lines
-from tabgrad.estimators._suspicions import leaks, repeats
+from tabgrad.estimators._suspicions import looked_at
 from tabgrad.layers import Dense
 from tabgrad.models import Sequential
 from tabgrad.store import Content
-from tabgrad.table import Kind, Schema, Table, Words, infer
+from tabgrad.table import Schema, Table, Words
 from tabgrad.table.memory import demand
-from tabgrad.table.split import holdout
-from tabgrad.table.table import values_of
 
 if TYPE_CHECKING:
     from tabgrad.explain.step import Step
 
-FEWEST_ROWS = 2  # of which something can be learned
 BLOCK = 1_024  # rows of all members that are made probabilities at a time: they stay in the cache
 MOST_ROWS_OF_KNOTS = 100_000  # evenly out of all: where values lie is known well by then
 
@@ -171,7 +167,7 @@ class TableEstimator(BaseEstimator):
             models = self._same_models(encoder, head, way)
         else:
             looked = (sample.table, encoded, sample.y, encoder)
-            notes += made_once("looked at", looked, lambda: self._looked_at(*looked))
+            notes += made_once("looked at", looked, lambda: looked_at(*looked))
             models = self._new_models(encoder, encoded, head, way)
             if self.model is None:
                 start = self._start(head, target, sample)
@@ -207,9 +203,9 @@ class TableEstimator(BaseEstimator):
         """All that is decided before anything large is made, and every refusal."""
         check_parameters(self)
         deadline = None if self.time_limit is None else time.monotonic() + self.time_limit
-        rows, answers, target_names = self._given(X, y, go_on=go_on)
+        rows, answers, target_names = given(self, X, y, go_on=go_on)
         known = self.target_ if go_on else None
-        target, sample = self._counted(rows.table, answers, sample_weight, groups, classes, known)
+        target, sample = counted(self, rows.table, answers, sample_weight, groups, classes=classes, known=known)
         whole = sample.distinct() if self.batch_size == -1 else sample  # equal rows as one where a step takes all
         way = self._way(len(whole), go_on=go_on, one_epoch=one_epoch, deadline=deadline)
         sample, held = self._divided(whole, way)
@@ -217,7 +213,7 @@ class TableEstimator(BaseEstimator):
         if go_on:
             schema, encoder = self.table_schema_, self.encoder_
         else:
-            schema, encoder = self._understood(sample.table, rows, way.preset)
+            schema, encoder = understood(self, sample.table, rows, way.preset)
         wide = isinstance(answers, np.ndarray) and answers.ndim == 2
         return Ready(*(rows, target_names, wide, way, whole, sample, held, target, schema, encoder, self._head(target)))
 
@@ -285,85 +281,16 @@ class TableEstimator(BaseEstimator):
             )
         return Way(preset, self._seed(), members, go_on, one_epoch, deadline)
 
-    def _given(self, X: Any, y: Any, *, go_on: bool) -> tuple[Rows, Any, tuple[str, ...]]:
-        """X, its columns held against those of the fit before where this one goes on; y; its columns' names."""
-        if not go_on:
-            return made_once("given", (X, y, type(self)), lambda: self._looked_through(X, y, FEWEST_ROWS))
-        rows, answers, target_names = self._looked_through(X, y, 1)  # a stream may bring its rows one by one
-        owner = type(self).__name__
-        table = check_columns(rows, self._names, named=self._named, ignored=self._target_names, owner=owner)
-        return replace(rows, table=table), answers, target_names
-
-    def _looked_through(self, X: Any, y: Any, fewest: int) -> tuple[Rows, Any, tuple[str, ...]]:
-        """X as a table, y as the target takes it, the names of its columns."""
-        rows, y, target_names = _separated(X, y, type(self).__name__, several=self._several, fewest=fewest)
-        answers = self._read(y)
-        if len(answers) != len(rows.table):
-            raise DataError(
-                f"Found input variables with inconsistent numbers of samples: {[len(rows.table), len(answers)]}. X and "
-                "y must have the same rows."
-            )
-        return rows, answers, target_names
-
-    def _counted(
-        self, table: Table, answers: Any, sample_weight: Any, groups: Any, classes: Any, known: Any
-    ) -> tuple[Any, Sample]:
-        """The rows that count for something, with what they count for; and the target, as far as it is known."""
-        weighs = (getattr(self, "class_weight", None), self.loss)
-        return made_once(
-            "counted",
-            (table, answers, sample_weight, groups, classes, known, *weighs, type(self)),
-            lambda: self._counted_anew(table, answers, sample_weight, groups, classes, known),
-        )
-
-    def _counted_anew(
-        self, table: Table, answers: Any, sample_weight: Any, groups: Any, classes: Any, known: Any
-    ) -> tuple[Any, Sample]:
-        weight, of = row_weights(sample_weight, len(table)), read_groups(groups, len(table))
-        kept = None if weight is None or weight.all() else np.flatnonzero(weight)
-        target, y = self._answers(answers, kept, classes, known)
-        origin = np.arange(len(table))
-        if weight is not None and kept is not None:
-            table, weight, of = table.part(kept), weight[kept], None if of is None else several(of[kept])
-            origin = np.full(len(origin), -1)
-            origin[kept] = np.arange(len(kept))
-        sample = self._weighted(Sample(table, y, weight, of, origin), target)
-        fewest = FEWEST_ROWS if known is None else 1
-        if len(sample) < fewest:
-            raise DataError(
-                f"Found array with {len(sample)} sample(s) (n_samples={len(sample)}) while a minimum of "
-                f"{fewest} is required by {type(self).__name__}: nothing can be learned from 1 sample."
-            )
-        return target, sample
-
     def _divided(self, sample: Sample, way: Way) -> tuple[Sample, np.ndarray | None]:
         """The rows to train on, and the places of those that one network holds out; several hold out folds of all."""
         if way.members > 1 or way.one_epoch or not self._stops(len(sample), way):
             return sample, None
+        share, owner = self.validation_fraction, type(self).__name__
         return made_once(
-            "divided", (sample, way.seed, self.validation_fraction), lambda: self._divided_anew(sample, way.seed)
+            "divided",
+            (sample, way.seed, share),
+            lambda: divided(sample, share, way.seed, self._strata(sample.y), owner),
         )
-
-    def _divided_anew(self, sample: Sample, seed: int) -> tuple[Sample, np.ndarray]:
-        classes, share = self._strata(sample.y), self.validation_fraction
-        if sample.groups is None:
-            train, held = holdout(len(sample), share, seed, classes)
-        else:
-            folds = max(round(1 / share), 2)
-            fold = dealt(len(sample), folds, seed, 0, classes, sample.groups)
-            train, held = np.flatnonzero(fold != 0), np.flatnonzero(fold == 0)
-            self._refuse_one_class(sample.y[train])
-        return sample.part(train), held
-
-    def _understood(self, table: Table, rows: Rows, preset: Preset) -> tuple[Schema, Encoder]:
-        """What the columns of the rows of training are, and how they become numbers."""
-        embed = takes_codes(self.model)
-
-        def understood() -> tuple[Schema, Encoder]:
-            schema = self._schema(table, rows)
-            return schema, Encoder.fit(table, schema, numeric=preset.numeric, embed=embed)
-
-        return made_once("understood", (table, rows, self.kinds, preset.numeric, embed), understood)
 
     def _train_one(
         self,
@@ -466,23 +393,10 @@ class TableEstimator(BaseEstimator):
 
     def _folds(self, sample: Sample, way: Way) -> list[np.ndarray]:
         """The places of the rows that each member holds out."""
-        rows, groups = len(sample), sample.groups
         if way.one_epoch:
             return [np.empty(0, np.uint32)] * way.members
-        folds = min(way.preset.folds, rows if groups is None else len(np.unique(groups)))
-        held = held_out(way.members, folds, rows, way.seed, self._strata(sample.y), groups)
-        for places in held:
-            self._refuse_one_class(np.delete(sample.y, places, axis=0))
-        return held
-
-    def _refuse_one_class(self, y: np.ndarray) -> None:
-        """An error where whole groups that are held out leave one class to be learned."""
-        classes = self._strata(y)
-        if classes is not None and (classes == classes[0]).all():
-            raise DataError(
-                f"'groups' of {type(self).__name__} must leave at least two classes to learn when one of them is held "
-                "out. Got classes that stand in a single group each. Leave 'groups' out, or give finer ones."
-            )
+        classes, owner = self._strata(sample.y), type(self).__name__
+        return folds_of(sample, way.members, way.preset.folds, way.seed, classes, owner)
 
     def _stops(self, rows: int, way: Way) -> bool:
         """Whether rows held out say when to stop."""
@@ -669,32 +583,6 @@ class TableEstimator(BaseEstimator):
         elif hasattr(self, "feature_names_in_"):
             del self.feature_names_in_
 
-    def _schema(self, table: Table, rows: Rows) -> Schema:
-        """What the columns are; in an array no number of a row is an identifier."""
-        schema = infer(table, self.kinds)
-        if not rows.named:
-            plain = {
-                column.name: Kind.NUMERIC.value
-                for column in schema
-                if column.kind == Kind.IDENTIFIER
-                and not column.given
-                and column.why != "text"
-                and isinstance(table[column.name], np.ndarray)
-            }
-            if plain:
-                schema = infer(table, {**plain, **(self.kinds or {})})
-        if not schema.used:
-            listed = ", ".join(f"{column.name} ({column.kind}: {column.why})" for column in schema.columns[:5])
-            raise DataError(f"X has no column that tells rows apart, so nothing can be learned. It has: {listed}.")
-        return schema
-
-    def _looked_at(self, table: Table, encoded: Encoded, y: np.ndarray, encoder: Encoder) -> list[str]:
-        """What deserves a look, warned of and noted."""
-        found = [*leaks(encoded.x, y, encoder.features), *repeats(table, y)]
-        for note in found:
-            warnings.warn(note, DataWarning, stacklevel=7)
-        return [*found, *encoder.notes]
-
     def _seed(self) -> int:
         """A seed drawn from `random_state`."""
         return int(check_random_state(self.random_state).randint(2**31 - 1))
@@ -716,15 +604,8 @@ class TableEstimator(BaseEstimator):
     def _encoded(self, X: Any) -> tuple[Table, Encoded]:
         """X with the columns of the fit, as a table and as numbers."""
         check_is_fitted(self)
-        owner = type(self).__name__
         names = (*self._names, *self._target_names, str(self._named))
-
-        def seen() -> tuple[Table, Encoded]:
-            rows = read_rows(X, owner, fewest=0)
-            table = check_columns(rows, self._names, named=self._named, ignored=self._target_names, owner=owner)
-            return table, self.encoder_.encode(table)
-
-        table, encoded = made_once("seen", (X, self.encoder_, *names), seen)
+        table, encoded = made_once("seen", (X, self.encoder_, *names), partial(like_the_fit, self, X))
         for note in encoded.notes:
             warnings.warn(note, DataWarning, stacklevel=5)
         return table, encoded
@@ -762,7 +643,7 @@ class TableEstimator(BaseEstimator):
         check_is_fitted(self)
         if not isinstance(y, str) and not (self._several and isinstance(y, (list, tuple))):
             return X, y  # no name, for which X would be read
-        rows, target, names = _separated(X, y, type(self).__name__, several=self._several)
+        rows, target, names = separated(X, y, type(self).__name__, several=self._several)
         if not names:
             return X, y
         values = self._read(target)
@@ -814,8 +695,8 @@ class TableEstimator(BaseEstimator):
         check_is_fitted(self)
         owner, networks = type(self).__name__, len(self.models_)
         place: int = check(member, "member", "explain_step", (int,), Interval(0, networks - 1))
-        rows, answers, _ = self._given(X, y, go_on=True)
-        _, sample = self._counted(rows.table, answers, sample_weight, None, None, self.target_)
+        rows, answers, _ = given(self, X, y, go_on=True)
+        _, sample = counted(self, rows.table, answers, sample_weight, known=self.target_)
         model, encoded = self.models_[place], self.encoder_.encode(sample.table)
         outputs, notes = self._outputs_named()
         if networks > 1:
@@ -1059,27 +940,6 @@ def estimator_that_said(estimator: TableEstimator, said: np.ndarray) -> TableEst
     known.__dict__ |= {**vars(estimator), "_outputs": lambda X: said}
     answering: TableEstimator = known
     return answering
-
-
-def _separated(X: Any, y: Any, owner: str, *, several: bool, fewest: int = 1) -> tuple[Rows, Any, tuple[str, ...]]:
-    """X without the target's columns, the target, and its columns' names if it came as these."""
-    names = (y,) if isinstance(y, str) else ()
-    if several and isinstance(y, (list, tuple)) and y and all(isinstance(name, str) for name in y):
-        names = tuple(y)
-    rows = read_rows(X, owner, fewest=fewest)
-    if len(names) == len(rows.table) and not set(names) & set(rows.table.columns):
-        return rows, y, ()  # text, a value for each row
-    if not names:
-        return rows, y, ()
-    if not rows.named:
-        raise DataError(f"y is a column's name, {y!r}, and X has no names of columns. Give a frame, or y's values.")
-    target = rows.table.select(names)
-    return rows.without(names), target, names
-
-
-def _part(values: Any, rows: np.ndarray) -> Any:
-    """Some of the rows of y."""
-    return values[rows] if isinstance(values, np.ndarray) else values_of(values, "y")[rows]
 
 
 def _set_aside(whole: Sample, held: np.ndarray, encoder: Encoder) -> tuple[Sample, Encoded]:
