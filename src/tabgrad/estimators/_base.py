@@ -6,7 +6,6 @@ import os
 import time
 import warnings
 from collections.abc import Mapping, Sequence
-from copy import deepcopy
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -20,13 +19,12 @@ from tabgrad._checks import Interval, check
 from tabgrad._once import made_once
 from tabgrad._parameter_names import parameter_names
 from tabgrad._row_weights import row_weights
-from tabgrad._seeds import key
 from tabgrad._targets import matrix
 from tabgrad.callbacks.history import History
 from tabgrad.encode.encoder import Encoded, Encoder
-from tabgrad.encode.knots import mass_knots
 from tabgrad.engines.native import default_threads, limited
 from tabgrad.errors import ArgumentError, DataWarning, DivergenceError
+from tabgrad.estimators._beginning import new_models, same_models
 from tabgrad.estimators._folds import divided, folds_of
 from tabgrad.estimators._judging import Deadline, Judge, Told
 from tabgrad.estimators._members import Schedule, mean_history, shown, train, train_judged, watching
@@ -41,7 +39,7 @@ from tabgrad.estimators._neighbors import (
     chosen,
     relevance,
 )
-from tabgrad.estimators._network import Head, Shape, built, knots_of, planned
+from tabgrad.estimators._network import Head, Shape, embedded, planned
 from tabgrad.estimators._outputs import Apart, Seen, inputs, predicted
 from tabgrad.estimators._parameters import check_parameters
 from tabgrad.estimators._reading import counted, given, like_the_fit, separated, understood
@@ -62,7 +60,6 @@ if TYPE_CHECKING:
     from tabgrad.explain.step import Step
 
 BLOCK = 1_024  # rows of all members that are made probabilities at a time: they stay in the cache
-MOST_ROWS_OF_KNOTS = 100_000  # evenly out of all: where values lie is known well by then
 
 
 class TableEstimator(BaseEstimator):
@@ -164,15 +161,11 @@ class TableEstimator(BaseEstimator):
         notes = list(ready.rows.table.notes)
         encoded = made_once("encoded", (encoder, sample.table), lambda: encoder.encode(sample.table))
         if go_on:
-            models = self._same_models(encoder, head, way)
+            models = same_models(self, ready)
         else:
             looked = (sample.table, encoded, sample.y, encoder)
             notes += made_once("looked at", looked, lambda: looked_at(*looked))
-            models = self._new_models(encoder, encoded, head, way)
-            if self.model is None:
-                start = self._start(head, target, sample)
-                for model in models:
-                    _begin_at(model, start)
+            models = new_models(self, ready, encoded)
         table = ready.rows.table
         fingerprint = made_once("fingerprint", (table,), table.fingerprint)
         facts = (table.names, ready.rows.named, ready.target_names, ready.wide, fingerprint, notes)
@@ -254,9 +247,9 @@ class TableEstimator(BaseEstimator):
             batch=self._extent(rows, way)[0],
             outputs=ready.head.units,
         )
-        columns = encoder.embeddable if any(way.preset.widths_for(encoder.embeddable)) else 0
         most = tuple(map(float, range(way.preset.knots + 1)))  # a column may have fewer
-        layers = planned(self, way.preset, _shape(encoder, ready.head, (most,) * columns), ready.head)
+        shape = Shape.of(encoder, ready.head, (most,) * embedded(way.preset, encoder))
+        layers = planned(self, way.preset, shape, ready.head)
         need = bytes_needed(work, len(encoder.features), len(encoder.cardinalities), layers)
         near, names = way.preset.n_neighbors, ready.rows.table.names
         if not near or self._why_nobody_is_asked(way, ready.head, ready.whole, names):
@@ -517,37 +510,6 @@ class TableEstimator(BaseEstimator):
         if way.one_epoch and way.go_on and model.compiled and model.optimizer == optimizer:
             return
         model.compile(optimizer, head.loss, metrics=self.metrics)
-
-    def _new_models(self, encoder: Encoder, encoded: Encoded, head: Head, way: Way) -> tuple[Sequential, ...]:
-        """Networks for what the encoder gives."""
-        some = encoded.x[:: -(-len(encoded) // MOST_ROWS_OF_KNOTS)]
-        columns = encoder.embeddable if any(way.preset.widths_for(encoder.embeddable)) else 0
-        knots = made_once(
-            "knots",
-            (encoded, columns, way.preset.knots),
-            lambda: tuple(mass_knots(some[:, column], way.preset.knots) for column in range(columns)),
-        )
-        return tuple(self._new_model(encoder, knots, head, seed, way) for seed in _member_seeds(way))
-
-    def _new_model(
-        self, encoder: Encoder, knots: tuple[tuple[float, ...], ...], head: Head, seed: int, way: Way
-    ) -> Sequential:
-        shape = _shape(encoder, head, knots)
-        made = built(self, way.preset, shape, head, seed)
-        if not made.built:
-            made.build(_shape_of(shape))
-        return made
-
-    def _same_models(self, encoder: Encoder, head: Head, way: Way) -> tuple[Sequential, ...]:
-        """The networks of the fit before, if they are still those that the parameters ask for."""
-        if self.model is None:
-            asked = self._new_model(encoder, knots_of(self.models_[0]), head, way.seed, way)
-            if [layer.record for layer in asked.layers] != [layer.record for layer in self.models_[0].layers]:
-                raise ArgumentError(
-                    f"{type(self).__name__} goes on training the network that there is, and its layers have changed: "
-                    f"{asked!r} instead of {self.models_[0]!r}. Use warm_start=False."
-                )
-        return deepcopy(self.models_)
 
     def _keep(
         self,
@@ -956,30 +918,6 @@ def _may_run_apart(model: Sequential, options: Mapping[str, Any]) -> bool:
 def _why(way: Way) -> str:
     """What keeps a member from its first epoch."""
     return "their loss stopped being finite" if way.deadline is None else "for lack of time"
-
-
-def _member_seeds(way: Way) -> list[int]:
-    """A seed for each network; that of one is the fit's."""
-    if way.members == 1:
-        return [way.seed]
-    return [key(way.seed, "member", member) >> 1 for member in range(way.members)]
-
-
-def _shape(encoder: Encoder, head: Head, knots: tuple[tuple[float, ...], ...]) -> Shape:
-    return Shape(len(encoder.features), encoder.cardinalities, encoder.widths, head.units, knots)
-
-
-def _shape_of(shape: Shape) -> Any:
-    numeric, codes = (None, shape.features), (None, len(shape.cardinalities))
-    if not shape.cardinalities:
-        return numeric
-    return [numeric, codes] if shape.features else codes
-
-
-def _begin_at(model: Sequential, bias: np.ndarray) -> None:
-    """A last layer that says, before the first step, the same of every row."""
-    *others, kernel, _ = model.get_weights()
-    model.set_weights([*others, np.zeros_like(kernel), bias])
 
 
 def _listed(callbacks: Any) -> list[Any]:
