@@ -24,21 +24,14 @@ from tabgrad.callbacks.history import History
 from tabgrad.encode.encoder import Encoded, Encoder
 from tabgrad.engines.native import default_threads, limited
 from tabgrad.errors import ArgumentError, DataWarning, DivergenceError
+from tabgrad.estimators import _asking
+from tabgrad.estimators._asking import near_rows
 from tabgrad.estimators._beginning import new_models, same_models
 from tabgrad.estimators._folds import divided, folds_of
 from tabgrad.estimators._judging import Deadline, Judge, Told
 from tabgrad.estimators._members import Schedule, mean_history, shown, train, train_judged, watching
 from tabgrad.estimators._memory import Work, bytes_needed
-from tabgrad.estimators._neighbors import (
-    MOST_COLUMNS,
-    MOST_ROWS,
-    Asked,
-    Neighbors,
-    Space,
-    bytes_of_near,
-    chosen,
-    relevance,
-)
+from tabgrad.estimators._neighbors import Neighbors
 from tabgrad.estimators._network import Head, Shape, embedded, planned
 from tabgrad.estimators._outputs import Apart, Seen, inputs, predicted
 from tabgrad.estimators._parameters import check_parameters
@@ -156,7 +149,7 @@ class TableEstimator(BaseEstimator):
         one_epoch: bool = False,
     ) -> Self:
         ready = self._ready(X, y, sample_weight, groups, go_on=go_on, classes=classes, one_epoch=one_epoch)
-        way, head, target, sample, encoder = ready.way, ready.head, ready.target, ready.sample, ready.encoder
+        target, sample, encoder = ready.target, ready.sample, ready.encoder
         demand(self._bytes(ready), f"Training {type(self).__name__} on {len(sample):,} rows")
         notes = list(ready.rows.table.notes)
         encoded = made_once("encoded", (encoder, sample.table), lambda: encoder.encode(sample.table))
@@ -170,16 +163,11 @@ class TableEstimator(BaseEstimator):
         fingerprint = made_once("fingerprint", (table,), table.fingerprint)
         facts = (table.names, ready.rows.named, ready.target_names, ready.wide, fingerprint, notes)
         record = Fitted(models, encoder, ready.schema, target, *facts, row_weights(sample_weight, len(table)))
-        asked_for = not isinstance(self.n_neighbors, str) and way.preset.n_neighbors
-        if asked_for and (why := self._why_nobody_is_asked(way, head, sample, record.names)):
-            notes.append(f"n_neighbors={self.n_neighbors} changes nothing: {why}.")
-        if go_on and way.preset.n_neighbors and self._neighbors is not None:
-            record.neighbors = self._neighbors  # the same columns, as the same numbers
-            record.notes.append(self._neighbors.note)
-        if way.members == 1:
-            self._train_one(record, head, sample, encoded, ready.whole, ready.held, way)
+        _asking.begin(self, record, ready)
+        if ready.way.members == 1:
+            self._train_one(record, ready, encoded)
         else:
-            self._train_many(record, head, sample, encoded, way)
+            self._train_many(record, ready, encoded)
         return self
 
     def _ready(
@@ -251,10 +239,7 @@ class TableEstimator(BaseEstimator):
         shape = Shape.of(encoder, ready.head, (most,) * embedded(way.preset, encoder))
         layers = planned(self, way.preset, shape, ready.head)
         need = bytes_needed(work, len(encoder.features), len(encoder.cardinalities), layers)
-        near, names = way.preset.n_neighbors, ready.rows.table.names
-        if not near or self._why_nobody_is_asked(way, ready.head, ready.whole, names):
-            return need
-        return need + bytes_of_near(rows, len(encoder.features), near)
+        return need + _asking.bytes_of_asking(self, ready)
 
     def _way(self, rows: int, *, go_on: bool, one_epoch: bool, deadline: float | None) -> Way:
         """How many networks are trained on so many rows, and how."""
@@ -285,20 +270,12 @@ class TableEstimator(BaseEstimator):
             lambda: divided(sample, share, way.seed, self._strata(sample.y), owner),
         )
 
-    def _train_one(
-        self,
-        record: Fitted,
-        head: Head,
-        sample: Sample,
-        encoded: Encoded,
-        whole: Sample,
-        held: np.ndarray | None,
-        way: Way,
-    ) -> None:
+    def _train_one(self, record: Fitted, ready: Ready, encoded: Encoded) -> None:
         """Run the epochs of one network, heard by callbacks, and keep what comes of them."""
-        (model,), rows = record.models, len(sample)
+        (model,), rows = record.models, len(ready.sample)
+        way, sample, whole, held = ready.way, ready.sample, ready.whole, ready.held
         batch, epochs = self._extent(rows, way)
-        self._compile(model, head, -(-rows // batch) * epochs, way)
+        self._compile(model, ready.head, -(-rows // batch) * epochs, way)
         callbacks: list[Any] = []
         seen: Encoded | None = None
         judged, patience = None, 0
@@ -345,14 +322,14 @@ class TableEstimator(BaseEstimator):
         self._refuse_nothing_learned(bool(history.epoch))
         keep(history)
 
-    def _train_many(self, record: Fitted, head: Head, sample: Sample, encoded: Encoded, way: Way) -> None:
+    def _train_many(self, record: Fitted, ready: Ready, encoded: Encoded) -> None:
         """Train the members side by side over the same rows, and keep what comes of them."""
-        models, rows = record.models, len(sample)
+        models, way, sample, rows = record.models, ready.way, ready.sample, len(ready.sample)
         held = self._folds(sample, way)
         fewest = rows - min(map(len, held))
         batch, epochs = self._extent(fewest, way)
         for member, model in enumerate(models):
-            self._compile(model, head, -(-fewest // batch) * epochs, way, member)
+            self._compile(model, ready.head, -(-fewest // batch) * epochs, way, member)
         plan = models[0].plan()
         answers = self._learned(sample.y, record.target, models[0])
         table = matrix(inputs(encoded), answers, sample.relative_weight, loss=plan.loss, network=plan.network)
@@ -370,11 +347,11 @@ class TableEstimator(BaseEstimator):
             # Who goes on may have been trained on what it holds out now, and would know it.
             judges = [] if way.go_on else done
             parts = [(models[member], encoded.part(held[member]), held[member]) for member in judges]
-            if parts and self.model is None and head.least_squares:
+            if parts and self.model is None and ready.head.least_squares:
                 self._stretch(record.target, parts, sample)
             said = self._held_out(parts, sample)
             seen = Seen.of(parts, encoded, sample) if parts else None
-            if (near := self._near(record, head, parts, said, sample, encoded, way)) is not None:
+            if (near := near_rows(self, record, ready, parts, said, encoded)) is not None:
                 # What members say of one another's rows tells no more how far they are off together.
                 (record.neighbors, said), seen = near, None
                 record.notes.append(record.neighbors.note)
@@ -427,53 +404,6 @@ class TableEstimator(BaseEstimator):
     def _spread(self, said: np.ndarray, target: Any, sample: Sample) -> np.ndarray:
         """What was said of the rows held out, for the rows as they were given."""
         return sample.spread(self._decoded(said, target)) if said.size else np.full(len(sample.origin), np.nan)
-
-    def _near(
-        self,
-        record: Fitted,
-        head: Head,
-        parts: Sequence[Apart],
-        said: np.ndarray,
-        sample: Sample,
-        encoded: Encoded,
-        way: Way,
-    ) -> tuple[Neighbors, np.ndarray] | None:
-        """Rows that are kept to be asked beside the networks, and what is said with them of rows held out; see there.
-
-        None where they do not pay, or nobody could tell whether they do.
-        """
-        most, names, encoder = way.preset.n_neighbors, record.names, record.encoder
-        if not most or not parts or self._why_nobody_is_asked(way, head, sample, names):
-            return None
-        classes, models = self._kind == "classifier", tuple(model for model, _, _ in parts)
-        fold = np.full(len(sample), -1)
-        for place, (_, _, rows) in enumerate(parts):
-            fold[rows[fold[rows] < 0]] = place
-        answers = sample.y.astype(np.int32) if classes else record.target.encode(sample.y).astype(np.float32)
-        counts = sample.relative_weight
-        weight = np.ones(len(sample)) if counts is None else counts
-        columns = [encoder.places(name) for name in names]
-        relevant = relevance(
-            lambda rows: self._mean(predicted(models, rows), models[0]), encoded, columns, way.seed, classes=classes
-        )
-        space = Space.of(encoded, encoder.cardinalities, columns, relevant)
-
-        def late() -> bool:
-            return way.deadline is not None and time.monotonic() >= way.deadline
-
-        return None if late() else chosen(Asked(said, answers, weight, fold), space, encoded, most, way.seed, late)
-
-    def _why_nobody_is_asked(self, way: Way, head: Head, sample: Sample, names: Sequence[str]) -> str:
-        """Why near rows are not even looked for; nothing where they are."""
-        if way.members == 1:
-            return "near rows are asked beside several networks, each of which holds rows out"
-        if self.model is not None:
-            return "the network is one of your own"
-        if not (head.least_squares or (self._kind == "classifier" and self.loss is None)):
-            return "near rows are asked where means or probabilities are learned, with loss=None"
-        if len(sample) > MOST_ROWS:
-            return f"near rows are asked in tables of at most {MOST_ROWS:,} rows"
-        return f"near rows are asked in tables of at most {MOST_COLUMNS} columns" if len(names) > MOST_COLUMNS else ""
 
     def _stretch(self, target: Any, parts: Sequence[Apart], sample: Sample) -> None:
         """Give the last layer of each network the line that the rows held out by the others ask for; see `Line`."""
