@@ -19,30 +19,26 @@ from tabgrad._checks import Interval, check
 from tabgrad._once import made_once
 from tabgrad._parameter_names import parameter_names
 from tabgrad._row_weights import row_weights
-from tabgrad._targets import matrix
-from tabgrad.callbacks.history import History
 from tabgrad.encode.encoder import Encoded, Encoder
 from tabgrad.engines.native import default_threads, limited
-from tabgrad.errors import ArgumentError, DataWarning, DivergenceError
+from tabgrad.errors import ArgumentError, DataWarning
 from tabgrad.estimators import _asking
-from tabgrad.estimators._asking import near_rows
 from tabgrad.estimators._beginning import new_models, same_models
-from tabgrad.estimators._folds import divided, folds_of
-from tabgrad.estimators._judging import Deadline, Judge, Told
-from tabgrad.estimators._members import Schedule, mean_history, shown, train, train_judged, watching
+from tabgrad.estimators._folds import divided
+from tabgrad.estimators._members import mean_history
 from tabgrad.estimators._memory import Work, bytes_needed
 from tabgrad.estimators._neighbors import Neighbors
 from tabgrad.estimators._network import Head, Shape, embedded, planned
-from tabgrad.estimators._outputs import Apart, Seen, inputs, predicted
+from tabgrad.estimators._outputs import Seen, inputs, predicted
 from tabgrad.estimators._parameters import check_parameters
 from tabgrad.estimators._reading import counted, given, like_the_fit, separated, understood
 from tabgrad.estimators._sample import Sample
 from tabgrad.estimators._saving import FITTED, arguments_of, content_of, restore
 from tabgrad.estimators._scoring import Held
-from tabgrad.estimators._settings import batch_of, epochs_of, optimizer_of, patience_of, preset_of, stops_early
+from tabgrad.estimators._settings import batch_of, epochs_of, preset_of, stops_early
 from tabgrad.estimators._stages import Fitted, Ready, Way
-from tabgrad.estimators._stretching import Judged, lines
 from tabgrad.estimators._suspicions import looked_at
+from tabgrad.estimators._training import train_many, train_one
 from tabgrad.layers import Dense
 from tabgrad.models import Sequential
 from tabgrad.store import Content
@@ -149,9 +145,9 @@ class TableEstimator(BaseEstimator):
         one_epoch: bool = False,
     ) -> Self:
         ready = self._ready(X, y, sample_weight, groups, go_on=go_on, classes=classes, one_epoch=one_epoch)
-        target, sample, encoder = ready.target, ready.sample, ready.encoder
+        target, sample, encoder, table = ready.target, ready.sample, ready.encoder, ready.rows.table
         demand(self._bytes(ready), f"Training {type(self).__name__} on {len(sample):,} rows")
-        notes = list(ready.rows.table.notes)
+        notes = list(table.notes)
         encoded = made_once("encoded", (encoder, sample.table), lambda: encoder.encode(sample.table))
         if go_on:
             models = same_models(self, ready)
@@ -159,15 +155,12 @@ class TableEstimator(BaseEstimator):
             looked = (sample.table, encoded, sample.y, encoder)
             notes += made_once("looked at", looked, lambda: looked_at(*looked))
             models = new_models(self, ready, encoded)
-        table = ready.rows.table
         fingerprint = made_once("fingerprint", (table,), table.fingerprint)
         facts = (table.names, ready.rows.named, ready.target_names, ready.wide, fingerprint, notes)
         record = Fitted(models, encoder, ready.schema, target, *facts, row_weights(sample_weight, len(table)))
         _asking.begin(self, record, ready)
-        if ready.way.members == 1:
-            self._train_one(record, ready, encoded)
-        else:
-            self._train_many(record, ready, encoded)
+        train = train_one if ready.way.members == 1 else train_many
+        train(self, record, ready, encoded)
         return self
 
     def _ready(
@@ -270,104 +263,6 @@ class TableEstimator(BaseEstimator):
             lambda: divided(sample, share, way.seed, self._strata(sample.y), owner),
         )
 
-    def _train_one(self, record: Fitted, ready: Ready, encoded: Encoded) -> None:
-        """Run the epochs of one network, heard by callbacks, and keep what comes of them."""
-        (model,), rows = record.models, len(ready.sample)
-        way, sample, whole, held = ready.way, ready.sample, ready.whole, ready.held
-        batch, epochs = self._extent(rows, way)
-        self._compile(model, ready.head, -(-rows // batch) * epochs, way)
-        callbacks: list[Any] = []
-        seen: Encoded | None = None
-        judged, patience = None, 0
-        if held is not None:
-            aside, seen = made_once(
-                "aside", (whole, held, record.encoder), lambda: _set_aside(whole, held, record.encoder)
-            )
-            judged = (inputs(seen), self._learned(aside.y, record.target, model), aside.relative_weight)
-            patience = patience_of(self.patience, epochs, way.preset)
-            callbacks.append(Judge(*judged, patience))
-        if way.deadline is not None:
-            callbacks.append(Deadline(way.deadline))
-        if (watch := watching()) is not None:
-            watch.begin([0 if held is None else len(held)], len(whole), epochs)
-            callbacks.append(Told(watch))
-        options: dict[str, Any] = {
-            "batch_size": None if model.optimizer is not None and model.optimizer.whole else batch,
-            "epochs": epochs,
-            "verbose": int(self.verbose),
-            "callbacks": [*callbacks, *_listed(self.callbacks)],  # the user's hear of the validation's values, too
-            "shuffle": bool(self.shuffle),
-            "sample_weight": sample.relative_weight,
-        }
-
-        def keep(history: History) -> None:
-            parts = [] if held is None or seen is None or way.go_on else [(model, seen, held)]
-            held_out = self._spread(self._held_out(parts, whole), record.target, whole)
-            self._judge(record, Held.of(whole, held_out, record.weight))
-            self._keep(record, [0], [history.history], held_out, way)
-
-        try:
-            learned = (inputs(encoded), self._learned(sample.y, record.target, model))
-            with limited(self._threads()):
-                if judged is not None and len(options["callbacks"]) == 1 and _may_run_apart(model, options):
-                    train_judged(model, (*learned, options["sample_weight"]), judged, options, patience)
-                else:
-                    model.fit(*learned, **options)
-                history = model.history
-        except KeyboardInterrupt:
-            if model.history is not None and model.history.epoch:
-                keep(model.history)
-            raise
-        assert history is not None
-        self._refuse_nothing_learned(bool(history.epoch))
-        keep(history)
-
-    def _train_many(self, record: Fitted, ready: Ready, encoded: Encoded) -> None:
-        """Train the members side by side over the same rows, and keep what comes of them."""
-        models, way, sample, rows = record.models, ready.way, ready.sample, len(ready.sample)
-        held = self._folds(sample, way)
-        fewest = rows - min(map(len, held))
-        batch, epochs = self._extent(fewest, way)
-        for member, model in enumerate(models):
-            self._compile(model, ready.head, -(-fewest // batch) * epochs, way, member)
-        plan = models[0].plan()
-        answers = self._learned(sample.y, record.target, models[0])
-        table = matrix(inputs(encoded), answers, sample.relative_weight, loss=plan.loss, network=plan.network)
-        stops = not way.one_epoch and self._stops(rows, way)
-        patience = patience_of(self.patience, epochs, way.preset) if stops else None
-        schedule = Schedule(batch, epochs, bool(self.shuffle), patience, way.deadline, self._threads())
-        with shown(int(self.verbose)):
-            done = train(models, table, held, schedule)
-        self._refuse_nothing_learned(bool(done))
-        if len(done) < len(models):
-            record.notes.append(
-                f"{len(models) - len(done)} of {len(models)} members finished no epoch, {_why(way)}, and are left out."
-            )
-        with limited(self._threads()):
-            # Who goes on may have been trained on what it holds out now, and would know it.
-            judges = [] if way.go_on else done
-            parts = [(models[member], encoded.part(held[member]), held[member]) for member in judges]
-            if parts and self.model is None and ready.head.least_squares:
-                self._stretch(record.target, parts, sample)
-            said = self._held_out(parts, sample)
-            seen = Seen.of(parts, encoded, sample) if parts else None
-            if (near := near_rows(self, record, ready, parts, said, encoded)) is not None:
-                # What members say of one another's rows tells no more how far they are off together.
-                (record.neighbors, said), seen = near, None
-                record.notes.append(record.neighbors.note)
-            held_out = self._spread(said, record.target, sample)
-            self._judge(record, Held.of(sample, held_out, record.weight), seen)
-        histories = [history.history for member in done if (history := models[member].history) is not None]
-        record.models = tuple(models[member] for member in done)
-        self._keep(record, done, histories, held_out, way)
-
-    def _folds(self, sample: Sample, way: Way) -> list[np.ndarray]:
-        """The places of the rows that each member holds out."""
-        if way.one_epoch:
-            return [np.empty(0, np.uint32)] * way.members
-        classes, owner = self._strata(sample.y), type(self).__name__
-        return folds_of(sample, way.members, way.preset.folds, way.seed, classes, owner)
-
     def _stops(self, rows: int, way: Way) -> bool:
         """Whether rows held out say when to stop."""
         preset, classes = way.preset, self._kind == "classifier"
@@ -377,69 +272,6 @@ class TableEstimator(BaseEstimator):
         """The rows of a step and the passes over so many rows."""
         batch = min(batch_of(self.batch_size, rows, way.preset), rows)
         return batch, 1 if way.one_epoch else epochs_of(self.epochs, rows, batch, way.preset)
-
-    def _refuse_nothing_learned(self, learned: bool) -> None:  # noqa: FBT001
-        """An error where no network finished an epoch."""
-        if not learned:
-            raise DivergenceError(
-                f"The loss stopped being finite in the first epoch of {type(self).__name__}, so nothing was learned. "
-                f"Give a smaller learning_rate than {self.learning_rate or 'the default'}, or numeric='robust'."
-            )
-
-    def _held_out(self, parts: Sequence[Apart], sample: Sample) -> np.ndarray:
-        """What the networks say of the rows that they have held out: (rows, outputs), (rows, 0) where none has.
-
-        Where several have held out the same row it is their mean, where none has it is NaN.
-        """
-        total, count = np.zeros((len(sample), 0)), np.zeros(len(sample))
-        for model, seen, places in parts:
-            read = self._read_out(model, predicted([model], seen)[0])
-            if not total.size:
-                total = np.zeros((len(sample), read.shape[1]))
-            total[places] += read
-            count[places] += 1
-        total[count == 0] = np.nan
-        return total / np.maximum(count, 1)[:, np.newaxis]
-
-    def _spread(self, said: np.ndarray, target: Any, sample: Sample) -> np.ndarray:
-        """What was said of the rows held out, for the rows as they were given."""
-        return sample.spread(self._decoded(said, target)) if said.size else np.full(len(sample.origin), np.nan)
-
-    def _stretch(self, target: Any, parts: Sequence[Apart], sample: Sample) -> None:
-        """Give the last layer of each network the line that the rows held out by the others ask for; see `Line`."""
-        truth = target.encode(sample.y).astype(np.float64)
-        weight = np.ones(len(sample)) if sample.weight is None else sample.weight
-        judged = []
-        for model, seen, places in parts:
-            said = np.clip(predicted([model], seen)[0], truth.min(axis=0), truth.max(axis=0))  # as `decode` does
-            judged.append(Judged(said.astype(np.float64), truth[places], weight[places]))
-        for (model, _, _), line in zip(parts, lines(judged), strict=True):
-            *others, kernel, bias = model.get_weights()
-            model.set_weights([*others, *line.through(kernel, bias)])
-
-    def _judge(self, record: Fitted, held: Held, seen: Seen | None = None) -> None:
-        """Keep what the rows held out say of the networks: scores, and what intervals are made of."""
-        if len(held):
-            record.scores = self._scores_of(held)
-            record.temperature = self._temperature_of(held, seen)
-            record.residuals = self._residuals_of(held, record.target, seen, record.temperature)
-
-    def _compile(self, model: Sequential, head: Head, steps: int, way: Way, member: int = 0) -> None:
-        """Compile the model, unless it is the user's own and was; for one more epoch only where something changed."""
-        if self.model is not None and model.compiled:
-            return
-        falls = not way.one_epoch
-        optimizer = optimizer_of(
-            *(self.optimizer, self.learning_rate, way.preset),
-            weight_decay=self.weight_decay,
-            use_ema=self.use_ema and falls,
-            schedule=self.schedule if falls else "constant",
-            steps=steps,
-            member=member,
-        )
-        if way.one_epoch and way.go_on and model.compiled and model.optimizer == optimizer:
-            return
-        model.compile(optimizer, head.loss, metrics=self.metrics)
 
     def _keep(
         self,
@@ -832,23 +664,3 @@ def estimator_that_said(estimator: TableEstimator, said: np.ndarray) -> TableEst
     known.__dict__ |= {**vars(estimator), "_outputs": lambda X: said}
     answering: TableEstimator = known
     return answering
-
-
-def _set_aside(whole: Sample, held: np.ndarray, encoder: Encoder) -> tuple[Sample, Encoded]:
-    """The rows held out, and as numbers."""
-    aside = whole.part(held)
-    return aside, encoder.encode(aside.table)
-
-
-def _may_run_apart(model: Sequential, options: Mapping[str, Any]) -> bool:
-    """Whether nobody has to be told of epochs while they run, so that the engine can stop by itself."""
-    return not options["verbose"] and options["batch_size"] is not None and not model.plan().has_functions
-
-
-def _why(way: Way) -> str:
-    """What keeps a member from its first epoch."""
-    return "their loss stopped being finite" if way.deadline is None else "for lack of time"
-
-
-def _listed(callbacks: Any) -> list[Any]:
-    return list(callbacks) if isinstance(callbacks, (list, tuple)) else [] if callbacks is None else [callbacks]
