@@ -87,7 +87,7 @@ def made(change: Change, name: str) -> Iterator[dict[str, Any]]:
     with ExitStack() as stack:
         stack.enter_context(mock.patch.dict(PRESETS, {name: change.of(PRESETS[name])}))
         if change.knots is not None:
-            stack.enter_context(mock.patch("tabgrad.estimators._base.mass_knots", change.knots))
+            stack.enter_context(mock.patch("tabgrad.estimators._beginning.mass_knots", change.knots))
         yield {"preset": name} | change.arguments
 
 

@@ -12,7 +12,7 @@ from contest.changes import Change, every_change, made
 from contest.runs import Run, Trial
 
 import tabgrad
-from tabgrad.estimators import _base
+from tabgrad.estimators import _beginning
 from tabgrad.estimators._presets import PRESETS
 
 FAST = PRESETS["fast"]
@@ -50,12 +50,12 @@ class TestChanges:
         seen = []
         monkeypatch.setattr(changes, "quantile_knots", lambda z, most: seen.append(most) or (0.0, 1.0))
         change = Change("both", {"members": ((0, 3),), "knots": 5}, {"epochs": 2}, changes.quantile_knots)
-        before = _base.mass_knots
+        before = _beginning.mass_knots
         with made(change, "fast") as arguments:
             assert arguments == {"preset": "fast", "epochs": 2}
             regressor = tabgrad.Regressor(random_state=0, **arguments).fit(x[:, None], np.abs(x))
         assert (len(regressor.models_), regressor.n_iter_, seen) == (3, 2, [5])
-        assert (PRESETS["fast"], _base.mass_knots) == (FAST, before)
+        assert (PRESETS["fast"], _beginning.mass_knots) == (FAST, before)
 
     def test_plain_quantiles_waste_knots_on_a_number_that_many_rows_share(self):
         z = np.concatenate([np.zeros(60), np.arange(1, 41)])

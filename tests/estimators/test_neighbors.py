@@ -213,7 +213,7 @@ def test_weights_count(weight):
 
 def test_large_tables_and_single_steps_keep_none(monkeypatch):
     X, y = repeated()
-    monkeypatch.setattr("tabgrad.estimators._base.MOST_ROWS", len(X) - 1)
+    monkeypatch.setattr("tabgrad.estimators._asking.MOST_ROWS", len(X) - 1)
     assert Classifier(**SMALL).fit(X, y)._neighbors is None
     monkeypatch.undo()
     monkeypatch.setattr("tabgrad.estimators._neighbors.MOST_NUMBERS", 4 * len(X) - 1)

@@ -5,8 +5,9 @@ import pytest
 from sklearn.datasets import make_classification, make_friedman1
 from sklearn.linear_model import Ridge
 
-from tabgrad.estimators import Classifier, Regressor, _base
+from tabgrad.estimators import Classifier, Regressor, _stretching
 from tabgrad.estimators._folds import held_out
+from tabgrad.estimators._rows import read_rows
 from tabgrad.estimators._stretching import EXPECTED, Judged, Line, lines
 from tabgrad.layers import Dense
 from tabgrad.models import Sequential
@@ -115,7 +116,7 @@ def test_dropout_draws_predictions_together_and_the_line_mends_it(monkeypatch):
     (x, y), (new, truth) = (make_friedman1(rows, noise=0.3, random_state=rows) for rows in (1200, 3000))
     settings = SETTINGS | {"epochs": 40, "dropout": 0.4}
     mended = Regressor(**settings).fit(x, y)
-    monkeypatch.setattr(_base, "lines", lambda judged: [Line.straight(1) for _ in judged])
+    monkeypatch.setattr(_stretching, "lines", lambda judged: [Line.straight(1) for _ in judged])
     plain = Regressor(**settings).fit(x, y)
     assert slope(truth, plain.predict(new)) > 1.04
     assert slope(truth, mended.predict(new)) < 1.02
@@ -130,7 +131,7 @@ def test_dropout_draws_predictions_together_and_the_line_mends_it(monkeypatch):
 def test_predictions_of_rows_held_out_are_stretched_too(table):
     x, y = table
     fitted = Regressor(**SETTINGS).fit(x, y)
-    encoded = fitted.encoder_.encode(_base.read_rows(x, "Regressor").table).x
+    encoded = fitted.encoder_.encode(read_rows(x, "Regressor").table).x
     for model, places in zip(fitted.models_, held_out(4, 8, len(x), fitted._seed()), strict=True):
         said = fitted.target_.decode(model.predict(encoded[places]))[:, 0]
         np.testing.assert_allclose(fitted.oof_prediction_[places], said, rtol=1e-5)
@@ -140,7 +141,7 @@ def test_only_means_of_numbers_are_stretched(table, monkeypatch):
     def refuse(judged):
         raise AssertionError(judged)
 
-    monkeypatch.setattr(_base, "lines", refuse)
+    monkeypatch.setattr(_stretching, "lines", refuse)
     x, y = table
     small = SETTINGS | {"epochs": 2, "members": 2}
     for loss in ("mae", "huber", "poisson"):
@@ -156,6 +157,6 @@ def test_only_means_of_numbers_are_stretched(table, monkeypatch):
 def test_who_goes_on_is_not_stretched_again(table, monkeypatch):
     x, y = table
     fitted = Regressor(warm_start=True, **SETTINGS | {"epochs": 2}).fit(x, y)
-    monkeypatch.setattr(_base, "lines", lambda _: pytest.fail("stretched again"))
+    monkeypatch.setattr(_stretching, "lines", lambda _: pytest.fail("stretched again"))
     fitted.fit(x, y)
     assert np.isfinite(fitted.predict(x)).all()

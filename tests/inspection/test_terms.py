@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tabgrad import Classifier, Regressor
-from tabgrad.estimators._base import networks_of
+from tabgrad.estimators._outputs import networks_of
 from tabgrad.inspection import _terms, importance, permutation_importance
 from tabgrad.inspection._terms import Parted, Terms
 from tabgrad.layers import (

@@ -220,12 +220,12 @@ def test_halving_by_epochs_goes_on_with_the_survivors(trained: list[int]) -> Non
 
 def test_rows_are_encoded_once_for_a_fold(monkeypatch: pytest.MonkeyPatch) -> None:
     from tabgrad.encode.encoder import Encoder
-    from tabgrad.estimators import _base
+    from tabgrad.estimators import _reading
 
     count, encode = list[int](), Encoder.encode
-    read, read_rows = list[int](), _base.read_rows
+    read, read_rows = list[int](), _reading.read_rows
     monkeypatch.setattr(Encoder, "encode", lambda self, table: count.append(1) or encode(self, table))
-    monkeypatch.setattr(_base, "read_rows", lambda *given, **named: read.append(1) or read_rows(*given, **named))
+    monkeypatch.setattr(_reading, "read_rows", lambda *given, **named: read.append(1) or read_rows(*given, **named))
     search.GridSearchCV(Classifier(**SMALL), {"learning_rate": [0.1, 0.2, 0.3, 0.4]}, cv=3, refit=False).fit(X, Y)
     assert len(read) == 3 * 2  # the rows of training, and those of test
     assert len(count) == 3 * 3  # the rows of training, those held out of them, and those of test

@@ -6,8 +6,7 @@ import os
 import time
 import warnings
 from collections.abc import Mapping, Sequence
-from copy import deepcopy
-from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
@@ -20,158 +19,36 @@ from tabgrad._checks import Interval, check
 from tabgrad._once import made_once
 from tabgrad._parameter_names import parameter_names
 from tabgrad._row_weights import row_weights
-from tabgrad._seeds import key
-from tabgrad._targets import matrix
-from tabgrad.callbacks.history import History
 from tabgrad.encode.encoder import Encoded, Encoder
-from tabgrad.encode.knots import mass_knots
-from tabgrad.encode.target import ClassTarget, ValueTarget
 from tabgrad.engines.native import default_threads, limited
-from tabgrad.engines.select import get_engine
-from tabgrad.errors import ArgumentError, DataError, DataWarning, DivergenceError
-from tabgrad.estimators._conformal import Nonconformity, Residuals
-from tabgrad.estimators._folds import dealt, held_out
-from tabgrad.estimators._judging import Deadline, Judge, Told
-from tabgrad.estimators._members import Schedule, mean_history, shown, train, train_judged, watching
+from tabgrad.errors import ArgumentError, DataWarning
+from tabgrad.estimators import _asking
+from tabgrad.estimators._beginning import new_models, same_models
+from tabgrad.estimators._folds import divided
+from tabgrad.estimators._members import mean_history
 from tabgrad.estimators._memory import Work, bytes_needed
-from tabgrad.estimators._neighbors import (
-    MOST_COLUMNS,
-    MOST_ROWS,
-    Asked,
-    Neighbors,
-    Space,
-    bytes_of_near,
-    chosen,
-    relevance,
-)
-from tabgrad.estimators._network import Head, Shape, built, knots_of, planned, takes_codes
+from tabgrad.estimators._neighbors import Neighbors
+from tabgrad.estimators._network import Head, Shape, embedded, planned
+from tabgrad.estimators._outputs import Seen, inputs, predicted
 from tabgrad.estimators._parameters import check_parameters
-from tabgrad.estimators._presets import Preset
-from tabgrad.estimators._rows import Rows, check_columns, read_rows
-from tabgrad.estimators._sample import Sample, read_groups, several
+from tabgrad.estimators._reading import counted, given, like_the_fit, separated, understood
+from tabgrad.estimators._sample import Sample
 from tabgrad.estimators._saving import FITTED, arguments_of, content_of, restore
 from tabgrad.estimators._scoring import Held
-from tabgrad.estimators._settings import batch_of, epochs_of, optimizer_of, patience_of, preset_of, stops_early
-from tabgrad.estimators._stretching import Judged, lines
-from tabgrad.estimators._suspicions import leaks, repeats
+from tabgrad.estimators._settings import batch_of, epochs_of, preset_of, stops_early
+from tabgrad.estimators._stages import Fitted, Ready, Way
+from tabgrad.estimators._suspicions import looked_at
+from tabgrad.estimators._training import train_many, train_one
 from tabgrad.layers import Dense
 from tabgrad.models import Sequential
-from tabgrad.plan import Network
 from tabgrad.store import Content
-from tabgrad.table import Kind, Schema, Table, Words, infer
+from tabgrad.table import Schema, Table, Words
 from tabgrad.table.memory import demand
-from tabgrad.table.split import holdout
-from tabgrad.table.table import values_of
 
 if TYPE_CHECKING:
     from tabgrad.explain.step import Step
 
-Target = ClassTarget | ValueTarget
-
-FEWEST_ROWS = 2  # of which something can be learned
-ROWS = 256  # at a time, of a prediction; its result does not depend on it
 BLOCK = 1_024  # rows of all members that are made probabilities at a time: they stay in the cache
-MOST_ROWS_SEEN = 20_000  # by members, of which their spread is the mean
-MOST_ROWS_OF_KNOTS = 100_000  # evenly out of all: where values lie is known well by then
-
-
-@dataclass
-class Fitted:
-    """What a fit gives, kept by the estimator once all of it is there."""
-
-    models: tuple[Sequential, ...]
-    encoder: Encoder
-    schema: Schema
-    target: Target
-    names: tuple[str, ...]
-    named: bool
-    target_names: tuple[str, ...]
-    wide: bool
-    fingerprint: str
-    notes: list[str]
-    weight: np.ndarray | None = None  # of the rows as they were given
-    scores: dict[str, float] = field(default_factory=dict)
-    residuals: tuple[Residuals | Nonconformity, ...] = ()
-    temperature: float = 1.0
-    neighbors: Neighbors | None = None
-
-
-@dataclass(frozen=True)
-class Seen:
-    """Rows that members were trained on, at most so many that what members say of them is known well.
-
-    Parameters
-    ----------
-    models : tuple of Sequential
-    encoded : Encoded
-    trained : array of bool of shape (members, rows)
-        Which member was trained on which row.
-    weight : array of shape (rows,) or None
-    """
-
-    models: tuple[Sequential, ...]
-    encoded: Encoded
-    trained: np.ndarray
-    weight: np.ndarray | None
-
-    @classmethod
-    def of(cls, parts: Sequence[tuple[Sequential, Any, np.ndarray]], encoded: Encoded, sample: Sample) -> Seen:
-        """Rows evenly out of all; `parts` are the networks with what they have held out."""
-        places = np.arange(0, len(sample), -(-len(sample) // MOST_ROWS_SEEN))
-        trained = np.stack([~np.isin(places, held) for _, _, held in parts])
-        weight = None if sample.weight is None else sample.weight[places]
-        return cls(tuple(model for model, _, _ in parts), encoded.part(places), trained, weight)
-
-    def outputs(self) -> np.ndarray:
-        """What each of the networks says of the rows: float32 of shape (members, rows, outputs)."""
-        return _predicted(self.models, self.encoded)
-
-
-@dataclass(frozen=True)
-class Way:
-    """How this fit is done, decided once there are rows.
-
-    Parameters
-    ----------
-    preset : Preset
-        With what the arguments say.
-    seed : int
-    members : int
-    go_on : bool
-        Whether the networks of the fit before go on.
-    one_epoch : bool
-        Whether this is `partial_fit`: one epoch at a constant rate, nothing held out.
-    deadline : float or None
-        `time.monotonic` at which the training ends.
-    """
-
-    preset: Preset
-    seed: int
-    members: int
-    go_on: bool
-    one_epoch: bool
-    deadline: float | None
-
-
-@dataclass(frozen=True)
-class Ready:
-    """What is known of a fit before its rows are numbers.
-
-    `whole` are the rows that count, `sample` those that one network is trained on and `held` the places of the others,
-    which are judged; several networks are trained on parts of all of them.
-    """
-
-    rows: Rows
-    target_names: tuple[str, ...]
-    wide: bool
-    way: Way
-    whole: Sample
-    sample: Sample
-    held: np.ndarray | None
-    target: Target
-    schema: Schema
-    encoder: Encoder
-    head: Head
 
 
 class TableEstimator(BaseEstimator):
@@ -268,34 +145,22 @@ class TableEstimator(BaseEstimator):
         one_epoch: bool = False,
     ) -> Self:
         ready = self._ready(X, y, sample_weight, groups, go_on=go_on, classes=classes, one_epoch=one_epoch)
-        way, head, target, sample, encoder = ready.way, ready.head, ready.target, ready.sample, ready.encoder
+        target, sample, encoder, table = ready.target, ready.sample, ready.encoder, ready.rows.table
         demand(self._bytes(ready), f"Training {type(self).__name__} on {len(sample):,} rows")
-        notes = list(ready.rows.table.notes)
+        notes = list(table.notes)
         encoded = made_once("encoded", (encoder, sample.table), lambda: encoder.encode(sample.table))
         if go_on:
-            models = self._same_models(encoder, head, way)
+            models = same_models(self, ready)
         else:
             looked = (sample.table, encoded, sample.y, encoder)
-            notes += made_once("looked at", looked, lambda: self._looked_at(*looked))
-            models = self._new_models(encoder, encoded, head, way)
-            if self.model is None:
-                start = self._start(head, target, sample)
-                for model in models:
-                    _begin_at(model, start)
-        table = ready.rows.table
+            notes += made_once("looked at", looked, lambda: looked_at(*looked))
+            models = new_models(self, ready, encoded)
         fingerprint = made_once("fingerprint", (table,), table.fingerprint)
         facts = (table.names, ready.rows.named, ready.target_names, ready.wide, fingerprint, notes)
         record = Fitted(models, encoder, ready.schema, target, *facts, row_weights(sample_weight, len(table)))
-        asked_for = not isinstance(self.n_neighbors, str) and way.preset.n_neighbors
-        if asked_for and (why := self._why_nobody_is_asked(way, head, sample, record.names)):
-            notes.append(f"n_neighbors={self.n_neighbors} changes nothing: {why}.")
-        if go_on and way.preset.n_neighbors and self._neighbors is not None:
-            record.neighbors = self._neighbors  # the same columns, as the same numbers
-            record.notes.append(self._neighbors.note)
-        if way.members == 1:
-            self._train_one(record, head, sample, encoded, ready.whole, ready.held, way)
-        else:
-            self._train_many(record, head, sample, encoded, way)
+        _asking.begin(self, record, ready)
+        train = train_one if ready.way.members == 1 else train_many
+        train(self, record, ready, encoded)
         return self
 
     def _ready(
@@ -312,9 +177,9 @@ class TableEstimator(BaseEstimator):
         """All that is decided before anything large is made, and every refusal."""
         check_parameters(self)
         deadline = None if self.time_limit is None else time.monotonic() + self.time_limit
-        rows, answers, target_names = self._given(X, y, go_on=go_on)
+        rows, answers, target_names = given(self, X, y, go_on=go_on)
         known = self.target_ if go_on else None
-        target, sample = self._counted(rows.table, answers, sample_weight, groups, classes, known)
+        target, sample = counted(self, rows.table, answers, sample_weight, groups, classes=classes, known=known)
         whole = sample.distinct() if self.batch_size == -1 else sample  # equal rows as one where a step takes all
         way = self._way(len(whole), go_on=go_on, one_epoch=one_epoch, deadline=deadline)
         sample, held = self._divided(whole, way)
@@ -322,7 +187,7 @@ class TableEstimator(BaseEstimator):
         if go_on:
             schema, encoder = self.table_schema_, self.encoder_
         else:
-            schema, encoder = self._understood(sample.table, rows, way.preset)
+            schema, encoder = understood(self, sample.table, rows, way.preset)
         wide = isinstance(answers, np.ndarray) and answers.ndim == 2
         return Ready(*(rows, target_names, wide, way, whole, sample, held, target, schema, encoder, self._head(target)))
 
@@ -363,14 +228,11 @@ class TableEstimator(BaseEstimator):
             batch=self._extent(rows, way)[0],
             outputs=ready.head.units,
         )
-        columns = encoder.embeddable if any(way.preset.widths_for(encoder.embeddable)) else 0
         most = tuple(map(float, range(way.preset.knots + 1)))  # a column may have fewer
-        layers = planned(self, way.preset, _shape(encoder, ready.head, (most,) * columns), ready.head)
+        shape = Shape.of(encoder, ready.head, (most,) * embedded(way.preset, encoder))
+        layers = planned(self, way.preset, shape, ready.head)
         need = bytes_needed(work, len(encoder.features), len(encoder.cardinalities), layers)
-        near, names = way.preset.n_neighbors, ready.rows.table.names
-        if not near or self._why_nobody_is_asked(way, ready.head, ready.whole, names):
-            return need
-        return need + bytes_of_near(rows, len(encoder.features), near)
+        return need + _asking.bytes_of_asking(self, ready)
 
     def _way(self, rows: int, *, go_on: bool, one_epoch: bool, deadline: float | None) -> Way:
         """How many networks are trained on so many rows, and how."""
@@ -390,204 +252,16 @@ class TableEstimator(BaseEstimator):
             )
         return Way(preset, self._seed(), members, go_on, one_epoch, deadline)
 
-    def _given(self, X: Any, y: Any, *, go_on: bool) -> tuple[Rows, Any, tuple[str, ...]]:
-        """X, its columns held against those of the fit before where this one goes on; y; its columns' names."""
-        if not go_on:
-            return made_once("given", (X, y, type(self)), lambda: self._looked_through(X, y, FEWEST_ROWS))
-        rows, answers, target_names = self._looked_through(X, y, 1)  # a stream may bring its rows one by one
-        owner = type(self).__name__
-        table = check_columns(rows, self._names, named=self._named, ignored=self._target_names, owner=owner)
-        return replace(rows, table=table), answers, target_names
-
-    def _looked_through(self, X: Any, y: Any, fewest: int) -> tuple[Rows, Any, tuple[str, ...]]:
-        """X as a table, y as the target takes it, the names of its columns."""
-        rows, y, target_names = _separated(X, y, type(self).__name__, several=self._several, fewest=fewest)
-        answers = self._read(y)
-        if len(answers) != len(rows.table):
-            raise DataError(
-                f"Found input variables with inconsistent numbers of samples: {[len(rows.table), len(answers)]}. X and "
-                "y must have the same rows."
-            )
-        return rows, answers, target_names
-
-    def _counted(
-        self, table: Table, answers: Any, sample_weight: Any, groups: Any, classes: Any, known: Any
-    ) -> tuple[Any, Sample]:
-        """The rows that count for something, with what they count for; and the target, as far as it is known."""
-        weighs = (getattr(self, "class_weight", None), self.loss)
-        return made_once(
-            "counted",
-            (table, answers, sample_weight, groups, classes, known, *weighs, type(self)),
-            lambda: self._counted_anew(table, answers, sample_weight, groups, classes, known),
-        )
-
-    def _counted_anew(
-        self, table: Table, answers: Any, sample_weight: Any, groups: Any, classes: Any, known: Any
-    ) -> tuple[Any, Sample]:
-        weight, of = row_weights(sample_weight, len(table)), read_groups(groups, len(table))
-        kept = None if weight is None or weight.all() else np.flatnonzero(weight)
-        target, y = self._answers(answers, kept, classes, known)
-        origin = np.arange(len(table))
-        if weight is not None and kept is not None:
-            table, weight, of = table.part(kept), weight[kept], None if of is None else several(of[kept])
-            origin = np.full(len(origin), -1)
-            origin[kept] = np.arange(len(kept))
-        sample = self._weighted(Sample(table, y, weight, of, origin), target)
-        fewest = FEWEST_ROWS if known is None else 1
-        if len(sample) < fewest:
-            raise DataError(
-                f"Found array with {len(sample)} sample(s) (n_samples={len(sample)}) while a minimum of "
-                f"{fewest} is required by {type(self).__name__}: nothing can be learned from 1 sample."
-            )
-        return target, sample
-
     def _divided(self, sample: Sample, way: Way) -> tuple[Sample, np.ndarray | None]:
         """The rows to train on, and the places of those that one network holds out; several hold out folds of all."""
         if way.members > 1 or way.one_epoch or not self._stops(len(sample), way):
             return sample, None
+        share, owner = self.validation_fraction, type(self).__name__
         return made_once(
-            "divided", (sample, way.seed, self.validation_fraction), lambda: self._divided_anew(sample, way.seed)
+            "divided",
+            (sample, way.seed, share),
+            lambda: divided(sample, share, way.seed, self._strata(sample.y), owner),
         )
-
-    def _divided_anew(self, sample: Sample, seed: int) -> tuple[Sample, np.ndarray]:
-        classes, share = self._strata(sample.y), self.validation_fraction
-        if sample.groups is None:
-            train, held = holdout(len(sample), share, seed, classes)
-        else:
-            folds = max(round(1 / share), 2)
-            fold = dealt(len(sample), folds, seed, 0, classes, sample.groups)
-            train, held = np.flatnonzero(fold != 0), np.flatnonzero(fold == 0)
-            self._refuse_one_class(sample.y[train])
-        return sample.part(train), held
-
-    def _understood(self, table: Table, rows: Rows, preset: Preset) -> tuple[Schema, Encoder]:
-        """What the columns of the rows of training are, and how they become numbers."""
-        embed = takes_codes(self.model)
-
-        def understood() -> tuple[Schema, Encoder]:
-            schema = self._schema(table, rows)
-            return schema, Encoder.fit(table, schema, numeric=preset.numeric, embed=embed)
-
-        return made_once("understood", (table, rows, self.kinds, preset.numeric, embed), understood)
-
-    def _train_one(
-        self,
-        record: Fitted,
-        head: Head,
-        sample: Sample,
-        encoded: Encoded,
-        whole: Sample,
-        held: np.ndarray | None,
-        way: Way,
-    ) -> None:
-        """Run the epochs of one network, heard by callbacks, and keep what comes of them."""
-        (model,), rows = record.models, len(sample)
-        batch, epochs = self._extent(rows, way)
-        self._compile(model, head, -(-rows // batch) * epochs, way)
-        callbacks: list[Any] = []
-        seen: Encoded | None = None
-        judged, patience = None, 0
-        if held is not None:
-            aside, seen = made_once(
-                "aside", (whole, held, record.encoder), lambda: _set_aside(whole, held, record.encoder)
-            )
-            judged = (_inputs(seen), self._learned(aside.y, record.target, model), _normalized(aside.weight))
-            patience = patience_of(self.patience, epochs, way.preset)
-            callbacks.append(Judge(*judged, patience))
-        if way.deadline is not None:
-            callbacks.append(Deadline(way.deadline))
-        if (watch := watching()) is not None:
-            watch.begin([0 if held is None else len(held)], len(whole), epochs)
-            callbacks.append(Told(watch))
-        options: dict[str, Any] = {
-            "batch_size": None if model.optimizer is not None and model.optimizer.whole else batch,
-            "epochs": epochs,
-            "verbose": int(self.verbose),
-            "callbacks": [*callbacks, *_listed(self.callbacks)],  # the user's hear of the validation's values, too
-            "shuffle": bool(self.shuffle),
-            "sample_weight": _normalized(sample.weight),
-        }
-
-        def keep(history: History) -> None:
-            parts = [] if held is None or seen is None or way.go_on else [(model, seen, held)]
-            held_out = self._spread(self._held_out(parts, whole), record.target, whole)
-            self._judge(record, Held.of(whole, held_out, record.weight))
-            self._keep(record, [0], [history.history], held_out, way)
-
-        try:
-            learned = (_inputs(encoded), self._learned(sample.y, record.target, model))
-            with limited(self._threads()):
-                if judged is not None and len(options["callbacks"]) == 1 and _may_run_apart(model, options):
-                    train_judged(model, (*learned, options["sample_weight"]), judged, options, patience)
-                else:
-                    model.fit(*learned, **options)
-                history = model.history
-        except KeyboardInterrupt:
-            if model.history is not None and model.history.epoch:
-                keep(model.history)
-            raise
-        assert history is not None
-        self._refuse_nothing_learned(bool(history.epoch))
-        keep(history)
-
-    def _train_many(self, record: Fitted, head: Head, sample: Sample, encoded: Encoded, way: Way) -> None:
-        """Train the members side by side over the same rows, and keep what comes of them."""
-        models, rows = record.models, len(sample)
-        held = self._folds(sample, way)
-        fewest = rows - min(map(len, held))
-        batch, epochs = self._extent(fewest, way)
-        for member, model in enumerate(models):
-            self._compile(model, head, -(-fewest // batch) * epochs, way, member)
-        plan = models[0].plan()
-        answers = self._learned(sample.y, record.target, models[0])
-        table = matrix(_inputs(encoded), answers, _normalized(sample.weight), loss=plan.loss, network=plan.network)
-        stops = not way.one_epoch and self._stops(rows, way)
-        patience = patience_of(self.patience, epochs, way.preset) if stops else None
-        schedule = Schedule(batch, epochs, bool(self.shuffle), patience, way.deadline, self._threads())
-        with shown(int(self.verbose)):
-            done = train(models, table, held, schedule)
-        self._refuse_nothing_learned(bool(done))
-        if len(done) < len(models):
-            record.notes.append(
-                f"{len(models) - len(done)} of {len(models)} members finished no epoch, {_why(way)}, and are left out."
-            )
-        with limited(self._threads()):
-            # Who goes on may have been trained on what it holds out now, and would know it.
-            judges = [] if way.go_on else done
-            parts = [(models[member], encoded.part(held[member]), held[member]) for member in judges]
-            if parts and self.model is None and head.least_squares:
-                self._stretch(record.target, parts, sample)
-            said = self._held_out(parts, sample)
-            seen = Seen.of(parts, encoded, sample) if parts else None
-            if (near := self._near(record, head, parts, said, sample, encoded, way)) is not None:
-                # What members say of one another's rows tells no more how far they are off together.
-                (record.neighbors, said), seen = near, None
-                record.notes.append(record.neighbors.note)
-            held_out = self._spread(said, record.target, sample)
-            self._judge(record, Held.of(sample, held_out, record.weight), seen)
-        histories = [history.history for member in done if (history := models[member].history) is not None]
-        record.models = tuple(models[member] for member in done)
-        self._keep(record, done, histories, held_out, way)
-
-    def _folds(self, sample: Sample, way: Way) -> list[np.ndarray]:
-        """The places of the rows that each member holds out."""
-        rows, groups = len(sample), sample.groups
-        if way.one_epoch:
-            return [np.empty(0, np.uint32)] * way.members
-        folds = min(way.preset.folds, rows if groups is None else len(np.unique(groups)))
-        held = held_out(way.members, folds, rows, way.seed, self._strata(sample.y), groups)
-        for places in held:
-            self._refuse_one_class(np.delete(sample.y, places, axis=0))
-        return held
-
-    def _refuse_one_class(self, y: np.ndarray) -> None:
-        """An error where whole groups that are held out leave one class to be learned."""
-        classes = self._strata(y)
-        if classes is not None and (classes == classes[0]).all():
-            raise DataError(
-                f"'groups' of {type(self).__name__} must leave at least two classes to learn when one of them is held "
-                "out. Got classes that stand in a single group each. Leave 'groups' out, or give finer ones."
-            )
 
     def _stops(self, rows: int, way: Way) -> bool:
         """Whether rows held out say when to stop."""
@@ -598,147 +272,6 @@ class TableEstimator(BaseEstimator):
         """The rows of a step and the passes over so many rows."""
         batch = min(batch_of(self.batch_size, rows, way.preset), rows)
         return batch, 1 if way.one_epoch else epochs_of(self.epochs, rows, batch, way.preset)
-
-    def _refuse_nothing_learned(self, learned: bool) -> None:  # noqa: FBT001
-        """An error where no network finished an epoch."""
-        if not learned:
-            raise DivergenceError(
-                f"The loss stopped being finite in the first epoch of {type(self).__name__}, so nothing was learned. "
-                f"Give a smaller learning_rate than {self.learning_rate or 'the default'}, or numeric='robust'."
-            )
-
-    def _held_out(self, parts: Sequence[tuple[Sequential, Encoded, np.ndarray]], sample: Sample) -> np.ndarray:
-        """What the networks say of the rows that they have held out: (rows, outputs), (rows, 0) where none has.
-
-        Where several have held out the same row it is their mean, where none has it is NaN.
-        """
-        total, count = np.zeros((len(sample), 0)), np.zeros(len(sample))
-        for model, seen, places in parts:
-            read = self._read_out(model, _predicted([model], seen)[0])
-            if not total.size:
-                total = np.zeros((len(sample), read.shape[1]))
-            total[places] += read
-            count[places] += 1
-        total[count == 0] = np.nan
-        return total / np.maximum(count, 1)[:, np.newaxis]
-
-    def _spread(self, said: np.ndarray, target: Any, sample: Sample) -> np.ndarray:
-        """What was said of the rows held out, for the rows as they were given."""
-        return sample.spread(self._decoded(said, target)) if said.size else np.full(len(sample.origin), np.nan)
-
-    def _near(
-        self,
-        record: Fitted,
-        head: Head,
-        parts: Sequence[tuple[Sequential, Encoded, np.ndarray]],
-        said: np.ndarray,
-        sample: Sample,
-        encoded: Encoded,
-        way: Way,
-    ) -> tuple[Neighbors, np.ndarray] | None:
-        """Rows that are kept to be asked beside the networks, and what is said with them of rows held out; see there.
-
-        None where they do not pay, or nobody could tell whether they do.
-        """
-        most, names, encoder = way.preset.n_neighbors, record.names, record.encoder
-        if not most or not parts or self._why_nobody_is_asked(way, head, sample, names):
-            return None
-        classes, models = self._kind == "classifier", tuple(model for model, _, _ in parts)
-        fold = np.full(len(sample), -1)
-        for place, (_, _, rows) in enumerate(parts):
-            fold[rows[fold[rows] < 0]] = place
-        answers = sample.y.astype(np.int32) if classes else record.target.encode(sample.y).astype(np.float32)
-        counts = _normalized(sample.weight)
-        weight = np.ones(len(sample)) if counts is None else counts
-        columns = [encoder.places(name) for name in names]
-        relevant = relevance(
-            lambda rows: self._mean(_predicted(models, rows), models[0]), encoded, columns, way.seed, classes=classes
-        )
-        space = Space.of(encoded, encoder.cardinalities, columns, relevant)
-
-        def late() -> bool:
-            return way.deadline is not None and time.monotonic() >= way.deadline
-
-        return None if late() else chosen(Asked(said, answers, weight, fold), space, encoded, most, way.seed, late)
-
-    def _why_nobody_is_asked(self, way: Way, head: Head, sample: Sample, names: Sequence[str]) -> str:
-        """Why near rows are not even looked for; nothing where they are."""
-        if way.members == 1:
-            return "near rows are asked beside several networks, each of which holds rows out"
-        if self.model is not None:
-            return "the network is one of your own"
-        if not (head.least_squares or (self._kind == "classifier" and self.loss is None)):
-            return "near rows are asked where means or probabilities are learned, with loss=None"
-        if len(sample) > MOST_ROWS:
-            return f"near rows are asked in tables of at most {MOST_ROWS:,} rows"
-        return f"near rows are asked in tables of at most {MOST_COLUMNS} columns" if len(names) > MOST_COLUMNS else ""
-
-    def _stretch(self, target: Any, parts: Sequence[tuple[Sequential, Encoded, np.ndarray]], sample: Sample) -> None:
-        """Give the last layer of each network the line that the rows held out by the others ask for; see `Line`."""
-        truth = target.encode(sample.y).astype(np.float64)
-        weight = np.ones(len(sample)) if sample.weight is None else sample.weight
-        judged = []
-        for model, seen, places in parts:
-            said = np.clip(_predicted([model], seen)[0], truth.min(axis=0), truth.max(axis=0))  # as `decode` does
-            judged.append(Judged(said.astype(np.float64), truth[places], weight[places]))
-        for (model, _, _), line in zip(parts, lines(judged), strict=True):
-            *others, kernel, bias = model.get_weights()
-            model.set_weights([*others, *line.through(kernel, bias)])
-
-    def _judge(self, record: Fitted, held: Held, seen: Seen | None = None) -> None:
-        """Keep what the rows held out say of the networks: scores, and what intervals are made of."""
-        if len(held):
-            record.scores = self._scores_of(held)
-            record.temperature = self._temperature_of(held, seen)
-            record.residuals = self._residuals_of(held, record.target, seen, record.temperature)
-
-    def _compile(self, model: Sequential, head: Head, steps: int, way: Way, member: int = 0) -> None:
-        """Compile the model, unless it is the user's own and was; for one more epoch only where something changed."""
-        if self.model is not None and model.compiled:
-            return
-        falls = not way.one_epoch
-        optimizer = optimizer_of(
-            *(self.optimizer, self.learning_rate, way.preset),
-            weight_decay=self.weight_decay,
-            use_ema=self.use_ema and falls,
-            schedule=self.schedule if falls else "constant",
-            steps=steps,
-            member=member,
-        )
-        if way.one_epoch and way.go_on and model.compiled and model.optimizer == optimizer:
-            return
-        model.compile(optimizer, head.loss, metrics=self.metrics)
-
-    def _new_models(self, encoder: Encoder, encoded: Encoded, head: Head, way: Way) -> tuple[Sequential, ...]:
-        """Networks for what the encoder gives."""
-        some = encoded.x[:: -(-len(encoded) // MOST_ROWS_OF_KNOTS)]
-        columns = encoder.embeddable if any(way.preset.widths_for(encoder.embeddable)) else 0
-        knots = made_once(
-            "knots",
-            (encoded, columns, way.preset.knots),
-            lambda: tuple(mass_knots(some[:, column], way.preset.knots) for column in range(columns)),
-        )
-        return tuple(self._new_model(encoder, knots, head, seed, way) for seed in _member_seeds(way))
-
-    def _new_model(
-        self, encoder: Encoder, knots: tuple[tuple[float, ...], ...], head: Head, seed: int, way: Way
-    ) -> Sequential:
-        shape = _shape(encoder, head, knots)
-        made = built(self, way.preset, shape, head, seed)
-        if not made.built:
-            made.build(_shape_of(shape))
-        return made
-
-    def _same_models(self, encoder: Encoder, head: Head, way: Way) -> tuple[Sequential, ...]:
-        """The networks of the fit before, if they are still those that the parameters ask for."""
-        if self.model is None:
-            asked = self._new_model(encoder, knots_of(self.models_[0]), head, way.seed, way)
-            if [layer.record for layer in asked.layers] != [layer.record for layer in self.models_[0].layers]:
-                raise ArgumentError(
-                    f"{type(self).__name__} goes on training the network that there is, and its layers have changed: "
-                    f"{asked!r} instead of {self.models_[0]!r}. Use warm_start=False."
-                )
-        return deepcopy(self.models_)
 
     def _keep(
         self,
@@ -774,32 +307,6 @@ class TableEstimator(BaseEstimator):
         elif hasattr(self, "feature_names_in_"):
             del self.feature_names_in_
 
-    def _schema(self, table: Table, rows: Rows) -> Schema:
-        """What the columns are; in an array no number of a row is an identifier."""
-        schema = infer(table, self.kinds)
-        if not rows.named:
-            plain = {
-                column.name: Kind.NUMERIC.value
-                for column in schema
-                if column.kind == Kind.IDENTIFIER
-                and not column.given
-                and column.why != "text"
-                and isinstance(table[column.name], np.ndarray)
-            }
-            if plain:
-                schema = infer(table, {**plain, **(self.kinds or {})})
-        if not schema.used:
-            listed = ", ".join(f"{column.name} ({column.kind}: {column.why})" for column in schema.columns[:5])
-            raise DataError(f"X has no column that tells rows apart, so nothing can be learned. It has: {listed}.")
-        return schema
-
-    def _looked_at(self, table: Table, encoded: Encoded, y: np.ndarray, encoder: Encoder) -> list[str]:
-        """What deserves a look, warned of and noted."""
-        found = [*leaks(encoded.x, y, encoder.features), *repeats(table, y)]
-        for note in found:
-            warnings.warn(note, DataWarning, stacklevel=7)
-        return [*found, *encoder.notes]
-
     def _seed(self) -> int:
         """A seed drawn from `random_state`."""
         return int(check_random_state(self.random_state).randint(2**31 - 1))
@@ -821,15 +328,8 @@ class TableEstimator(BaseEstimator):
     def _encoded(self, X: Any) -> tuple[Table, Encoded]:
         """X with the columns of the fit, as a table and as numbers."""
         check_is_fitted(self)
-        owner = type(self).__name__
         names = (*self._names, *self._target_names, str(self._named))
-
-        def seen() -> tuple[Table, Encoded]:
-            rows = read_rows(X, owner, fewest=0)
-            table = check_columns(rows, self._names, named=self._named, ignored=self._target_names, owner=owner)
-            return table, self.encoder_.encode(table)
-
-        table, encoded = made_once("seen", (X, self.encoder_, *names), seen)
+        table, encoded = made_once("seen", (X, self.encoder_, *names), partial(like_the_fit, self, X))
         for note in encoded.notes:
             warnings.warn(note, DataWarning, stacklevel=5)
         return table, encoded
@@ -841,7 +341,7 @@ class TableEstimator(BaseEstimator):
     def _by_each(self, encoded: Encoded) -> np.ndarray:
         """The outputs of each network: float32 of shape (members, rows, outputs)."""
         with limited(self._threads()):
-            return _predicted(self.models_, encoded)
+            return predicted(self.models_, encoded)
 
     def _together(self, outputs: np.ndarray, encoded: Encoded) -> np.ndarray:
         """What networks that have these outputs say together, and with the rows of the fit that are near."""
@@ -867,7 +367,7 @@ class TableEstimator(BaseEstimator):
         check_is_fitted(self)
         if not isinstance(y, str) and not (self._several and isinstance(y, (list, tuple))):
             return X, y  # no name, for which X would be read
-        rows, target, names = _separated(X, y, type(self).__name__, several=self._several)
+        rows, target, names = separated(X, y, type(self).__name__, several=self._several)
         if not names:
             return X, y
         values = self._read(target)
@@ -919,8 +419,8 @@ class TableEstimator(BaseEstimator):
         check_is_fitted(self)
         owner, networks = type(self).__name__, len(self.models_)
         place: int = check(member, "member", "explain_step", (int,), Interval(0, networks - 1))
-        rows, answers, _ = self._given(X, y, go_on=True)
-        _, sample = self._counted(rows.table, answers, sample_weight, None, None, self.target_)
+        rows, answers, _ = given(self, X, y, go_on=True)
+        _, sample = counted(self, rows.table, answers, sample_weight, known=self.target_)
         model, encoded = self.models_[place], self.encoder_.encode(sample.table)
         outputs, notes = self._outputs_named()
         if networks > 1:
@@ -928,7 +428,7 @@ class TableEstimator(BaseEstimator):
             notes.append(f"this is network {place + 1} of {networks}; {owner} predicts the mean of all{also}")
         named = Named(owner, self.encoder_.features, outputs, (*notes, *encoded.notes))
         y = self._learned(sample.y, self.target_, model)
-        return model._explained(_inputs(encoded), y, _normalized(sample.weight), named, entries)
+        return model._explained(inputs(encoded), y, sample.relative_weight, named, entries)
 
     # ---- Files -----------------------------------------------------------------------------------------------------
 
@@ -1164,92 +664,3 @@ def estimator_that_said(estimator: TableEstimator, said: np.ndarray) -> TableEst
     known.__dict__ |= {**vars(estimator), "_outputs": lambda X: said}
     answering: TableEstimator = known
     return answering
-
-
-def _separated(X: Any, y: Any, owner: str, *, several: bool, fewest: int = 1) -> tuple[Rows, Any, tuple[str, ...]]:
-    """X without the target's columns, the target, and its columns' names if it came as these."""
-    names = (y,) if isinstance(y, str) else ()
-    if several and isinstance(y, (list, tuple)) and y and all(isinstance(name, str) for name in y):
-        names = tuple(y)
-    rows = read_rows(X, owner, fewest=fewest)
-    if len(names) == len(rows.table) and not set(names) & set(rows.table.columns):
-        return rows, y, ()  # text, a value for each row
-    if not names:
-        return rows, y, ()
-    if not rows.named:
-        raise DataError(f"y is a column's name, {y!r}, and X has no names of columns. Give a frame, or y's values.")
-    target = rows.table.select(names)
-    return rows.without(names), target, names
-
-
-def _part(values: Any, rows: np.ndarray) -> Any:
-    """Some of the rows of y."""
-    return values[rows] if isinstance(values, np.ndarray) else values_of(values, "y")[rows]
-
-
-def _normalized(weight: np.ndarray | None) -> np.ndarray | None:
-    """Weights whose mean is 1, so that the learning rate means the same whatever their size."""
-    return None if weight is None else weight * (len(weight) / weight.sum())
-
-
-def _inputs(encoded: Encoded) -> Any:
-    """Encoded rows as `Sequential` takes them."""
-    if encoded.codes is None:
-        return encoded.x
-    return (encoded.x, encoded.codes) if encoded.x.shape[1] else encoded.codes
-
-
-def _set_aside(whole: Sample, held: np.ndarray, encoder: Encoder) -> tuple[Sample, Encoded]:
-    """The rows held out, and as numbers."""
-    aside = whole.part(held)
-    return aside, encoder.encode(aside.table)
-
-
-def _may_run_apart(model: Sequential, options: Mapping[str, Any]) -> bool:
-    """Whether nobody has to be told of epochs while they run, so that the engine can stop by itself."""
-    return not options["verbose"] and options["batch_size"] is not None and not model.plan().has_functions
-
-
-def networks_of(models: Sequence[Sequential]) -> tuple[Network, list[Sequence[np.ndarray]]]:
-    """The network of models that differ in their weights alone, and the weights of each."""
-    network = models[0]._ready_network("predict")
-    return network, [model._weights(network) for model in models]
-
-
-def _predicted(models: Sequence[Sequential], encoded: Encoded) -> np.ndarray:
-    """The outputs of networks that differ in their weights alone: float32 of shape (models, rows, outputs)."""
-    network, weights = networks_of(models)
-    return get_engine().predict_many(network, weights, encoded.x, codes=encoded.codes, batch_size=ROWS)
-
-
-def _why(way: Way) -> str:
-    """What keeps a member from its first epoch."""
-    return "their loss stopped being finite" if way.deadline is None else "for lack of time"
-
-
-def _member_seeds(way: Way) -> list[int]:
-    """A seed for each network; that of one is the fit's."""
-    if way.members == 1:
-        return [way.seed]
-    return [key(way.seed, "member", member) >> 1 for member in range(way.members)]
-
-
-def _shape(encoder: Encoder, head: Head, knots: tuple[tuple[float, ...], ...]) -> Shape:
-    return Shape(len(encoder.features), encoder.cardinalities, encoder.widths, head.units, knots)
-
-
-def _shape_of(shape: Shape) -> Any:
-    numeric, codes = (None, shape.features), (None, len(shape.cardinalities))
-    if not shape.cardinalities:
-        return numeric
-    return [numeric, codes] if shape.features else codes
-
-
-def _begin_at(model: Sequential, bias: np.ndarray) -> None:
-    """A last layer that says, before the first step, the same of every row."""
-    *others, kernel, _ = model.get_weights()
-    model.set_weights([*others, np.zeros_like(kernel), bias])
-
-
-def _listed(callbacks: Any) -> list[Any]:
-    return list(callbacks) if isinstance(callbacks, (list, tuple)) else [] if callbacks is None else [callbacks]

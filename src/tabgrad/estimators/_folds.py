@@ -1,14 +1,64 @@
-"""Folds: the rows dealt into parts, of which each member of an ensemble holds one out."""
+"""Who holds out which rows: a share of them, or folds that members hold out in turn."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from tabgrad._seeds import generator
+from tabgrad.errors import DataError
+from tabgrad.estimators._sample import Sample
+from tabgrad.table.split import holdout
 
-__all__ = ["dealt", "held_out"]
+__all__ = ["dealt", "divided", "folds_of", "held_out"]
 
 MOST_COUNTS = 10**7  # of classes in groups that are looked at together
+
+
+def divided(
+    sample: Sample, share: float, seed: int, classes: np.ndarray | None, owner: str
+) -> tuple[Sample, np.ndarray]:
+    """The rows to train on, and the places of those that one network holds out: a share of each class, whole groups.
+
+    Raises
+    ------
+    DataError
+        One class is left to be learned; `owner` is named.
+    """
+    if sample.groups is None:
+        train, held = holdout(len(sample), share, seed, classes)
+    else:
+        folds = max(round(1 / share), 2)
+        fold = dealt(len(sample), folds, seed, 0, classes, sample.groups)
+        train, held = np.flatnonzero(fold != 0), np.flatnonzero(fold == 0)
+        _refuse_one_class(None if classes is None else classes[train], owner)
+    return sample.part(train), held
+
+
+def folds_of(
+    sample: Sample, members: int, folds: int, seed: int, classes: np.ndarray | None, owner: str
+) -> list[np.ndarray]:
+    """The places of the rows that each member holds out, of so many folds if there are rows, or groups, for them.
+
+    Raises
+    ------
+    DataError
+        As of `divided`.
+    """
+    rows, groups = len(sample), sample.groups
+    folds = min(folds, rows if groups is None else len(np.unique(groups)))
+    held = held_out(members, folds, rows, seed, classes, groups)
+    for places in held:
+        _refuse_one_class(None if classes is None else np.delete(classes, places), owner)
+    return held
+
+
+def _refuse_one_class(classes: np.ndarray | None, owner: str) -> None:
+    """An error where whole groups that are held out leave one class to be learned."""
+    if classes is not None and (classes == classes[0]).all():
+        raise DataError(
+            f"'groups' of {owner} must leave at least two classes to learn when one of them is held "
+            "out. Got classes that stand in a single group each. Leave 'groups' out, or give finer ones."
+        )
 
 
 def held_out(

@@ -9,6 +9,7 @@ from typing import Any
 
 from tabgrad import _seeds, activations, layers, losses
 from tabgrad._checks import COUNT, check
+from tabgrad.encode.encoder import Encoder
 from tabgrad.errors import ArgumentError, ArgumentTypeError
 from tabgrad.estimators._presets import Preset
 from tabgrad.layers import Layer
@@ -16,7 +17,7 @@ from tabgrad.losses import Loss
 from tabgrad.models import Sequential
 from tabgrad.regularizers import L1L2
 
-__all__ = ["Head", "Shape", "built", "class_head", "knots_of", "planned", "takes_codes", "value_head"]
+__all__ = ["Head", "Shape", "built", "class_head", "embedded", "knots_of", "planned", "takes_codes", "value_head"]
 
 RECTIFIERS = (activations.Relu, activations.LeakyRelu, activations.Elu)
 
@@ -41,6 +42,19 @@ class Shape:
     widths: tuple[int, ...]
     outputs: int
     knots: tuple[tuple[float, ...], ...] = ()
+
+    @classmethod
+    def of(cls, encoder: Encoder, head: Head, knots: tuple[tuple[float, ...], ...]) -> Shape:
+        """What a network must fit that takes what an encoder gives."""
+        return cls(len(encoder.features), encoder.cardinalities, encoder.widths, head.units, knots)
+
+    @property
+    def row(self) -> Any:
+        """The shape that `Sequential.build` takes."""
+        numeric, codes = (None, self.features), (None, len(self.cardinalities))
+        if not self.cardinalities:
+            return numeric
+        return [numeric, codes] if self.features else codes
 
 
 @dataclass(frozen=True)
@@ -118,6 +132,11 @@ def takes_codes(model: Any) -> bool:
     if isinstance(model, Sequential):
         return any(isinstance(layer.record, layers.Embedding) for layer in model.layers)
     return "cardinalities" in _arguments(model)
+
+
+def embedded(preset: Preset, encoder: Encoder) -> int:
+    """How many of the numbers that an encoder gives have vectors beside them."""
+    return encoder.embeddable if any(preset.widths_for(encoder.embeddable)) else 0
 
 
 def knots_of(model: Sequential) -> tuple[tuple[float, ...], ...]:

@@ -41,6 +41,11 @@ class Sample:
         """The number of rows."""
         return len(self.table)
 
+    @property
+    def relative_weight(self) -> np.ndarray | None:
+        """Weights whose mean is 1, so that the learning rate means the same whatever their size."""
+        return None if self.weight is None else self.weight * (len(self.weight) / self.weight.sum())
+
     def part(self, rows: np.ndarray) -> Sample:
         """Some of the rows."""
         place = np.full(len(self), -1)

@@ -8,7 +8,9 @@ from typing import Self
 
 import numpy as np
 
-__all__ = ["Judged", "Line", "lines"]
+from tabgrad.estimators._outputs import Apart, predicted
+
+__all__ = ["Judged", "Line", "lines", "stretch"]
 
 EXPECTED = 0.05  # how far from 1 slopes are expected to be (a standard deviation), before a row says anything
 
@@ -102,6 +104,27 @@ def lines(judged: Sequence[Judged]) -> list[Line]:
     if len(judged) < 2:
         return [Line.straight(each.said.shape[1]) for each in judged]
     return [Line.of(_together([*judged[:place], *judged[place + 1 :]])) for place in range(len(judged))]
+
+
+def stretch(parts: Sequence[Apart], truth: np.ndarray, weight: np.ndarray | None) -> None:
+    """Give the last layer of each network the line that the rows held out by the others ask for; see `Line`.
+
+    Parameters
+    ----------
+    parts : sequence of `Apart`
+        The networks, and the rows that each has held out.
+    truth : array of float64 of shape (rows, outputs)
+        Of all rows of the fit, in the unit in which networks are trained.
+    weight : array of shape (rows,) or None
+    """
+    weight = np.ones(len(truth)) if weight is None else weight
+    judged = []
+    for model, seen, places in parts:
+        said = np.clip(predicted([model], seen)[0], truth.min(axis=0), truth.max(axis=0))  # as `decode` does
+        judged.append(Judged(said.astype(np.float64), truth[places], weight[places]))
+    for (model, _, _), line in zip(parts, lines(judged), strict=True):
+        *others, kernel, bias = model.get_weights()
+        model.set_weights([*others, *line.through(kernel, bias)])
 
 
 def _together(judged: Sequence[Judged]) -> Judged:

@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from tabgrad._refusals import SHOWN, shown
+from tabgrad.encode.encoder import Encoded, Encoder
 from tabgrad.encode.numeric import Quantile, Robust, encoded
+from tabgrad.errors import DataWarning
 from tabgrad.table import Table, Words
 
-__all__ = ["leaks", "repeats"]
+__all__ = ["leaks", "looked_at", "repeats"]
 
 LEAK = 0.9999  # |r|, beyond which a column is the target in other units
 FEWEST_ROWS = 20  # in fewer, a column may follow the target by chance
 MOST_ROWS = 100_000  # of which the correlations are taken, evenly out of all
 MOST_CLASSES = 100  # that columns are held against one by one
 MANY_REPEATS = 0.1  # of the rows, from which on a score on held-out rows is too good
+
+
+def looked_at(table: Table, numbers: Encoded, y: np.ndarray, encoder: Encoder) -> list[str]:
+    """What deserves a look, warned of and noted."""
+    found = [*leaks(numbers.x, y, encoder.features), *repeats(table, y)]
+    for note in found:
+        warnings.warn(note, DataWarning, stacklevel=7)
+    return [*found, *encoder.notes]
 
 
 def leaks(x: np.ndarray, y: np.ndarray, features: Sequence[str]) -> Iterator[str]:

@@ -14,7 +14,7 @@ from tabgrad.table import Table, Words
 from tabgrad.table.columns import Values
 from tabgrad.table.table import values_of
 
-__all__ = ["read_labels", "read_values"]
+__all__ = ["part_of", "read_labels", "read_values"]
 
 
 def read_labels(y: Any, owner: str) -> Any:
@@ -70,6 +70,11 @@ def read_values(y: Any, owner: str, *, several: bool = True) -> Values:
     if len(shape) == 2:
         return np.asarray(y) if several or shape[1] > 1 else _only_column(np.asarray(y))
     return values_of(y, "y")
+
+
+def part_of(y: Any, rows: np.ndarray) -> Any:
+    """Some of the rows of y."""
+    return y[rows] if isinstance(y, np.ndarray) else values_of(y, "y")[rows]
 
 
 def _only_column(y: np.ndarray) -> np.ndarray:

@@ -16,15 +16,16 @@ from tabgrad._row_weights import class_factors
 from tabgrad.activations import Activation
 from tabgrad.encode.target import ClassTarget
 from tabgrad.errors import ArgumentError, DataError
-from tabgrad.estimators._base import Seen, TableEstimator, _part
+from tabgrad.estimators._base import TableEstimator
 from tabgrad.estimators._calibration import fitted_temperature, gain_of_temperature, softening, tempered
 from tabgrad.estimators._conformal import Nonconformity
 from tabgrad.estimators._network import Head, class_head
+from tabgrad.estimators._outputs import Seen
 from tabgrad.estimators._parameters import COMMON, OF_CLASSES
 from tabgrad.estimators._presets import DEFAULT
 from tabgrad.estimators._sample import Sample
 from tabgrad.estimators._scoring import Held, class_scores
-from tabgrad.estimators._targets import read_labels
+from tabgrad.estimators._targets import part_of, read_labels
 from tabgrad.losses import Loss
 from tabgrad.models import Sequential
 from tabgrad.optimizers import Optimizer
@@ -459,7 +460,7 @@ class Classifier(ClassifierMixin, TableEstimator):
     def _answers(
         self, y: Any, kept: np.ndarray | None, classes: Any, target: ClassTarget | None
     ) -> tuple[ClassTarget, np.ndarray]:
-        counted = y if kept is None else _part(y, kept)
+        counted = y if kept is None else part_of(y, kept)
         if target is None:
             target = ClassTarget.fit(y)  # of all rows: a message names a row by its place among them
             if kept is not None:

@@ -16,9 +16,10 @@ from tabgrad._refusals import SHOWN, shown
 from tabgrad.activations import Activation
 from tabgrad.encode.target import ValueTarget
 from tabgrad.errors import ArgumentError, DataError, TabgradError
-from tabgrad.estimators._base import Seen, TableEstimator
+from tabgrad.estimators._base import TableEstimator
 from tabgrad.estimators._conformal import Residuals, intervals, share_of_mean, spread
 from tabgrad.estimators._network import Head, positive, value_head
+from tabgrad.estimators._outputs import Seen
 from tabgrad.estimators._parameters import COMMON
 from tabgrad.estimators._presets import DEFAULT
 from tabgrad.estimators._sample import Sample

@@ -21,7 +21,8 @@ from tabgrad._row_weights import row_weights
 from tabgrad.encode.encoder import Encoded
 from tabgrad.engines.native import limited
 from tabgrad.errors import ArgumentError, DataError, DataWarning
-from tabgrad.estimators._base import TableEstimator, estimator_that_said, networks_of
+from tabgrad.estimators._base import TableEstimator, estimator_that_said
+from tabgrad.estimators._outputs import networks_of
 from tabgrad.estimators.classifier import Classifier
 from tabgrad.estimators.regressor import Regressor
 from tabgrad.inspection._majority import by_majority, fewest
