@@ -81,10 +81,14 @@ demo: build $(STAMPS)/requires-examples $(STAMPS)/requires-report
 	@for example in 01_linear_regression 02_classification 03_grid_search; do \
 	  echo; echo "== examples/$$example.py"; $(BIN)/python examples/$$example.py || exit 1; done
 
-# The suite on every core; what asserts a duration alone after it. Pytest's 5 says that ARGS chose none there.
+# The suite on every core, each taking half of it and then of what the other has left, so that what tests of one file
+# share is made once; what asserts a duration alone after it, collected from the files that have such tests. The many
+# processes that tests start read compiled sources. Pytest's 5 says that ARGS chose none there.
+test: export PYTHONDONTWRITEBYTECODE =
 test: build $(STAMPS)/requires-test
-	@$(BIN)/python -m pytest -q -n logical -m "not timing" $(ARGS); side_by_side=$$?; \
-	  $(BIN)/python -m pytest -q -m timing $(ARGS); alone=$$?; \
+	@$(BIN)/python -m pytest -q -n logical --dist worksteal -m "not timing" $(ARGS); side_by_side=$$?; \
+	  timed=$$(grep -rl --include="test_*.py" "mark.timing" tests); \
+	  $(BIN)/python -m pytest -q -o testpaths="$$timed" -m timing $(ARGS); alone=$$?; \
 	  test $$side_by_side = 0 -o $$side_by_side = 5 && test $$alone = 0 -o $$alone = 5 && test $$side_by_side$$alone != 55
 
 lint: build $(STAMPS)/requires-lint

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import accuracy
 import numpy as np
 import pandas as pd
 import pytest
@@ -377,15 +378,32 @@ class TestBars:
         assert found[f"{what}peak memory of the process"] == ("3000 MB", "holds")
 
 
-def accuracy(*options):
-    """Run the program; its exit must be clean."""
+def program(*options):
+    """Run the program in a process of its own; its exit must be clean."""
     command = [sys.executable, ROOT / "benchmarks" / "accuracy.py", *options]
     finished = subprocess.run(command, check=False, capture_output=True, text=True, timeout=100)
     assert finished.returncode == 0, finished.stderr
-    return finished
+    return finished.stdout, finished.stderr
 
 
-def test_a_small_contest_from_end_to_end(tmp_path):
+@pytest.fixture
+def within(monkeypatch, capsys):
+    """Run the program in this process, which has loaded what it needs."""
+
+    def ran(*options, code=0):
+        monkeypatch.setattr(sys, "argv", ["accuracy.py", *map(str, options)])
+        try:
+            ended = accuracy.main()
+        except SystemExit as error:
+            ended = error.code
+        told = capsys.readouterr()
+        assert ended == code, told.err
+        return told
+
+    return ran
+
+
+def test_a_small_contest_from_end_to_end(tmp_path, within):
     random = np.random.default_rng(0)
     x = random.normal(size=200)
     frame = pd.DataFrame({"x": x, "word": random.choice(["a", "b"], 200), "y": x + 0.1 * random.normal(size=200)})
@@ -394,9 +412,9 @@ def test_a_small_contest_from_end_to_end(tmp_path):
     record = tmp_path / "record.jsonl"
     options = ["--tables", tmp_path, "--suite", tmp_path / "suite.py", "--seeds", "3", "--out", record]
     options += ["--presets", "", "--variant", 'plain={"epochs": 20}', "--peers", "hist_gradient_boosting"]
-    first = accuracy(*options)
-    assert "absent" in first.stderr
-    assert "[2/2] HistGradientBoosting on small, seed 3: " in first.stderr
+    shown_first, said = program(*options)
+    assert "absent" in said
+    assert "[2/2] HistGradientBoosting on small, seed 3: " in said
     ours, theirs = runs.read(record)
     assert (ours.trial, theirs.trial.system) == (Trial("small", "tabgrad plain", 3), "hist_gradient_boosting")
     for each in (ours, theirs):
@@ -406,19 +424,17 @@ def test_a_small_contest_from_end_to_end(tmp_path):
         assert {"fit_s", "predict_s", "cpu_s", "machine", "commit", "versions"} <= set(each.figures)
     assert ours.figures["arguments"] == {"epochs": 20}
     before = record.read_text()
-    again = accuracy(*options)
+    again = within(*options)
     assert record.read_text() == before
-    assert again.stdout == first.stdout
-    assert cells(first.stdout)[1][0] == "small"
-    alone = accuracy(*options[:-2], "--peers", "")
-    assert cells(alone.stdout)[0] == ["table", "training rows, loss", "tabgrad plain"]
-    shown = accuracy("--show", *options[:-4], "--presets", "", "--peers", "")
-    assert cells(shown.stdout)[0] == cells(first.stdout)[0]
+    assert again.out == shown_first
+    assert cells(shown_first)[1][0] == "small"
+    alone = within(*options[:-2], "--peers", "")
+    assert cells(alone.out)[0] == ["table", "training rows, loss", "tabgrad plain"]
+    shown = within("--show", *options[:-4], "--presets", "", "--peers", "")
+    assert cells(shown.out)[0] == cells(shown_first)[0]
 
 
-def test_unknown_names_are_refused():
-    command = [sys.executable, ROOT / "benchmarks" / "accuracy.py", "--peers", "lightgbm"]
-    finished = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
-    assert finished.returncode == 2
-    assert "--peers knows lgbm, xgb, " in finished.stderr
-    assert "Got lightgbm." in finished.stderr
+def test_unknown_names_are_refused(within):
+    refused = within("--peers", "lightgbm", code=2)
+    assert "--peers knows lgbm, xgb, " in refused.err
+    assert "Got lightgbm." in refused.err

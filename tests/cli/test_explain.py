@@ -40,12 +40,18 @@ def test_formats(run, here, shelf, words, begins):
     ("name", "begins"), [("a.html", "<!DOCTYPE"), ("a.tex", "\\doc"), ("a.csv", "layer"), ("a", "One")]
 )
 def test_the_ending_of_the_file_says_the_format(run, here, shelf, name, begins):
-    words = ("explain", "step", shelf / "flowers.tabgrad", shelf / "flowers.csv", "--out", name)
-    ran = run(*words)
+    ran = run("explain", "step", shelf / "flowers.tabgrad", shelf / "flowers.csv", "--out", name)
     assert (ran.out, ran.err) == ("", f"One step on 4 rows in {name}\n")
     assert (here / name).read_text(encoding="utf-8").startswith(begins)
+
+
+def test_a_file_that_is_there_is_written_over_on_request_alone(run, here, shelf):
+    words = ("explain", "step", shelf / "flowers.tabgrad", shelf / "flowers.csv", "--out", "a.html")
+    (here / "a.html").write_text("from before")
     assert "is there already" in run(*words, code=2).err
+    assert (here / "a.html").read_text() == "from before"
     run(*words, "--overwrite")
+    assert (here / "a.html").read_text(encoding="utf-8").startswith("<!DOCTYPE")
 
 
 def test_a_table_of_numbers_says_the_weights(run, here, shelf):

@@ -292,7 +292,6 @@ def browser():
     return playwright.sync_playwright(), found
 
 
-@pytest.mark.timing
 def test_no_script_runs_and_no_request_leaves_in_a_browser(pages):
     _, paths = pages
     started, program = browser()
