@@ -184,5 +184,7 @@ class Exchangeable:
     def exchanged(self, network: int, rows: np.ndarray, others: np.ndarray) -> np.ndarray:
         """The outputs of a network, of some rows with the terms of others: float32 of shape (rows, outputs)."""
         sums, terms = self.of.sums[network], self.terms[network]
-        x = sums[rows] + (terms[others] - terms[rows])
+        x = terms[others]
+        x -= terms[rows]
+        x += sums[rows]
         return get_engine().predict(self.of.parted.rest, self.of.rest[network], x, batch_size=ROWS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass
 from functools import partial
@@ -347,12 +347,13 @@ def _fast(estimator: TableEstimator, metrics: Sequence[Metric], sample: Sample, 
     """What `_slow` gives, from rows that are encoded once."""
     table, encoded = estimator._encoded(sample.given.X)
     judge = Judge.of(estimator, metrics, table, sample)
-    baseline = judge.scores(estimator._said(encoded))
-    scores = np.empty((len(metrics), len(table.names), len(orders)))
-    scores[:] = baseline[:, np.newaxis, np.newaxis]  # of columns that the networks know nothing of
     networks = fewest(len(estimator.models_)) if judge.asks_for_classes else None
+    scores = np.empty((len(metrics), len(table.names), len(orders)))
     with limited(estimator._threads()):
-        for permuted in _one_ahead(_permuted(estimator, table.names, encoded, orders, networks)):
+        coming = _one_ahead(_permuted(estimator, table.names, encoded, orders, networks))
+        baseline = judge.scores(estimator._said(encoded))
+        scores[:] = baseline[:, np.newaxis, np.newaxis]  # of columns that the networks know nothing of
+        for permuted in coming:
             for place, each in enumerate(judge.scores_of(permuted), start=permuted.first):
                 scores[:, permuted.column, place] = each
     return table.names, baseline, scores
@@ -436,17 +437,19 @@ def _anew(encoded: Encoded, features: list[int], codes: list[int], orders: np.nd
 
 
 def _one_ahead(made: Iterator[Made]) -> Iterator[Made]:
-    """What an iterator makes, the next of it in another thread while the last is looked at."""
-    context = copy_context()
+    """What an iterator makes, in another thread: the first of it from now on, the next while the last is looked at."""
+    context, pool = copy_context(), ThreadPoolExecutor(1)
 
-    def made_next() -> Made | None:
-        return next(made, None)
+    def make() -> Future[Made | None]:
+        return pool.submit(context.run, lambda: next(made, None))
 
-    with ThreadPoolExecutor(1) as pool:
-        coming = pool.submit(context.run, made_next)
-        while (one := coming.result()) is not None:
-            coming = pool.submit(context.run, made_next)
-            yield one
+    def each(coming: Future[Made | None]) -> Iterator[Made]:
+        with pool:
+            while (one := coming.result()) is not None:
+                coming = make()
+                yield one
+
+    return each(make())
 
 
 @dataclass(frozen=True)
