@@ -81,7 +81,7 @@ demo: build $(STAMPS)/requires-examples $(STAMPS)/requires-report
 	@for example in 01_linear_regression 02_classification 03_grid_search; do \
 	  echo; echo "== examples/$$example.py"; $(BIN)/python examples/$$example.py || exit 1; done
 
-# The suite on every core, each taking half of it and then of what the other has left, so that what tests of one file
+# The suite on every core, each taking its share and then of what the others have left, so that what tests of one file
 # share is made once; what asserts a duration alone after it, collected from the files that have such tests. The many
 # processes that tests start read compiled sources. Pytest's 5 says that ARGS chose none there.
 test: export PYTHONDONTWRITEBYTECODE =

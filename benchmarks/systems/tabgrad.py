@@ -295,28 +295,31 @@ def member_speed(*, rows: int, columns: int, classes: int, batch: int, epochs: i
     """Train members of preset "best", one a thread: each thread's seconds an epoch, and an epoch's arithmetic.
 
     Multiplications and additions are counted as if a look-up were a product: six for each weight of a matrix and row,
-    as the way forward, the way back and the gradient take two each.
+    as the way forward, the way back and the gradient take two each; also of the first layer, which sends nothing back.
+    Epochs after another thread's last are left out: the machine was not shared any more.
     """
     random = np.random.default_rng(0)
     X = random.normal(size=(rows, columns))
     labels = (X[:, :classes] + random.normal(size=(rows, classes))).argmax(axis=1)
-    settings = {"members": threads, "epochs": 1, "early_stopping": False, "n_neighbors": 0}
+    settings = {"members": threads, "epochs": 1, "early_stopping": False, "schedule": "constant", "n_neighbors": 0}
     fitted = tabgrad.Classifier(preset="best", random_state=0, **settings).fit(X, labels)
     x = X.astype(np.float32)  # which the encoder, of such columns, leaves nearly as they are
     place = {"dense": 0, "piecewise_linear_embedding": 2, "periodic_embedding": 2}  # of the matrix in a layer's weights
     matrices = [layer.get_weights()[place[layer.kind]] for layer in fitted.models_[0].layers if layer.kind in place]
 
-    def train(model: Sequential) -> list[float]:
-        seconds = []
+    def train(model: Sequential) -> list[tuple[float, float]]:
+        spans = []
         with limited(1):
             for _ in range(epochs):
                 start = time.perf_counter()
                 model.fit(x, labels, epochs=1, batch_size=batch, verbose=0)
-                seconds.append(time.perf_counter() - start)
-        return seconds
+                spans.append((start, time.perf_counter()))
+        return spans
 
     with ThreadPoolExecutor(threads) as pool:
-        seconds = list(pool.map(train, fitted.models_))
+        of_each = list(pool.map(train, fitted.models_))
+    last = min(spans[-1][1] for spans in of_each)
+    seconds = [[end - start for start, end in spans if end <= last] for spans in of_each]
     return {"seconds": seconds, "arithmetic": 6 * rows * sum(matrix.size for matrix in matrices)}
 
 

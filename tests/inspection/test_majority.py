@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tabgrad import Classifier
-from tabgrad.inspection import importance, permutation_importance
+from tabgrad.inspection import _majority, _terms, importance, permutation_importance
 from tabgrad.inspection._majority import BLOCK, by_majority, fewest
 from tests.inspection.tables import frame, label, price
 
@@ -64,18 +64,25 @@ def test_importances_of_accuracy_are_those_of_all_networks(members, classes, mon
     exchanged = importance.Exchangeable.exchanged
 
     def ask(self, network, rows, others):
-        assert 0 < len(rows) < 4 * len(ROWS)
+        assert 0 < len(rows) <= 4 * len(ROWS)
         asked.append(network)
         return exchanged(self, network, rows, others)
 
     monkeypatch.setattr(importance.Exchangeable, "exchanged", ask)
     options = {"n_repeats": 4, "random_state": 0, "sample_weight": weight}
-    one = permutation_importance(fitted, ROWS, classes(ROWS), **options).importances
+    monkeypatch.setattr(_majority, "MOST_UNDECIDED", 1.0)
+    monkeypatch.setattr(_terms, "ASKED", 50)
+    by_few = permutation_importance(fitted, ROWS, classes(ROWS), **options).importances
     assert set(asked) == set(range(fewest(members), members))
+    asked.clear()
+    monkeypatch.setattr(_majority, "MOST_UNDECIDED", -1.0)  # as where the fewest leave many rows open
+    at_once = permutation_importance(fitted, ROWS, classes(ROWS), **options).importances
+    assert not asked
     monkeypatch.setattr(importance.Judge, "asks_for_classes", False)
-    other = permutation_importance(fitted, ROWS, classes(ROWS), **options).importances
-    np.testing.assert_array_equal(one, other)
-    assert np.abs(one).max() > 0.01
+    by_all = permutation_importance(fitted, ROWS, classes(ROWS), **options).importances
+    np.testing.assert_array_equal(by_few, by_all)
+    np.testing.assert_array_equal(at_once, by_all)
+    assert np.abs(by_all).max() > 0.01
 
 
 def test_where_rows_of_the_fit_are_asked_all_networks_are(monkeypatch):

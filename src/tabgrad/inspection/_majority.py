@@ -13,8 +13,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-__all__ = ["by_majority", "fewest"]
+__all__ = ["are_mostly_clear", "by_majority", "fewest"]
 
+MOST_UNDECIDED = 0.25  # of the rows; an undecided one costs about three times as much as others
 BLOCK = 4_096  # rows whose probabilities are summed at a time: they stay in the cache
 
 
@@ -28,6 +29,30 @@ def fewest(networks: int) -> int:
     [1, 2, 2, 5]
     """
     return networks // 2 + 1
+
+
+def are_mostly_clear(outputs: np.ndarray, probabilities: Callable[[np.ndarray], np.ndarray]) -> bool:
+    """Whether the fewest decide most rows: networks that are asked later, of some rows, cost more for each of these.
+
+    Parameters
+    ----------
+    outputs : array of shape (networks, rows, outputs)
+        Of all of them.
+    probabilities : callable
+        As for `by_majority`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tabgrad.inspection._majority import are_mostly_clear
+    >>> said = np.array([[[p, 1 - p]] * 10 for p in (0.9, 0.7, 0.6)])
+    >>> are_mostly_clear(said, lambda outputs: outputs), are_mostly_clear(1 - said[::-1], lambda outputs: outputs)
+    (True, False)
+    """
+    networks = len(outputs)
+    total = np.sum([probabilities(each) for each in outputs[: fewest(networks)]], axis=0)
+    _, undecided = _greatest(total, networks)
+    return len(undecided) <= MOST_UNDECIDED * len(total)
 
 
 def by_majority(

@@ -30,6 +30,7 @@ from tabgrad.plan import Network
 __all__ = ["Terms"]
 
 MOST_NUMBERS = 2**27  # that are kept of rows: half a gibibyte
+ASKED = 8_192  # rows whose sums are made one by one, at a time
 ROWS = 256  # at a time, of a prediction; its result does not depend on it
 
 SAME_UNITS = (
@@ -184,7 +185,11 @@ class Exchangeable:
     def exchanged(self, network: int, rows: np.ndarray, others: np.ndarray) -> np.ndarray:
         """The outputs of a network, of some rows with the terms of others: float32 of shape (rows, outputs)."""
         sums, terms = self.of.sums[network], self.terms[network]
-        x = terms[others]
-        x -= terms[rows]
-        x += sums[rows]
-        return get_engine().predict(self.of.parted.rest, self.of.rest[network], x, batch_size=ROWS)
+        outputs = np.empty((len(rows), self.of.parted.rest.outputs), np.float32)
+        for first in range(0, len(rows), ASKED):
+            block = slice(first, first + ASKED)
+            x = terms[others[block]]
+            x -= terms[rows[block]]
+            x += sums[rows[block]]
+            outputs[block] = get_engine().predict(self.of.parted.rest, self.of.rest[network], x, batch_size=ROWS)
+        return outputs

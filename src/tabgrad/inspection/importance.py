@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -25,7 +24,7 @@ from tabgrad.estimators._base import TableEstimator, estimator_that_said
 from tabgrad.estimators._outputs import networks_of
 from tabgrad.estimators.classifier import Classifier
 from tabgrad.estimators.regressor import Regressor
-from tabgrad.inspection._majority import by_majority, fewest
+from tabgrad.inspection._majority import are_mostly_clear, by_majority, fewest
 from tabgrad.inspection._tables import Given, rows_drawn
 from tabgrad.inspection._terms import Exchangeable, Terms
 from tabgrad.table import Table
@@ -147,8 +146,8 @@ def permutation_importance(
     A `Classifier` or `Regressor` encodes X once and predicts many permutations in one call of the kernels. Up to their
     first weighted sums its networks are asked once for all of them, as there only the permuted column's own term
     changes; so scores are those of `predict` but for the rounding of float32. Where classes alone count, as for
-    accuracy, no more members are asked for a row than decide it. Any other estimator predicts one permutation after the
-    other.
+    accuracy, and most rows are clear, no more members are asked for a row than decide it. Any other estimator predicts
+    one permutation after the other.
 
     Parameters
     ----------
@@ -347,13 +346,15 @@ def _fast(estimator: TableEstimator, metrics: Sequence[Metric], sample: Sample, 
     """What `_slow` gives, from rows that are encoded once."""
     table, encoded = estimator._encoded(sample.given.X)
     judge = Judge.of(estimator, metrics, table, sample)
-    networks = fewest(len(estimator.models_)) if judge.asks_for_classes else None
+    outputs = estimator._by_each(encoded)
+    baseline = judge.scores(estimator._together(outputs, encoded))
     scores = np.empty((len(metrics), len(table.names), len(orders)))
+    scores[:] = baseline[:, np.newaxis, np.newaxis]  # of columns that the networks know nothing of
+    networks = (
+        fewest(len(outputs)) if judge.asks_for_classes and are_mostly_clear(outputs, judge.probabilities) else None
+    )
     with limited(estimator._threads()):
-        coming = _one_ahead(_permuted(estimator, table.names, encoded, orders, networks))
-        baseline = judge.scores(estimator._said(encoded))
-        scores[:] = baseline[:, np.newaxis, np.newaxis]  # of columns that the networks know nothing of
-        for permuted in coming:
+        for permuted in _one_ahead(_permuted(estimator, table.names, encoded, orders, networks)):
             for place, each in enumerate(judge.scores_of(permuted), start=permuted.first):
                 scores[:, permuted.column, place] = each
     return table.names, baseline, scores
@@ -437,19 +438,17 @@ def _anew(encoded: Encoded, features: list[int], codes: list[int], orders: np.nd
 
 
 def _one_ahead(made: Iterator[Made]) -> Iterator[Made]:
-    """What an iterator makes, in another thread: the first of it from now on, the next while the last is looked at."""
-    context, pool = copy_context(), ThreadPoolExecutor(1)
+    """What an iterator makes, the next of it in another thread while the last is looked at."""
+    context = copy_context()
 
-    def make() -> Future[Made | None]:
-        return pool.submit(context.run, lambda: next(made, None))
+    def made_next() -> Made | None:
+        return next(made, None)
 
-    def each(coming: Future[Made | None]) -> Iterator[Made]:
-        with pool:
-            while (one := coming.result()) is not None:
-                coming = make()
-                yield one
-
-    return each(make())
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(context.run, made_next)
+        while (one := coming.result()) is not None:
+            coming = pool.submit(context.run, made_next)
+            yield one
 
 
 @dataclass(frozen=True)
@@ -482,6 +481,10 @@ class Judge:
         of_classes = self.codes is not None and all(metric.is_accuracy for metric in self.metrics)
         return of_classes and self.estimator.rows_kept_ == 0
 
+    def probabilities(self, outputs: np.ndarray) -> np.ndarray:
+        """What the outputs of a network say of the classes."""
+        return self.estimator._read_out(self.estimator.models_[0], outputs)
+
     def scores(self, said: np.ndarray) -> np.ndarray:
         """The metrics of the mean over networks."""
         known = estimator_that_said(self.estimator, said)
@@ -492,9 +495,7 @@ class Judge:
         networks, rows, orders, units = permuted.outputs.shape
         outputs = permuted.outputs.reshape(networks, rows * orders, units)
         if self.asks_for_classes:
-            models = self.estimator.models_
-            probabilities = partial(self.estimator._read_out, models[0])
-            taken = by_majority(outputs, len(models), probabilities, permuted.ask)
+            taken = by_majority(outputs, len(self.estimator.models_), self.probabilities, permuted.ask)
             for classes in taken.reshape(rows, orders).T:
                 yield np.array([self._accuracy(classes)] * len(self.metrics))
         else:
