@@ -207,8 +207,6 @@ class _Clock:
 
 def search_memory(*, table: str, candidates: int) -> dict[str, Any]:
     """The most that a search of so many candidates takes beside what the process had before."""
-    import resource
-
     from tabgrad.search import RandomizedSearchCV, Real
 
     data = load(table)
@@ -218,8 +216,7 @@ def search_memory(*, table: str, candidates: int) -> dict[str, Any]:
     RandomizedSearchCV(network, space, n_iter=1, cv=2, refit=False).fit(X[:500], y[:500])
     before = _resident_bytes()
     RandomizedSearchCV(network, space, n_iter=candidates, random_state=0).fit(X, y)
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    return {"before": before, "most": most, "table": X.nbytes + y.nbytes}
+    return {"before": before, "most": _most_resident_bytes(), "table": X.nbytes + y.nbytes}
 
 
 def classifier_fit(*, table: str, seed: int) -> dict[str, Any]:
@@ -407,5 +404,14 @@ def _small_fit(seed: int) -> float:
 
 def _resident_bytes() -> int:
     gc.collect()
+    return _bytes_of("VmRSS")
+
+
+def _most_resident_bytes() -> int:
+    """The most so far; `getrusage` would count what the parent held when it started this process."""
+    return _bytes_of("VmHWM")
+
+
+def _bytes_of(field: str) -> int:
     lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmRSS"))
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(field))

@@ -8,7 +8,6 @@ the rows is shorter where they do not suffice, and the next one begins a new pas
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from itertools import chain, islice, starmap
 from typing import Any, Protocol, TypeVar
@@ -19,6 +18,7 @@ from tabgrad import _seeds
 from tabgrad._checks import COUNT, check
 from tabgrad._inputs import Inputs
 from tabgrad._refusals import shown
+from tabgrad._warning import warn
 from tabgrad.errors import ArgumentError, DataError
 from tabgrad.matrix import Matrix
 from tabgrad.optimizers import LBFGS, Optimizer
@@ -86,11 +86,9 @@ class Feed:
         """Say that a generator had too few batches."""
         if self.ended and (self._steps is not None or epoch < epochs):
             asked = f"{epochs} epochs" + ("" if self._steps is None else f" of {self._steps} steps")
-            warnings.warn(
+            warn(
                 f"The generator ended after {epoch} of {asked}, the last of them with {self.taken} steps, and the run "
                 "with it. Give a generator that goes on, fewer epochs, or a dataset (__len__ and __getitem__).",
-                UserWarning,
-                stacklevel=4,
             )
 
     def warn_of_short_epochs(self, epochs: int) -> None:
@@ -99,11 +97,9 @@ class Feed:
         if count is None or steps is None or count % steps == 0 or epochs * steps < count:
             return
         which = "every epoch" if steps > count else f"each {_ordinal(math.ceil(count / steps))} epoch"
-        warnings.warn(
+        warn(
             f"The rows are {count} batches: with steps_per_epoch={steps}, {which} has only {count % steps} "
             f"step{'s' if count % steps > 1 else ''}. A new pass over the rows begins after it.",
-            UserWarning,
-            stacklevel=4,
         )
 
 
@@ -245,10 +241,8 @@ def first_steps(rows: Rows, steps: int | None, batch_size: int, name: str) -> Ro
     if steps is None or steps == count:
         return rows
     if steps > count:
-        warnings.warn(
+        warn(
             f"'{name}' asks for {steps} batches of {batch_size}, but the {len(rows)} rows make {count}: all are taken.",
-            UserWarning,
-            stacklevel=3,
         )
     return rows.part(slice(steps * batch_size))
 

@@ -7,7 +7,6 @@ them for one call of `fit`; `evaluated` and `predicted` do the same for a pass w
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,7 @@ import numpy as np
 from tabgrad._backup_files import Backup
 from tabgrad._feeding import Feed
 from tabgrad._inputs import Inputs
+from tabgrad._warning import warn
 from tabgrad.activations import Softmax
 from tabgrad.callbacks.base import Logs
 from tabgrad.callbacks.history import History
@@ -286,22 +286,18 @@ def warn_of_constant_scores(plan: Plan) -> None:
     for metric, _ in plan.scores:
         if isinstance(metric, FScore) and metric.cut is None and plan.network.outputs == 1:
             name = type(metric).__name__
-            warnings.warn(
+            warn(
                 f"{name} without 'threshold' takes the largest output of a row for positive, and of one output that is "
                 f"every row. Give metrics.{name}(threshold=0.5).",
-                UserWarning,
-                stacklevel=3,
             )
 
 
 def warn_of_one_softmax(network: Network) -> None:
     """Say that a softmax over one output cannot learn."""
     if network.outputs == 1 and isinstance(network.last_activation, Softmax):
-        warnings.warn(
+        warn(
             "A softmax over one output is always 1, so nothing can be learned. For two classes use "
             "Dense(1, activation='sigmoid') with loss='binary_crossentropy'.",
-            UserWarning,
-            stacklevel=3,
         )
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from tabgrad._refusals import shown
+from tabgrad._warning import warn
 from tabgrad.errors import ArgumentError, ArgumentTypeError, NotReadyError
 from tabgrad.layers import BatchNormalization, Embedding, Flatten, Input, Layer
 from tabgrad.layers._base import row_shape
@@ -121,11 +121,9 @@ def check_batches(network: Network, rows: int, batch: int) -> None:
             f"{rows} row{'s' if rows > 1 else ''} in batches of {batch}. Use a larger batch, or LayerNormalization."
         )
     if rows % batch == 1:
-        warnings.warn(
+        warn(
             f"The last of the batches of {batch} out of {rows} rows is a single row, {NO_VARIANCE} "
             f"Another batch_size leaves more: {batch + 1}, for instance.",
-            UserWarning,
-            stacklevel=4,
         )
 
 

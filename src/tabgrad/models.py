@@ -11,7 +11,6 @@ from copy import copy
 from dataclasses import replace
 from types import NoneType
 from typing import TYPE_CHECKING, Any, Never, Self, cast
-from warnings import warn
 
 import numpy as np
 
@@ -65,6 +64,7 @@ from tabgrad._stack import (
     working,
 )
 from tabgrad._targets import class_weighted, matrix
+from tabgrad._warning import warn
 from tabgrad._weight_files import read_weights, weights_path, write_weights
 from tabgrad._weights import checked_weights
 from tabgrad.callbacks.history import History
@@ -626,7 +626,7 @@ class Sequential:
             heard.tell("on_divergence", result.failed_step, message)
         heard.tell("on_train_end", logs)
         if message:
-            warn(message, DivergenceWarning, stacklevel=3)
+            warn(message, DivergenceWarning)
         elif feed is not None:
             feed.warn_of_the_end(training.first + len(result.training), epochs)
         return training.history
@@ -678,7 +678,7 @@ class Sequential:
                 raise DataError(f"{name.capitalize()} must hold targets, (x, y). Got x alone.")
             rows = self._matrix(compiled, network, *parts, f" of {name}")
             if len(rows) == 1 and takes_statistics(network):
-                warn(f"{name.capitalize()} is a single row, {NO_VARIANCE}", UserWarning, stacklevel=2)
+                warn(f"{name.capitalize()} is a single row, {NO_VARIANCE}")
             return class_weighted(rows, class_weight, compiled.loss, network.outputs)
 
         return convert
@@ -741,7 +741,7 @@ class Sequential:
         if result.failure is not None:
             raise result.failure
         if message := divergence(result, None, job):
-            warn(message, DivergenceWarning, stacklevel=2)
+            warn(message, DivergenceWarning)
             return Names(compiled.names).returned([math.nan] * (1 + len(plan.scores)), as_dict=return_dict)
         return Names(compiled.names).returned(result.training[0].tolist(), as_dict=return_dict)
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 from tabgrad._checks import Interval, check, known_name
+from tabgrad._warning import warn
 from tabgrad.callbacks.base import Callback, Logs
 from tabgrad.errors import ArgumentError
 
@@ -42,11 +42,9 @@ class Watch:
         self._higher_is_better()
         value = (logs or {}).get(self.monitor)
         if value is None:
-            warnings.warn(
+            warn(
                 f"{type(self._owner).__name__} watches '{self.monitor}', which this run does not have: it has "
                 f"{', '.join(logs or {})}. Give validation rows, or another 'monitor'.",
-                UserWarning,
-                stacklevel=3,
             )
         return value
 

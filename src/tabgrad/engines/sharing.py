@@ -88,7 +88,7 @@ class SharingEngine:
     deadline : float or None
         `time.monotonic` at which no further epoch begins.
     strict : bool, default True
-        Whether `OutOfTime` is raised then; False: the run is as long as it is, and `was_cut` tells.
+        Whether `OutOfTime` is raised then; False: the run is as long as it is, one epoch at least, and `was_cut` tells.
     """
 
     def __init__(
@@ -122,7 +122,10 @@ class SharingEngine:
         ahead = [job if run is None else _rest(job, run) for job, run in zip(asked, known, strict=True)]
         left = [place for place, job in enumerate(ahead) if job is not None]
         timed = [self._timed(job) for job in ahead if job is not None]
-        given = dict(zip(left, fit(timed) if timed else [], strict=True))
+        done = fit(timed) if timed else []
+        if self._has_nothing(known, done):
+            done[0] = self._one_epoch(asked[left[0]], fit)
+        given = dict(zip(left, done, strict=True))
         results = []
         for place, (job, kind, run) in enumerate(zip(asked, kinds, known, strict=True)):
             more = given.get(place)
@@ -164,6 +167,19 @@ class SharingEngine:
                 session.stop()
 
         return replace(job, listener=replace(job.listener, epoch_end=epoch_end))
+
+    def _has_nothing(self, known: Sequence[Result | None], done: Sequence[Result]) -> bool:
+        """Whether the deadline came before the first epoch of any run ended, and that is not to be an error."""
+        if self._strict or self._deadline is None or time.monotonic() < self._deadline or not done:
+            return False
+        return not any(known) and all(each.status == "stopped" and not len(each.training) for each in done)
+
+    @staticmethod
+    def _one_epoch(job: Job, fit: Fit) -> Result:
+        """The run, stopped after its first epoch."""
+        result = fit([replace(job, epochs=job.initial_epoch + 1)])[0]
+        more = job.epochs > job.initial_epoch + 1
+        return replace(result, status="stopped") if more and result.status == "finished" else result
 
     def _cut(self, job: Job, result: Result) -> bool:
         """Whether the deadline, and nothing that was asked for, has ended a run."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-import warnings
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -19,6 +18,7 @@ from tabgrad._checks import Interval, check
 from tabgrad._once import made_once
 from tabgrad._parameter_names import parameter_names
 from tabgrad._row_weights import row_weights
+from tabgrad._warning import warn
 from tabgrad.encode.encoder import Encoded, Encoder
 from tabgrad.engines.native import default_threads, limited
 from tabgrad.errors import ArgumentError, DataWarning
@@ -331,7 +331,7 @@ class TableEstimator(BaseEstimator):
         names = (*self._names, *self._target_names, str(self._named))
         table, encoded = made_once("seen", (X, self.encoder_, *names), partial(like_the_fit, self, X))
         for note in encoded.notes:
-            warnings.warn(note, DataWarning, stacklevel=5)
+            warn(note, DataWarning)
         return table, encoded
 
     def _said(self, encoded: Encoded) -> np.ndarray:
@@ -465,11 +465,9 @@ class TableEstimator(BaseEstimator):
         check_parameters(self)
         content, left_out = content_of(self, self._kind)
         if left_out:
-            warnings.warn(
+            warn(
                 f"The file does not hold {', '.join(map(repr, left_out))} of {type(self).__name__}, which a file of "
                 "plain data cannot hold. A loaded one predicts the same, and has the default in its place.",
-                UserWarning,
-                stacklevel=2,
             )
         store.write(filepath, content, overwrite=check(overwrite, "overwrite", "save", (bool,)))
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import threading
 import time
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -16,6 +15,7 @@ import numpy as np
 
 from tabgrad._runs import Names, divergence
 from tabgrad._targets import matrix
+from tabgrad._warning import warn
 from tabgrad.callbacks.base import Logs
 from tabgrad.engines.base import Job, Listener, Session, Stopping, Values
 from tabgrad.engines.native import default_threads
@@ -179,7 +179,7 @@ def _run(
     if lost:
         member, message = lost[0]
         more = f" So did {len(lost) - 1} more." if len(lost) > 1 else ""
-        warnings.warn(f"Member {member + 1} of {len(models)}: {message}{more}", DivergenceWarning, stacklevel=6)
+        warn(f"Member {member + 1} of {len(models)}: {message}{more}", DivergenceWarning)
 
 
 def train_judged(
@@ -204,7 +204,7 @@ def train_judged(
     if result.failure is not None:
         raise result.failure
     if message := divergence(result, len(result.training), job):
-        warnings.warn(message, DivergenceWarning, stacklevel=5)
+        warn(message, DivergenceWarning)
 
 
 def _waves(members: int, schedule: Schedule) -> Iterator[tuple[range, float | None]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
@@ -13,6 +12,7 @@ from scipy.sparse import issparse
 from sklearn.utils import check_array
 
 from tabgrad._refusals import SHOWN, shown
+from tabgrad._warning import warn
 from tabgrad.errors import DataError, DataWarning
 from tabgrad.table import Table
 
@@ -134,11 +134,10 @@ def check_columns(rows: Rows, seen: Sequence[str], *, named: bool, ignored: Sequ
     if missing:
         raise DataError(HEADING + _unlike(missing, unseen))
     if unseen:
-        warnings.warn(
+        warn(
             f"{table.name} has columns that were not there in fit, and are left out: "
             f"{', '.join(map(shown, unseen[:MOST_NAMES]))}{' and more' if len(unseen) > MOST_NAMES else ''}.",
             DataWarning,
-            stacklevel=7,
         )
     table = table.select([name for name in table.names if name in set(seen)])
     if rows.ordered and table.names != tuple(seen):
@@ -171,9 +170,9 @@ def _listed(names: Sequence[str]) -> str:
 def _tell_of_names(has: bool, had: bool, owner: str) -> None:  # noqa: FBT001
     """Warn, as scikit-learn does, where only one of fit and this call had names."""
     if has and not had:
-        warnings.warn(f"X has feature names, but {owner} was fitted without feature names", stacklevel=8)
+        warn(f"X has feature names, but {owner} was fitted without feature names")
     if had and not has:
-        warnings.warn(f"X does not have valid feature names, but {owner} was fitted with feature names", stacklevel=8)
+        warn(f"X does not have valid feature names, but {owner} was fitted with feature names")
 
 
 def _refuse_small(table: Table, fewest: int, owner: str) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from tabgrad._refusals import SHOWN, shown
+from tabgrad._warning import warn
 from tabgrad.encode.encoder import Encoded, Encoder
 from tabgrad.encode.numeric import Quantile, Robust, encoded
 from tabgrad.errors import DataWarning
@@ -26,7 +26,7 @@ def looked_at(table: Table, numbers: Encoded, y: np.ndarray, encoder: Encoder) -
     """What deserves a look, warned of and noted."""
     found = [*leaks(numbers.x, y, encoder.features), *repeats(table, y)]
     for note in found:
-        warnings.warn(note, DataWarning, stacklevel=7)
+        warn(note, DataWarning)
     return [*found, *encoder.notes]
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
 from sklearn.exceptions import DataConversionWarning
 
 from tabgrad._refusals import shown
+from tabgrad._warning import warn
 from tabgrad.errors import DataError
 from tabgrad.table import Table, Words
 from tabgrad.table.columns import Values
@@ -79,11 +79,10 @@ def part_of(y: Any, rows: np.ndarray) -> Any:
 
 def _only_column(y: np.ndarray) -> np.ndarray:
     """The column of a table of one, with scikit-learn's warning."""
-    warnings.warn(
+    warn(
         "A column-vector y was passed when a 1d array was expected. Please change the shape of y to (n_samples,), for "
         "example using ravel().",
         DataConversionWarning,
-        stacklevel=6,
     )
     column: np.ndarray = y[:, 0]
     return column

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Sequence
 from typing import Any, ClassVar, Self
 
@@ -16,6 +15,7 @@ from tabgrad import losses, store
 from tabgrad._checks import NOT_NEGATIVE, check, check_numbers
 from tabgrad._refusals import shown
 from tabgrad._row_weights import row_weights
+from tabgrad._warning import warn
 from tabgrad.errors import ArgumentError, ArgumentTypeError, DataError, DataWarning
 from tabgrad.estimators._base import TableEstimator
 from tabgrad.estimators._conformal import intervals
@@ -193,7 +193,7 @@ class TableEnsemble(BaseEstimator):
                 said = member._decoded(member._said(encoded), member.target_)
                 total = total + self.weights_[place] * (said if said.ndim > 1 else said[:, np.newaxis])
         for note in dict.fromkeys(notes):
-            warnings.warn(note, DataWarning, stacklevel=4)
+            warn(note, DataWarning)
         return np.asarray(total)
 
     def _scored(self, X: Any, y: Any) -> tuple[Any, Any]:
@@ -230,11 +230,9 @@ class TableEnsemble(BaseEstimator):
             check_parameters(member)
         content, left_out = self._content()
         if left_out:
-            warnings.warn(
+            warn(
                 f"The file does not hold {', '.join(map(repr, left_out))} of members of {type(self).__name__}, which a "
                 "file of plain data cannot hold. A loaded one predicts the same, and has the default in its place.",
-                UserWarning,
-                stacklevel=2,
             )
         store.write(filepath, content, overwrite=check(overwrite, "overwrite", "save", (bool,)))
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import io
-import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
 
+from tabgrad._warning import warn
 from tabgrad.errors import JournalError, SearchWarning
 from tabgrad.search._fits import Candidate, Outcome, Scores
 from tabgrad.search._identity import Split, keys_of, split_key
@@ -59,11 +59,10 @@ class Journaled:
         self._journal.write_made(key, partial(_entry, _values(outcome), outcome.predictions))
         if self._journal.trouble is not None and not self._troubled:
             self._troubled = True
-            warnings.warn(
+            warn(
                 f"{self._journal.trouble} The search goes on, and what it finds waits in memory until it can be "
                 "written.",
                 SearchWarning,
-                stacklevel=2,
             )
 
     def close(self) -> None:
@@ -78,10 +77,9 @@ class Journaled:
             if self._journal is not None:
                 self._journal.close()
         except JournalError as error:
-            warnings.warn(
+            warn(
                 f"{error} The results are complete all the same; a later search trains again what the file lacks.",
                 SearchWarning,
-                stacklevel=2,
             )
 
 

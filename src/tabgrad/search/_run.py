@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import threading
 import time
-import warnings
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -25,6 +24,7 @@ from sklearn.utils.validation import _check_method_params
 
 from tabgrad._once import Once, keeping
 from tabgrad._seeds import drawn_seed
+from tabgrad._warning import warn
 from tabgrad.engines.select import get_engine, using
 from tabgrad.engines.sharing import SharedRuns, SharingEngine
 from tabgrad.errors import ArgumentError, SearchWarning
@@ -151,11 +151,10 @@ class Run:
                 raise
         if self._end != "finished":
             why = f"time_limit={search.time_limit:g}" if self._end == "time_limit" else "Ctrl-C"
-            warnings.warn(
+            warn(
                 f"The search was ended by {why} after {len(self._tried)} candidates: what it has is valid, and with "
                 "a journal the same call goes on from here.",
                 SearchWarning,
-                stacklevel=5,
             )
 
     # ---- Candidates ------------------------------------------------------------------------------------------------
@@ -407,10 +406,9 @@ class Run:
             answers = () if question.y is None else (question.y,)
             estimator.fit(*(self._named or (question.X, *answers)), **question.fit_params)
         if engine.was_cut:
-            warnings.warn(
+            warn(
                 "Training the best candidate on all rows was ended by time_limit before its last epoch.",
                 SearchWarning,
-                stacklevel=7,
             )
         return estimator
 
@@ -436,10 +434,9 @@ class Run:
                 search.best_score_ = results[f"mean_test_{refit_metric}"][search.best_index_]
             search.best_params_ = results["params"][search.best_index_]
             if search.refit and not callable(search.refit) and np.isnan(results[f"mean_test_{refit_metric}"]).all():
-                warnings.warn(
+                warn(
                     f"No candidate has a score: best_params_ is only the first of them. {self._why_no_score()}",
                     SearchWarning,
-                    stacklevel=6,
                 )
         search.scorer_ = scorers._scorers if isinstance(scorers, _MultimetricScorer) else scorers
         search.cv_results_ = results

@@ -13,7 +13,6 @@ import pickle
 import tempfile
 import threading
 import time
-import warnings
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
@@ -26,6 +25,7 @@ import numpy as np
 from joblib.parallel import get_active_backend
 from sklearn import config_context, get_config
 
+from tabgrad._warning import warn
 from tabgrad.engines.sharing import SharedRuns
 from tabgrad.errors import SearchWarning
 from tabgrad.search._fits import Candidate, Outcome, Question
@@ -316,10 +316,9 @@ class Elsewhere:
                     raise lost.error from None
                 self.close()  # what was sent may be lost as well
                 why = ": ".join([type(lost.error).__name__, *str(lost.error).splitlines()[:1]])
-                warnings.warn(
+                warn(
                     f"Workers were lost ({why}); what they had not done is sent again.",
                     SearchWarning,
-                    stacklevel=2,
                 )
         return end or "finished"
 
