@@ -165,6 +165,8 @@ def to_data(value: Any) -> Any:
         given = [field.name for field in fields(value) if field.init]
         return {"class": name, **{field: to_data(getattr(value, field)) for field in given}}
     if isinstance(value, (list, tuple)):
+        if set(map(type, value)) == {float} and all(map(math.isfinite, value)):
+            return list(value)  # thousands of knots are worth a short way
         return [to_data(item) for item in value]
     if callable(value):
         raise _no_data(getattr(value, "__name__", repr(value)))
@@ -186,6 +188,8 @@ def from_data(data: Any) -> Any:
             raise ArgumentError(f"{name} in the JSON of a plan or model lacks {', '.join(map(repr, lacking))}.")
         return _KNOWN[name](**values)
     if isinstance(data, (list, tuple)):
+        if set(map(type, data)) == {float}:
+            return tuple(data)
         return tuple(from_data(item) for item in data)
     return data
 
