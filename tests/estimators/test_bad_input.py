@@ -352,7 +352,19 @@ def test_rows_that_repeat_are_warned_of():
         "gap": [None, 1.0] * 30,
     }
     assert len(list(repeats(Table.of(mixed), np.zeros(60)))) == 0
-    assert len(list(repeats(Table.of({**mixed, "word": ["a"] * 60, "gap": [None] * 60}), np.zeros(60)))) == 1
+    halves = np.repeat(np.arange(30.0), 2)
+    assert len(list(repeats(Table.of({**mixed, "word": ["a"] * 60, "gap": [None] * 60}), halves))) == 1
+
+
+def test_rows_of_few_levels_repeat_one_another_by_chance():
+    random = np.random.default_rng(0)
+    few = {"shape": random.choice(list("abc"), 200), "colour": random.choice(list("xyz"), 200)}
+    target = random.integers(0, 2, 200)
+    assert list(repeats(Table.of(few), target)) == []
+    twice = {name: np.tile(column, 2) for name, column in few.items()}
+    assert list(repeats(Table.of(twice), np.tile(target, 2))) == []  # nor can copies of such rows be told
+    numbers = {**twice, "size": np.tile(random.normal(size=200), 2)}
+    assert len(list(repeats(Table.of(numbers), np.tile(target, 2)))) == 1
 
 
 # ---- Arguments -------------------------------------------------------------------------------------------------------
@@ -370,6 +382,8 @@ def test_all_wrong_arguments_are_named_at_once():
 @pytest.mark.parametrize(
     "settings, message",
     [
+        ({"preset": "Bset"}, "Got 'Bset' instead. Did you mean 'best'?"),
+        ({"numeric": "quantiles"}, "Did you mean 'quantile'?"),
         ({"optimizer": "adan"}, "Did you mean 'adam'?"),
         ({"activation": "rellu"}, "Did you mean 'relu'?"),
         ({"loss": "mea"}, "Did you mean"),
@@ -462,4 +476,5 @@ def test_dates_do_not_make_rows_look_alike():
     """Microseconds since 1970 are so large that in a plain sum with them other numbers would vanish."""
     days = np.array(["2020-01-01", "NaT"], "datetime64[us]")[np.arange(60) % 2]
     assert list(repeats(Table.of({"day": days, "size": np.arange(60.0)}), np.zeros(60))) == []
-    assert len(list(repeats(Table.of({"day": days, "size": np.full(60, -0.0)}), np.zeros(60)))) == 1
+    pairs = np.arange(60) // 4 * 2.0 + np.arange(60) % 2
+    assert len(list(repeats(Table.of({"day": days, "size": np.where(pairs, pairs, -0.0)}), abs(pairs)))) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
@@ -83,7 +84,7 @@ def check_parameters(estimator: BaseEstimator) -> None:
     Raises
     ------
     ParameterError
-        With all that are wrong, in scikit-learn's words.
+        With all that are wrong, in scikit-learn's words, and the nearest option to a misspelt one.
     """
     name, wrong = type(estimator).__name__, []
     for parameter, value in estimator.get_params(deep=False).items():
@@ -91,6 +92,13 @@ def check_parameters(estimator: BaseEstimator) -> None:
         try:
             validate_parameter_constraints(constraints, {parameter: value}, caller_name=name)
         except InvalidParameterError as error:
-            wrong.append(str(error))
+            wrong.append(f"{error}{_nearest(constraints[parameter], value)}")
     if wrong:
         raise ParameterError("\n".join(wrong))
+
+
+def _nearest(constraints: list[Any], value: Any) -> str:
+    """Of the texts that a parameter may be, the one that a misspelt one was to be."""
+    options = sorted(text for each in constraints if isinstance(each, StrOptions) for text in each.options)
+    close = get_close_matches(value.lower(), options, n=1, cutoff=0.5) if isinstance(value, str) else []
+    return f" Did you mean '{close[0]}'?" if close else ""

@@ -81,21 +81,33 @@ def _centred(values: np.ndarray) -> np.ndarray:
 
 
 def repeats(table: Table, y: np.ndarray) -> Iterator[str]:
-    """A sentence where many rows are repetitions of others, features and target alike.
+    """A sentence where many more rows are repetitions of others, features and target alike, than chance makes.
 
-    Equal rows have equal sums of hashes of their values; that different ones have, too, is as likely as that two draws
-    of 64 bits are the same.
+    Rows of a few columns of few levels each repeat one another anyway. As many as where every column is in an order of
+    its own are no sign of copies.
     """
-    keys, columns = np.zeros(len(table), np.uint64), (*table.columns.values(), *y.reshape(len(y), -1).T)
-    for place, column in enumerate(columns):
-        keys += _hashed(column.codes if isinstance(column, Words) else column, place)
-    repeated = len(table) - len(np.unique(keys))
-    if len(table) >= FEWEST_ROWS and repeated >= MANY_REPEATS * len(table):
+    columns = (*table.columns.values(), *y.reshape(len(y), -1).T)
+    hashes = [
+        _hashed(column.codes if isinstance(column, Words) else column, place) for place, column in enumerate(columns)
+    ]
+    rows, repeated = len(table), _repeated(hashes)
+    if rows < FEWEST_ROWS or repeated < MANY_REPEATS * rows:
+        return
+    random = np.random.default_rng(0)
+    if repeated - _repeated([random.permutation(column) for column in hashes]) >= MANY_REPEATS * rows:
         yield (
-            f"{repeated:,} of {len(table):,} rows ({repeated / len(table):.0%}) repeat others, target included. Scores "
-            "on rows held out are too good where repetitions fall on both sides: drop them, or count them by "
-            "sample_weight."
+            f"{repeated:,} of {rows:,} rows ({repeated / rows:.0%}) repeat others, target included. Scores on rows "
+            "held out are too good where repetitions fall on both sides: drop them, or count them by sample_weight."
         )
+
+
+def _repeated(hashes: Sequence[np.ndarray]) -> int:
+    """How many rows are repetitions of others, by the hashes of each column's values.
+
+    Equal rows have equal sums of hashes; that different ones have, too, is as likely as that two draws of 64 bits are
+    the same.
+    """
+    return len(hashes[0]) - len(np.unique(np.sum(hashes, axis=0, dtype=np.uint64)))
 
 
 def _hashed(values: np.ndarray, salt: int) -> np.ndarray:
