@@ -2,9 +2,12 @@
 
 import contextlib
 import warnings
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.exceptions import DataConversionWarning
 from sklearn.model_selection import cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -53,6 +56,7 @@ CAUSES = {
     "levels never seen": lambda: quick().fit(FRAME.assign(d=["u", "v"] * 60), LABELS).predict(FRAME.assign(d="w")),
     "a pipeline": lambda: make_pipeline(StandardScaler(), quick()).fit(X, LABELS[:, None]),
     "a cross-validation": lambda: cross_val_predict(quick(), X, LABELS[:, None], cv=2),
+    "fits of a search": lambda: searched().fit(X, LABELS[:, None]),
     "a search without scores": lambda: searched(scoring=lambda *_: np.nan).fit(X, LABELS),
     "a batch of one row": lambda: network().fit(X[:33], Y[:33], batch_size=32, verbose=0),
     "a network that diverged": lambda: network().fit(X, Y * 1e30, verbose=0),
@@ -70,3 +74,17 @@ def test_a_warning_names_the_line_that_led_to_it(cause):
     assert caught
     line = CAUSES[cause].__code__.co_firstlineno
     assert {(each.filename, each.lineno) for each in caught} == {(__file__, line)}
+
+
+@pytest.mark.parametrize("name", [None, 5, "", "__main__", "tabgrad_tools"])
+def test_a_program_may_have_any_name(name):
+    program = compile("make().fit(X, y)", "program.py", "exec")
+    with pytest.warns(DataConversionWarning) as caught:
+        exec(program, {"__name__": name, "make": quick, "X": X, "y": LABELS[:, None]})
+    assert [each.filename for each in caught] == ["program.py"]
+
+
+def test_a_thread_without_the_users_lines_names_the_librarys():
+    with ThreadPoolExecutor(1) as pool, pytest.warns(DataConversionWarning) as caught:
+        pool.submit(quick().fit, X, LABELS[:, None]).result()
+    assert Path(caught[0].filename).parent.name == "estimators"

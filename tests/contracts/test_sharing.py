@@ -171,6 +171,23 @@ def test_a_deadline_ends_a_run_that_then_is_not_the_one_asked_for(options: dict[
     assert sum(len(result.training) for result in engine.fit_many([job, job])) >= 1
     far = SharingEngine(get_engine("native"), deadline=1e12)
     assert bits(far.fit(replace(job, epochs=3))) == bits(get_engine("native").fit(replace(job, epochs=3)))
+    own = replace(job, stopping=replace(job.stopping, deadline=0.0)) if job.stopping is not None else job
+    assert len(engine.fit(own).training) == 1
+
+
+def test_a_run_that_had_no_time_is_none_to_go_on_with() -> None:
+    runs, jobs = SharedRuns(), [job_of(), job_of(held=HELD, stopping=Stopping())]
+    SharingEngine(get_engine("native"), runs, deadline=0.0, strict=False).fit_many(jobs)
+    for job in jobs:
+        result = SharingEngine(get_engine("native"), runs, deadline=0.0, strict=False).fit(job)
+        assert len(result.training) == 1
+
+
+def test_of_runs_without_time_one_that_does_not_diverge_has_an_epoch() -> None:
+    wild = replace(PLAN, optimizer=optimizers.SGD(1e30))
+    jobs = [job_of(wild, places=np.arange(60)), job_of()]
+    engine = SharingEngine(get_engine("native"), deadline=0.0, strict=False)
+    assert any(len(result.training) for result in engine.fit_many(jobs))
 
 
 def test_an_engine_stands_between_within_the_block_alone() -> None:

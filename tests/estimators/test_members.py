@@ -13,6 +13,8 @@ from sklearn.metrics import log_loss, r2_score
 from tabgrad import store
 from tabgrad._loading import model_of
 from tabgrad.callbacks import LambdaCallback
+from tabgrad.engines.select import get_engine, using
+from tabgrad.engines.sharing import SharingEngine
 from tabgrad.errors import ArgumentError, DataError, DivergenceError, DivergenceWarning, ModelFileError
 from tabgrad.estimators import Classifier, Regressor
 from tabgrad.estimators._folds import dealt, held_out
@@ -397,6 +399,14 @@ def test_a_limit_ends_the_training_and_leaves_something():
     assert any("7 of 8 members finished no epoch" in note for note in none.notes_)
     one = Classifier(preset="single", time_limit=1e-6, random_state=0).fit(rows, y)
     assert one.n_iter_ == 1
+
+
+def test_members_that_had_no_time_in_a_search_are_not_said_to_have_diverged():
+    rows, y = make_classification(400, 6, random_state=0)
+    with using(SharingEngine(get_engine(), deadline=0.0, strict=False)):
+        fitted = Classifier(preset="fast", epochs=50, random_state=0).fit(rows, y)
+    assert len(fitted.models_) == 1
+    assert any("3 of 4 members finished no epoch, for lack of time" in note for note in fitted.notes_)
 
 
 def test_members_stand_on_the_screen(capfd):

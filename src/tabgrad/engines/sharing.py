@@ -88,7 +88,8 @@ class SharingEngine:
     deadline : float or None
         `time.monotonic` at which no further epoch begins.
     strict : bool, default True
-        Whether `OutOfTime` is raised then; False: the run is as long as it is, one epoch at least, and `was_cut` tells.
+        Whether `OutOfTime` is raised then; False: runs are as long as they are, of those of a call one has an epoch at
+        least, and `was_cut` tells.
     """
 
     def __init__(
@@ -123,8 +124,8 @@ class SharingEngine:
         left = [place for place, job in enumerate(ahead) if job is not None]
         timed = [self._timed(job) for job in ahead if job is not None]
         done = fit(timed) if timed else []
-        if self._has_nothing(known, done):
-            done[0] = self._one_epoch(asked[left[0]], fit)
+        if not any(known) and self._had_no_time(done):
+            self._begin_one([asked[place] for place in left], done, fit)
         given = dict(zip(left, done, strict=True))
         results = []
         for place, (job, kind, run) in enumerate(zip(asked, kinds, known, strict=True)):
@@ -136,7 +137,9 @@ class SharingEngine:
                 if self._strict:
                     raise OutOfTime
             results.append(whole)
-            if more is not None and runs is not None and kind is not None and whole.status != "interrupted":
+            if more is None or runs is None or kind is None:
+                continue
+            if len(whole.training) and whole.status != "interrupted":
                 runs.keep(kind, whole)
         return results
 
@@ -168,18 +171,24 @@ class SharingEngine:
 
         return replace(job, listener=replace(job.listener, epoch_end=epoch_end))
 
-    def _has_nothing(self, known: Sequence[Result | None], done: Sequence[Result]) -> bool:
-        """Whether the deadline came before the first epoch of any run ended, and that is not to be an error."""
-        if self._strict or self._deadline is None or time.monotonic() < self._deadline or not done:
+    def _had_no_time(self, done: Sequence[Result]) -> bool:
+        """Whether the deadline left no epoch to any run, and that is not to be an error."""
+        if self._strict or self._deadline is None or time.monotonic() < self._deadline:
             return False
-        return not any(known) and all(each.status == "stopped" and not len(each.training) for each in done)
+        return not any(len(each.training) for each in done)
 
     @staticmethod
-    def _one_epoch(job: Job, fit: Fit) -> Result:
-        """The run, stopped after its first epoch."""
-        result = fit([replace(job, epochs=job.initial_epoch + 1)])[0]
-        more = job.epochs > job.initial_epoch + 1
-        return replace(result, status="stopped") if more and result.status == "finished" else result
+    def _begin_one(jobs: Sequence[Job], done: list[Result], fit: Fit) -> None:
+        """Give the first run that does not diverge in it one epoch, whatever its own deadline."""
+        for place, job in enumerate(jobs):
+            if done[place].status != "stopped":
+                continue
+            stopping = None if job.stopping is None else replace(job.stopping, deadline=None)
+            result = fit([replace(job, epochs=job.initial_epoch + 1, stopping=stopping)])[0]
+            more = job.epochs > job.initial_epoch + 1
+            done[place] = replace(result, status="stopped") if more and result.status == "finished" else result
+            if len(result.training):
+                return
 
     def _cut(self, job: Job, result: Result) -> bool:
         """Whether the deadline, and nothing that was asked for, has ended a run."""

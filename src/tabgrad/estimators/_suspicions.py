@@ -20,6 +20,7 @@ FEWEST_ROWS = 20  # in fewer, a column may follow the target by chance
 MOST_ROWS = 100_000  # of which the correlations are taken, evenly out of all
 MOST_CLASSES = 100  # that columns are held against one by one
 MANY_REPEATS = 0.1  # of the rows, from which on a score on held-out rows is too good
+NEARLY = 0.9
 
 
 def looked_at(table: Table, numbers: Encoded, y: np.ndarray, encoder: Encoder) -> list[str]:
@@ -81,33 +82,33 @@ def _centred(values: np.ndarray) -> np.ndarray:
 
 
 def repeats(table: Table, y: np.ndarray) -> Iterator[str]:
-    """A sentence where many more rows are repetitions of others, features and target alike, than chance makes.
+    """A sentence where many rows are repetitions of others, features and target alike, and copies rather than alike.
 
-    Rows of a few columns of few levels each repeat one another anyway. As many as where every column is in an order of
-    its own are no sign of copies.
+    Rows of a few columns of few levels repeat one another anyway. What is copied is told by this: every other feature,
+    or the target by itself, tells nearly as many rows apart as all columns do.
+
+    Equal rows have equal sums of hashes of their values; that different ones have, too, is as likely as that two draws
+    of 64 bits are the same.
     """
-    columns = (*table.columns.values(), *y.reshape(len(y), -1).T)
-    hashes = [
-        _hashed(column.codes if isinstance(column, Words) else column, place) for place, column in enumerate(columns)
-    ]
-    rows, repeated = len(table), _repeated(hashes)
-    if rows < FEWEST_ROWS or repeated < MANY_REPEATS * rows:
+    rows = len(table)
+    if rows < FEWEST_ROWS:
         return
-    random = np.random.default_rng(0)
-    if repeated - _repeated([random.permutation(column) for column in hashes]) >= MANY_REPEATS * rows:
+    parts = np.zeros((3, rows), np.uint64)  # the even features, the odd ones, the target
+    for place, column in enumerate(table.columns.values()):
+        parts[place % 2] += _hashed(column.codes if isinstance(column, Words) else column, place)
+    for place, output in enumerate(y.reshape(rows, -1).T, len(table.columns)):
+        parts[2] += _hashed(output, place)
+    apart = _different(parts.sum(axis=0))
+    repeated = rows - apart
+    if repeated >= MANY_REPEATS * rows and max(map(_different, parts)) >= NEARLY * apart:
         yield (
             f"{repeated:,} of {rows:,} rows ({repeated / rows:.0%}) repeat others, target included. Scores on rows "
             "held out are too good where repetitions fall on both sides: drop them, or count them by sample_weight."
         )
 
 
-def _repeated(hashes: Sequence[np.ndarray]) -> int:
-    """How many rows are repetitions of others, by the hashes of each column's values.
-
-    Equal rows have equal sums of hashes; that different ones have, too, is as likely as that two draws of 64 bits are
-    the same.
-    """
-    return len(hashes[0]) - len(np.unique(np.sum(hashes, axis=0, dtype=np.uint64)))
+def _different(values: np.ndarray) -> int:
+    return len(np.unique(values))
 
 
 def _hashed(values: np.ndarray, salt: int) -> np.ndarray:

@@ -99,10 +99,8 @@ def train_many(estimator: TableEstimator, record: Fitted, ready: Ready, encoded:
     with shown(int(estimator.verbose)):
         done = train(models, table, held, schedule)
     _refuse_nothing_learned(estimator, bool(done))
-    if len(done) < len(models):
-        record.notes.append(
-            f"{len(models) - len(done)} of {len(models)} members finished no epoch, {_why(way)}, and are left out."
-        )
+    if lost := [model for member, model in enumerate(models) if member not in done]:
+        record.notes.append(f"{len(lost)} of {len(models)} members finished no epoch, {_why(lost)}, and are left out.")
     with limited(estimator._threads()):
         # Who goes on may have been trained on what it holds out now, and would know it.
         judges = [] if way.go_on else done
@@ -179,9 +177,14 @@ def _refuse_nothing_learned(estimator: TableEstimator, learned: bool) -> None:  
         )
 
 
-def _why(way: Way) -> str:
-    """What keeps a member from its first epoch."""
-    return "their loss stopped being finite" if way.deadline is None else "for lack of time"
+def _why(lost: Sequence[Sequential]) -> str:
+    """What kept members from their first epoch."""
+    diverged = sum(model.history is not None and model.history.status == "diverged" for model in lost)
+    if diverged == len(lost):
+        return "their loss stopped being finite"
+    if diverged:
+        return f"{diverged} since their loss stopped being finite, the others for lack of time"
+    return "for lack of time"
 
 
 def _held_out(estimator: TableEstimator, parts: Sequence[Apart], rows: int) -> np.ndarray:

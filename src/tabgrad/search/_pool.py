@@ -16,6 +16,7 @@ import numpy as np
 from scipy.sparse import issparse
 from sklearn import config_context, get_config
 
+from tabgrad._warning import from_here
 from tabgrad.engines.native import HEARING, Running, begun, cancellable, limited
 from tabgrad.engines.sharing import OutOfTime, SharedRuns
 from tabgrad.search._fits import Candidate, Fold, Outcome, Question, fit_and_score
@@ -181,7 +182,7 @@ def side_by_side(jobs: Sequence[Callable[[], None]], *, threads: int, running: R
                     return
                 job()
 
-    with ThreadPoolExecutor(threads, thread_name_prefix="search") as pool:
+    with from_here(), ThreadPoolExecutor(threads, thread_name_prefix="search") as pool:
         try:
             contexts = [contextvars.copy_context() for _ in range(min(threads, len(jobs)))]
             futures = [pool.submit(context.run, worker) for context in contexts]
