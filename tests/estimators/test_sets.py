@@ -216,7 +216,7 @@ def test_the_temperature_is_the_most_likely_one(true):
     y = (RANDOM.random(4000) < 1 / (1 + np.exp(-z))).astype(int)
     p = 1 / (1 + np.exp(-z * true))  # too sure where true is above 1
     found = fitted_temperature(np.column_stack([1 - p, p]), y)
-    slope = LogisticRegression(C=np.inf, fit_intercept=False, tol=1e-10).fit(z[:, np.newaxis] * true, y).coef_.item()
+    slope = LogisticRegression(C=1e12, fit_intercept=False, tol=1e-10).fit(z[:, np.newaxis] * true, y).coef_.item()
     assert found == pytest.approx(1 / slope, rel=0.01)
     assert found == pytest.approx(true, rel=0.1)
 
