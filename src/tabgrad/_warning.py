@@ -77,6 +77,6 @@ def _package(frame: FrameType) -> str:
     """The package of a frame's code; a module that Python was started with has its name in its specification."""
     names = frame.f_globals
     name = names.get("__name__")
-    if name == "__main__" and names.get("__spec__") is not None:
-        name = names["__spec__"].name
+    if name == "__main__":
+        name = getattr(names.get("__spec__"), "name", name)
     return str(name).partition(".")[0]

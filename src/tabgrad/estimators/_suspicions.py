@@ -20,7 +20,7 @@ FEWEST_ROWS = 20  # in fewer, a column may follow the target by chance
 MOST_ROWS = 100_000  # of which the correlations are taken, evenly out of all
 MOST_CLASSES = 100  # that columns are held against one by one
 MANY_REPEATS = 0.1  # of the rows, from which on a score on held-out rows is too good
-NEARLY = 0.9
+NEARLY = 0.9  # of the different rows, which a part of the columns tells apart by itself where they are copies
 
 
 def looked_at(table: Table, numbers: Encoded, y: np.ndarray, encoder: Encoder) -> list[str]:
